@@ -1,0 +1,433 @@
+//! Structures behind the pointers of Clavis's own calls. All are plain words without padding.
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+
+/// Open flags beyond the 32 bits of `redox_syscall`; valid in the flags word of OPENAT_INTO2.
+pub mod open_flags {
+    /// Refuse absolute paths and any step that leaves the directory.
+    pub const BENEATH: u64 = 1 << 32;
+    /// Take the directory as the root: absolute paths and `..` stay inside.
+    pub const IN_ROOT: u64 = 1 << 33;
+    /// Follow no symbolic link in any component.
+    pub const NO_SYMLINKS: u64 = 1 << 34;
+    /// Do not cross into another file system.
+    pub const NO_XDEV: u64 = 1 << 35;
+    /// Open for execution.
+    pub const EXEC: u64 = 1 << 36;
+    /// All of them.
+    pub const ALL: u64 = BENEATH | IN_ROOT | NO_SYMLINKS | NO_XDEV | EXEC;
+}
+
+/// Flags of a handle (not of the description behind it).
+pub mod handle_flags {
+    /// Closed by exec and not given to children.
+    pub const CLOEXEC: u64 = 1 << 0;
+    /// Sticky and inherited: opens through this handle stay beneath it.
+    pub const BENEATH: u64 = 1 << 1;
+    /// Sticky and inherited: opens through this handle follow no symbolic links.
+    pub const NO_SYMLINKS: u64 = 1 << 2;
+    /// Sticky and inherited: opens through this handle stay in one file system.
+    pub const NO_XDEV: u64 = 1 << 3;
+    /// Flags that pass to every handle obtained through the handle.
+    pub const STICKY: u64 = BENEATH | NO_SYMLINKS | NO_XDEV;
+}
+
+/// Flags that an endpoint declares ([`crate::call::Call::Declare`]).
+pub mod endpoint_flags {
+    /// The server walks by node and keeps BENEATH by construction.
+    pub const STRUCTURAL: u64 = 1 << 0;
+    /// A successor may continue the epoch: the server vouches for old numbers.
+    pub const ADOPT: u64 = 1 << 1;
+}
+
+/// Out number: the lowest free one.
+pub const OUT_LOWEST: usize = usize::MAX;
+/// Out number: any free one of the upper table. (`usize::MAX - 2` is `EVENT_TIMEOUT_ID`.)
+pub const OUT_UPPER: usize = usize::MAX - 3;
+/// In a [`Grant`]: the new process itself.
+pub const GRANT_SELF: u64 = u64::MAX;
+/// In [`crate::call::Call::Map`]: the calling process.
+pub const MAP_SELF: usize = usize::MAX;
+
+/// Reads or writes at the description's own offset.
+pub const OFFSET_OWN: u64 = u64::MAX;
+
+/// Index bits of an upper number; the generation lies above them.
+pub const UPPER_INDEX_BITS: u32 = 16;
+/// The tag that marks an upper number.
+pub const UPPER_TAG: usize = syscall::UPPER_FDTBL_TAG;
+
+/// The upper number with that index and generation.
+#[must_use]
+pub const fn upper_number(index: u16, generation: u32) -> usize {
+    UPPER_TAG | (generation as usize) << UPPER_INDEX_BITS | index as usize
+}
+
+/// Birth handle: reads end of file, swallows writes.
+pub const BIRTH_NULL: usize = upper_number(0, 0);
+/// Birth handle: random bytes.
+pub const BIRTH_RANDOM: usize = upper_number(1, 0);
+/// Birth handle: the program's own image name, as readable bytes.
+pub const BIRTH_NAME: usize = upper_number(2, 0);
+/// First upper index that a builder may choose for a grant.
+pub const FIRST_GRANT_INDEX: u16 = 8;
+
+macro_rules! wire {
+    ($(#[$outer:meta])* pub struct $name:ident { $($(#[$inner:meta])* pub $field:ident: $ty:ty,)* }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        #[repr(C)]
+        pub struct $name { $($(#[$inner])* pub $field: $ty,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                FromZeros::new_zeroed()
+            }
+        }
+    };
+}
+
+wire! {
+    /// A new thread of the calling process.
+    pub struct ThreadParams {
+        /// Address of its first instruction.
+        pub entry: u64,
+        /// Its stack pointer.
+        pub stack: u64,
+        /// Its first argument (`rdi`).
+        pub argument: u64,
+        /// Base of its local storage (`fs`).
+        pub tls: u64,
+    }
+}
+
+wire! {
+    /// A new process.
+    pub struct ProcessParams {
+        /// Address of the grants.
+        pub grants: u64,
+        /// How many, at most `SPAWN_GRANTS`.
+        pub grant_count: u64,
+        /// Address of its image name (what BIRTH_NAME reads).
+        pub name: u64,
+        /// Bytes of the name, at most `PATH_MAX`.
+        pub name_len: u64,
+        /// Handle table to use (a table handle with MANAGE), or `u64::MAX` for a new one.
+        pub table: u64,
+        /// Priority of its threads; at most the creator's. `u64::MAX`: the creator's.
+        pub priority: u64,
+        /// See [`process_flags`].
+        pub flags: u64,
+    }
+}
+
+/// Flags of a new process.
+pub mod process_flags {
+    /// The builder keeps MANAGE after the start.
+    pub const DEBUG: u64 = 1 << 0;
+    /// The process may map unsealed memory executable (the creator needs JIT on the account).
+    pub const JIT: u64 = 1 << 1;
+}
+
+wire! {
+    /// A handle given to a new process.
+    pub struct Grant {
+        /// Handle of the creator, or [`GRANT_SELF`].
+        pub source: u64,
+        /// Number in the new process: a lower number, or an upper one of generation 0 with an
+        /// index of at least [`FIRST_GRANT_INDEX`].
+        pub number: u64,
+        /// Mask for the rights.
+        pub rights: u64,
+        /// Mask for the inherit mask.
+        pub inherit: u64,
+        /// Handle flags to set.
+        pub flags: u64,
+    }
+}
+
+wire! {
+    /// A mapping into a process.
+    pub struct MapParams {
+        /// Memory handle of the caller, or `u64::MAX` for anonymous memory.
+        pub memory: u64,
+        /// Offset in the memory, page-aligned bytes.
+        pub offset: u64,
+        /// Address, page-aligned; 0: the kernel chooses.
+        pub address: u64,
+        /// Bytes, rounded up to pages.
+        pub length: u64,
+        /// `MapFlags` of redox_syscall: protection, MAP_SHARED or MAP_PRIVATE, MAP_FIXED_NOREPLACE.
+        pub flags: u64,
+    }
+}
+
+wire! {
+    /// What a handle is.
+    pub struct HandleInfo {
+        /// What may be done with it.
+        pub rights: u64,
+        /// The most that a handle obtained through it can have.
+        pub inherit: u64,
+        /// [`handle_flags`].
+        pub flags: u64,
+        /// [`ObjectType`].
+        pub object: u64,
+        /// Open flags of the description.
+        pub open_flags: u64,
+        /// Label of the slot it was opened through, zero-padded: information, never authority.
+        pub label: [u8; 64],
+    }
+}
+
+wire! {
+    /// One handle of an inspected process.
+    pub struct InspectRow {
+        /// Its number there.
+        pub number: u64,
+        /// Where to continue: pass it as the next cursor. 0: this was the last.
+        pub next: u64,
+        /// What it is.
+        pub info: HandleInfo,
+    }
+}
+
+wire! {
+    /// The last refusal that the calling thread met.
+    pub struct Denial {
+        /// Number of the system call.
+        pub call: u64,
+        /// The handle.
+        pub handle: u64,
+        /// The rights that were missing (`Rights` bits); 0 when a rule refused.
+        pub missing: u64,
+        /// [`DenialRule`].
+        pub rule: u64,
+    }
+}
+
+/// Why the door refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum DenialRule {
+    /// The handle lacks a right.
+    Rights = 0,
+    /// The open flags demand more than the handle's inherit mask allows.
+    Inherit = 1,
+    /// The path leaves the directory.
+    Beneath = 2,
+    /// The file system of the directory does not resolve structurally.
+    NotStructural = 3,
+    /// The description is append-locked.
+    AppendLocked = 4,
+    /// A process without JIT asked for unsealed executable memory.
+    NotSealed = 5,
+}
+
+wire! {
+    /// Limits of an account. `u64::MAX`: only its parents bound it.
+    pub struct AccountLimits {
+        /// Frames of memory, page tables included.
+        pub frames: u64,
+        /// Handles, in tables and in flight.
+        pub handles: u64,
+        /// Threads.
+        pub threads: u64,
+        /// Requests abandoned at servers.
+        pub requests: u64,
+        /// Bytes of kernel objects.
+        pub kernel_bytes: u64,
+    }
+}
+
+wire! {
+    /// What an account uses.
+    pub struct AccountUsage {
+        /// What it may use.
+        pub limits: AccountLimits,
+        /// What it uses now.
+        pub used: AccountLimits,
+        /// Processes alive in it and beneath it.
+        pub processes: u64,
+    }
+}
+
+wire! {
+    /// A handle minted by a server for one of its own objects.
+    pub struct MintParams {
+        /// The server's number of the object.
+        pub number: u64,
+        /// Initial offset.
+        pub offset: u64,
+        /// Open flags of the description.
+        pub flags: u64,
+        /// `NewFdFlags`.
+        pub internal_flags: u64,
+        /// Badge that arrives with requests on it.
+        pub badge: u64,
+        /// Rights.
+        pub rights: u64,
+        /// Inherit mask.
+        pub inherit: u64,
+    }
+}
+
+wire! {
+    /// What a server may know of a request beyond its Sqe.
+    pub struct RequestInfo {
+        /// Badge of the handle it was sent through.
+        pub badge: u64,
+        /// Number of the calling process: information, never authority.
+        pub process: u64,
+        /// Rights of the handle it was sent through, after all masks.
+        pub rights: u64,
+        /// Its open flags of 64 bits, for OpenAt.
+        pub flags: u64,
+    }
+}
+
+wire! {
+    /// The answer *ask that handle instead*. The kernel reads it and the path from the answering
+    /// process before anything changes.
+    pub struct ForwardParams {
+        /// Handle of the answering process to ask instead (LOOKUP and FORWARD).
+        pub fd: u64,
+        /// Address of the path to ask for.
+        pub path: u64,
+        /// Its bytes.
+        pub path_len: u64,
+        /// Mask for the rights of the result.
+        pub rights: u64,
+        /// Mask for the inherit mask of the result.
+        pub inherit: u64,
+        /// Handle flags that the result shall carry (sticky ones).
+        pub flags: u64,
+    }
+}
+
+wire! {
+    /// What a process ended with, as read from its handle.
+    pub struct ExitStatus {
+        /// [`ExitKind`].
+        pub kind: u64,
+        /// Exit code, signal number, or address of the fault.
+        pub code: u64,
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum ExitKind {
+    /// By EXIT, with the code.
+    Exit = 0,
+    /// By a signal, with its number.
+    Signal = 1,
+    /// By a fault, with the address of the instruction or datum.
+    Fault = 2,
+    /// With its account.
+    Killed = 3,
+    /// Memory that it had reserved could not be supplied.
+    OutOfMemory = 4,
+}
+
+/// What a handle points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u64)]
+pub enum ObjectType {
+    /// An object of a scheme.
+    Scheme = 1,
+    /// The server's end of an endpoint.
+    Socket = 2,
+    /// Memory.
+    Memory = 3,
+    /// An event queue.
+    EventQueue = 4,
+    /// The read end of a pipe.
+    PipeReader = 5,
+    /// The write end of a pipe.
+    PipeWriter = 6,
+    /// A timer.
+    Timer = 7,
+    /// An interrupt line.
+    Irq = 8,
+    /// A range of I/O ports.
+    PortRange = 9,
+    /// A process.
+    Process = 10,
+    /// An account.
+    Account = 11,
+    /// A handle table.
+    HandleTable = 12,
+    /// A slot.
+    Slot = 13,
+    /// A factory; its kind is in the label.
+    Factory = 14,
+    /// The null object.
+    Null = 15,
+    /// Random bytes.
+    Random = 16,
+    /// The kernel log.
+    Log = 17,
+    /// Power control.
+    Power = 18,
+    /// Counters.
+    Counters = 19,
+    /// A window over device memory.
+    Window = 20,
+    /// The image name of a process.
+    Name = 21,
+    /// A clock that arms timers.
+    Clock = 22,
+}
+
+/// Kinds of factories. Each is a handle; the name in parentheses is the name it is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u64)]
+pub enum FactoryKind {
+    /// Scheme endpoints (`namespace`): openat of `scheme-creation-cap`, dup with `create-scheme`.
+    Scheme = 1,
+    /// Slots: CREATE(label address, label length).
+    Slot = 2,
+    /// Memory (`memory`): CREATE(bytes, 0).
+    Memory = 3,
+    /// Event queues (`event`): openat of any path.
+    Event = 4,
+    /// Pipes (`pipe`): openat gives the read end; dup of it with `write` the write end.
+    Pipe = 5,
+    /// Timers (`time`): openat of the clock number.
+    Time = 6,
+    /// Processes (`proc`): openat of a process number gives a handle to it; lists numbers.
+    Process = 7,
+    /// Interrupt lines: CREATE(line, 0).
+    Irq = 8,
+    /// Port ranges: CREATE(first port, count).
+    Port = 9,
+    /// Windows over device memory: CREATE(physical address, bytes).
+    Window = 10,
+    /// Handle tables: CREATE(0, 0).
+    Table = 11,
+}
+
+/// Operations that a write to the power handle asks for: one byte.
+pub mod power {
+    /// Switch the machine off.
+    pub const OFF: u8 = b'0';
+    /// Restart the machine.
+    pub const RESTART: u8 = b'r';
+}
+
+/// Command of `fcntl` on the kernel log (needs CONTROL): the argument 0 stops the kernel writing
+/// to the serial line and screen by itself, 1 lets it start again.
+pub const LOG_ECHO: usize = 0x4000_0001;
+
+wire! {
+    /// One row of the counters object: how many objects of a type were made and destroyed.
+    pub struct CounterRow {
+        /// Zero-padded name.
+        pub name: [u8; 16],
+        /// Made since boot.
+        pub created: u64,
+        /// Destroyed since boot.
+        pub destroyed: u64,
+    }
+}
