@@ -16,6 +16,7 @@ pub mod call;
 pub mod class;
 pub mod error;
 pub mod limits;
+pub mod namespace;
 pub mod params;
 pub mod rights;
 pub mod startup;

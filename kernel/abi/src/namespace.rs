@@ -1,0 +1,550 @@
+//! The protocol between a process and the namespace manager, spoken on a *namespace handle*.
+//!
+//! | operation | how |
+//! |---|---|
+//! | open | `openat(ns, "/scheme/NAME/REST")`: forwarded to what NAME is bound to |
+//! | list | `openat(ns, "/scheme", O_DIRECTORY)` (or `""`, `"/"`), then getdents; paths relative to such a listing are `NAME/REST` |
+//! | remove a name | `unlinkat(ns, "/scheme/NAME")`; with a `REST` it is forwarded |
+//! | fork, shrink, register, bind | `dup` with a [`Message`] |
+//! | bind | send one handle (CALL with `FD` and `WRITE`) on the ticket that [`Message::Bind`] answered with |
+//! | seal, generation, masks of a name | `CALL` with [`call`]'s numbers in the first metadata word |
+//!
+//! Words are little-endian and need no alignment. The three lowest messages are those of the
+//! published `libredox`.
+use crate::limits::{NAME_MAX, PATH_MAX};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Numbers of the messages: the first word of a dup on a namespace handle.
+pub mod message {
+    /// Fork, as published crates ask for it.
+    pub const FORK: u64 = 0;
+    /// A handle to the same namespace with fewer permissions.
+    pub const SHRINK: u64 = 1;
+    /// A handle with which the root of a new instance is registered under a name.
+    pub const REGISTER: u64 = 2;
+    /// Fork with options.
+    pub const FORK_WITH: u64 = 0x100;
+    /// A ticket that binds a name to the handle sent on it.
+    pub const BIND: u64 = 0x101;
+}
+
+/// First metadata word of a CALL on a namespace handle.
+pub mod call {
+    /// Fixes the set of names and their masks for ever (permission INSERT). Returns 0.
+    pub const SEAL: u64 = 1;
+    /// Returns a number that changes whenever the set of names or a mask changes.
+    pub const GENERATION: u64 = 2;
+    /// Payload: an [`super::EntryInfo`] with the name filled in; comes back complete (READ and
+    /// WRITE on the call, permission LIST).
+    pub const ENTRY: u64 = 3;
+}
+
+/// What a namespace handle permits beyond opening names. The values are those of `libredox`.
+pub mod permissions {
+    /// List the names; fork all of them.
+    pub const LIST: u64 = 1 << 0;
+    /// Bind names, register new ones, seal.
+    pub const INSERT: u64 = 1 << 1;
+    /// Remove and replace names.
+    pub const DELETE: u64 = 1 << 2;
+    /// Open [`super::SCHEME_FACTORY`] where it is bound.
+    pub const SCHEME_CREATE: u64 = 1 << 3;
+    /// All of them.
+    pub const ALL: u64 = LIST | INSERT | DELETE | SCHEME_CREATE;
+}
+
+/// The name to which the kernel's factory of schemes is bound, where a namespace has it.
+pub const SCHEME_FACTORY: &str = "namespace";
+/// The only path that it accepts.
+pub const SCHEME_CREATION_CAP: &str = "scheme-creation-cap";
+
+/// Flags of [`Message::ForkWith`].
+pub mod fork_flags {
+    /// The child also sees what the parent's names become later; items narrow or hide names.
+    pub const OPEN: u64 = 1 << 0;
+    /// Seal the child at once.
+    pub const SEALED: u64 = 1 << 1;
+    /// Closed fork of all names that the parent has now; items narrow or hide names.
+    pub const ALL_NAMES: u64 = 1 << 2;
+    /// All of them.
+    pub const ALL: u64 = OPEN | SEALED | ALL_NAMES;
+}
+
+/// Flags of an entry of a namespace, of a [`ForkItem`] and of [`Message::Bind`].
+pub mod entry_flags {
+    /// The name may be registered through this namespace.
+    pub const REGISTER: u64 = 1 << 0;
+    /// Handles obtained through the name are BENEATH.
+    pub const BENEATH: u64 = 1 << 1;
+    /// Handles obtained through the name follow no symbolic link.
+    pub const NO_SYMLINKS: u64 = 1 << 2;
+    /// In a bind: replace what the name is bound to (permission DELETE).
+    pub const REPLACE: u64 = 1 << 3;
+    /// In a fork: leave the name out.
+    pub const HIDE: u64 = 1 << 4;
+    /// What an entry can carry.
+    pub const STORED: u64 = REGISTER | BENEATH | NO_SYMLINKS;
+    /// Flags that a fork adds to a name.
+    pub const NARROWING: u64 = BENEATH | NO_SYMLINKS;
+}
+
+/// What is known of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct EntryInfo {
+    /// The name, zero-padded.
+    pub name: [u8; NAME_MAX],
+    /// Mask for the rights of what is opened through it.
+    pub rights: u64,
+    /// Mask for their inherit mask.
+    pub inherit: u64,
+    /// [`entry_flags`].
+    pub flags: u64,
+    /// 1 in a sealed namespace, else 0.
+    pub sealed: u64,
+}
+
+impl EntryInfo {
+    /// The question about a name.
+    #[must_use]
+    pub fn question(name: &str) -> Option<EntryInfo> {
+        if !valid_name(name) {
+            return None;
+        }
+        let mut padded = [0; NAME_MAX];
+        padded.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        Some(EntryInfo { name: padded, rights: 0, inherit: 0, flags: 0, sealed: 0 })
+    }
+
+    /// The name, if it is a valid one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let end = self.name.iter().position(|&byte| byte == 0).unwrap_or(NAME_MAX);
+        let name = core::str::from_utf8(self.name.get(..end)?).ok()?;
+        valid_name(name).then_some(name)
+    }
+}
+
+/// Whether a string can name a scheme: 1 to `NAME_MAX` bytes, no `/`, no control characters,
+/// neither `.` nor `..`, no `*` (forks match by it).
+#[must_use]
+pub fn valid_name(name: &str) -> bool {
+    (1..=NAME_MAX).contains(&name.len())
+        && name != "."
+        && name != ".."
+        && !name.bytes().any(|byte| byte == b'/' || byte == b'*' || byte < 0x20 || byte == 0x7F)
+}
+
+/// Whether a string can be the prefix that an entry puts before each path: relative, without
+/// empty components, `.` and `..`.
+#[must_use]
+pub fn valid_prefix(prefix: &str) -> bool {
+    prefix.len() < PATH_MAX
+        && !prefix.contains('\0')
+        && prefix.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+/// What a path asks of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// The namespace itself.
+    Root,
+    /// Something behind a name.
+    Name {
+        /// The name.
+        name: &'a str,
+        /// The path there, without a leading slash; empty for the root.
+        rest: &'a str,
+    },
+}
+
+/// Splits a path sent on a namespace handle: `/scheme/NAME/REST`, or what names the root.
+/// `None`: the path lies outside.
+#[must_use]
+pub fn split_path(path: &str) -> Option<Target<'_>> {
+    if path.is_empty() {
+        return Some(Target::Root);
+    }
+    let path = path.strip_prefix('/')?.trim_start_matches('/');
+    if path.is_empty() {
+        return Some(Target::Root);
+    }
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    if first == "scheme" { split_relative(rest) } else { None }
+}
+
+/// Splits a path that starts with the name: `NAME/REST`.
+#[must_use]
+pub fn split_relative(path: &str) -> Option<Target<'_>> {
+    let path = path.trim_start_matches('/');
+    let (name, rest) = path.split_once('/').unwrap_or((path, ""));
+    if name.is_empty() || name == "." && rest.is_empty() {
+        return Some(Target::Root);
+    }
+    valid_name(name).then_some(Target::Name { name, rest: rest.trim_start_matches('/') })
+}
+
+/// One name of a fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForkItem<'a> {
+    /// The name; for [`Message::Fork`] it may end in `*`.
+    pub name: &'a str,
+    /// [`entry_flags`]: `REGISTER` keeps the permission to register where the parent has it.
+    pub flags: u64,
+    /// Mask for the rights of what is opened through the name.
+    pub rights: u64,
+    /// Mask for their inherit mask.
+    pub inherit: u64,
+}
+
+/// A message of dup on a namespace handle.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// A closed child with the listed names; unknown ones are left out, a trailing `*` matches
+    /// all names that start so (permission LIST).
+    Fork {
+        /// The names: `(length word, bytes)*`.
+        names: Names<'a>,
+    },
+    /// A handle to the same namespace.
+    Shrink {
+        /// Mask for its [`permissions`].
+        permissions: u64,
+    },
+    /// A handle to send the root of a new instance on.
+    Register {
+        /// The name; new ones need the permission INSERT.
+        name: &'a str,
+    },
+    /// A child with options. An unknown name is an error.
+    ForkWith {
+        /// [`fork_flags`].
+        flags: u64,
+        /// Mask for the [`permissions`] of the handle to the child.
+        permissions: u64,
+        /// The names.
+        items: Items<'a>,
+    },
+    /// A ticket that binds a name to the handle sent on it, once.
+    Bind {
+        /// [`entry_flags`].
+        flags: u64,
+        /// Mask for the rights of what is opened through the name.
+        rights: u64,
+        /// Mask for their inherit mask.
+        inherit: u64,
+        /// The name.
+        name: &'a str,
+        /// Put before each path; empty, or as [`valid_prefix`] says. A convenience: to confine
+        /// somebody to a directory bind a handle of it.
+        prefix: &'a str,
+    },
+}
+
+impl<'a> Message<'a> {
+    /// Decodes and checks a message. `None`: malformed or unknown (`EINVAL`).
+    #[must_use]
+    pub fn decode(bytes: &'a [u8]) -> Option<Message<'a>> {
+        let mut reader = Reader(bytes);
+        Some(match reader.word()? {
+            message::FORK => {
+                let names = Names(reader);
+                for name in names {
+                    name?;
+                }
+                Message::Fork { names }
+            }
+            message::SHRINK => {
+                let permissions = reader.word()?;
+                reader.end()?;
+                Message::Shrink { permissions }
+            }
+            message::REGISTER => Message::Register { name: checked_name(reader.0)? },
+            message::FORK_WITH => {
+                let flags = reader.word()?;
+                let permissions = reader.word()?;
+                if flags & !fork_flags::ALL != 0
+                    || flags & fork_flags::OPEN != 0 && flags & fork_flags::ALL_NAMES != 0
+                {
+                    return None;
+                }
+                let items = Items(reader);
+                for item in items {
+                    item?;
+                }
+                Message::ForkWith { flags, permissions, items }
+            }
+            message::BIND => {
+                let flags = reader.word()?;
+                if flags & !(entry_flags::STORED | entry_flags::REPLACE) != 0 {
+                    return None;
+                }
+                let rights = reader.word()?;
+                let inherit = reader.word()?;
+                let name = checked_name(reader.counted()?)?;
+                let prefix = core::str::from_utf8(reader.0).ok()?;
+                if !prefix.is_empty() && !valid_prefix(prefix) {
+                    return None;
+                }
+                Message::Bind { flags, rights, inherit, name, prefix }
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The names of a [`Message::Fork`]. A malformed rest yields `None` once.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a>(Reader<'a>);
+
+impl<'a> Iterator for Names<'a> {
+    type Item = Option<&'a str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.0.is_empty() {
+            return None;
+        }
+        let name = self.0.counted().and_then(checked_pattern);
+        if name.is_none() {
+            self.0 = Reader(&[]);
+        }
+        Some(name)
+    }
+}
+
+/// The names of a [`Message::ForkWith`]. A malformed rest yields `None` once.
+#[derive(Clone, Copy, Debug)]
+pub struct Items<'a>(Reader<'a>);
+
+impl<'a> Items<'a> {
+    fn read(&mut self) -> Option<ForkItem<'a>> {
+        let flags = self.0.word()?;
+        let allowed = entry_flags::REGISTER | entry_flags::NARROWING | entry_flags::HIDE;
+        if flags & !allowed != 0 {
+            return None;
+        }
+        let rights = self.0.word()?;
+        let inherit = self.0.word()?;
+        let name = checked_name(self.0.counted()?)?;
+        Some(ForkItem { name, flags, rights, inherit })
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Option<ForkItem<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.0.is_empty() {
+            return None;
+        }
+        let item = self.read();
+        if item.is_none() {
+            self.0 = Reader(&[]);
+        }
+        Some(item)
+    }
+}
+
+fn checked_name(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok().filter(|name| valid_name(name))
+}
+
+fn checked_pattern(bytes: &[u8]) -> Option<&str> {
+    let pattern = core::str::from_utf8(bytes).ok()?;
+    let stem = pattern.strip_suffix('*').unwrap_or(pattern);
+    (pattern == "*" || valid_name(stem)).then_some(pattern)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn word(&mut self) -> Option<u64> {
+        let (word, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*word))
+    }
+
+    fn counted(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.word()?).ok()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    fn end(&self) -> Option<()> {
+        self.0.is_empty().then_some(())
+    }
+}
+
+/// Writes messages into a buffer of the caller. Each step is `None` when the buffer is full or
+/// the argument invalid.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    buffer: &'a mut [u8],
+    used: usize,
+}
+
+impl<'a> Encoder<'a> {
+    fn new(buffer: &'a mut [u8]) -> Self {
+        Encoder { buffer, used: 0 }
+    }
+
+    fn bytes(mut self, bytes: &[u8]) -> Option<Self> {
+        let end = self.used.checked_add(bytes.len())?;
+        self.buffer.get_mut(self.used..end)?.copy_from_slice(bytes);
+        self.used = end;
+        Some(self)
+    }
+
+    fn word(self, word: u64) -> Option<Self> {
+        self.bytes(&word.to_le_bytes())
+    }
+
+    fn counted(self, text: &str) -> Option<Self> {
+        self.word(text.len() as u64)?.bytes(text.as_bytes())
+    }
+
+    /// Starts a [`Message::Fork`]; [`Encoder::name`] adds names.
+    pub fn fork(buffer: &'a mut [u8]) -> Option<Self> {
+        Encoder::new(buffer).word(message::FORK)
+    }
+
+    /// Adds a name to a [`Message::Fork`].
+    pub fn name(self, name: &str) -> Option<Self> {
+        checked_pattern(name.as_bytes())?;
+        self.counted(name)
+    }
+
+    /// A [`Message::Shrink`].
+    pub fn shrink(buffer: &'a mut [u8], permissions: u64) -> Option<Self> {
+        Encoder::new(buffer).word(message::SHRINK)?.word(permissions)
+    }
+
+    /// A [`Message::Register`].
+    pub fn register(buffer: &'a mut [u8], name: &str) -> Option<Self> {
+        checked_name(name.as_bytes())?;
+        Encoder::new(buffer).word(message::REGISTER)?.bytes(name.as_bytes())
+    }
+
+    /// Starts a [`Message::ForkWith`]; [`Encoder::item`] adds names.
+    pub fn fork_with(buffer: &'a mut [u8], flags: u64, permissions: u64) -> Option<Self> {
+        Encoder::new(buffer).word(message::FORK_WITH)?.word(flags)?.word(permissions)
+    }
+
+    /// Adds a name to a [`Message::ForkWith`].
+    pub fn item(self, item: &ForkItem<'_>) -> Option<Self> {
+        checked_name(item.name.as_bytes())?;
+        self.word(item.flags)?.word(item.rights)?.word(item.inherit)?.counted(item.name)
+    }
+
+    /// A [`Message::Bind`].
+    pub fn bind(
+        buffer: &'a mut [u8],
+        flags: u64,
+        rights: u64,
+        inherit: u64,
+        name: &str,
+        prefix: &str,
+    ) -> Option<Self> {
+        checked_name(name.as_bytes())?;
+        Encoder::new(buffer)
+            .word(message::BIND)?
+            .word(flags)?
+            .word(rights)?
+            .word(inherit)?
+            .counted(name)?
+            .bytes(prefix.as_bytes())
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn finish(self) -> &'a [u8] {
+        self.buffer.get(..self.used).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let mut buffer = [0; 512];
+        let bytes = Encoder::fork(&mut buffer).unwrap().name("file").unwrap().name("r*").unwrap();
+        let Some(Message::Fork { names }) = Message::decode(bytes.finish()) else { panic!() };
+        assert!(names.map(Option::unwrap).eq(["file", "r*"]));
+
+        let item = ForkItem { name: "log", flags: entry_flags::BENEATH, rights: 3, inherit: 1 };
+        let bytes = Encoder::fork_with(&mut buffer, fork_flags::SEALED, permissions::LIST).unwrap();
+        let bytes = bytes.item(&item).unwrap().finish();
+        let Some(Message::ForkWith { flags, permissions, items }) = Message::decode(bytes) else {
+            panic!()
+        };
+        assert_eq!((flags, permissions), (fork_flags::SEALED, permissions::LIST));
+        assert!(items.map(Option::unwrap).eq([item]));
+
+        let bytes = Encoder::bind(&mut buffer, 1, 7, 3, "home", "users/me").unwrap().finish();
+        assert!(matches!(
+            Message::decode(bytes),
+            Some(Message::Bind {
+                flags: 1,
+                rights: 7,
+                inherit: 3,
+                name: "home",
+                prefix: "users/me"
+            })
+        ));
+        let bytes = Encoder::shrink(&mut buffer, 5).unwrap().finish();
+        assert!(matches!(Message::decode(bytes), Some(Message::Shrink { permissions: 5 })));
+        let bytes = Encoder::register(&mut buffer, "ram").unwrap().finish();
+        assert!(matches!(Message::decode(bytes), Some(Message::Register { name: "ram" })));
+    }
+
+    #[test]
+    fn every_cut_and_every_changed_byte_of_a_message_is_decoded_or_refused() {
+        let mut buffer = [0; 256];
+        let item = ForkItem { name: "log", flags: 0, rights: 3, inherit: 1 };
+        let message = Encoder::fork_with(&mut buffer, 0, 15).unwrap().item(&item).unwrap();
+        let message = message.finish();
+        for cut in 0..message.len() {
+            let whole = cut == 24 || Message::decode(&message[..cut]).is_none();
+            assert!(whole, "cut at {cut}");
+        }
+        let mut changed = [0; 256];
+        for at in 0..message.len() {
+            for value in 0..=255 {
+                changed[..message.len()].copy_from_slice(message);
+                changed[at] = value;
+                let _ = Message::decode(&changed[..message.len()]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_names_the_root_a_name_or_nothing() {
+        for path in ["", "/", "//", "/scheme", "/scheme/", "/scheme//", "/scheme/."] {
+            assert_eq!(split_path(path), Some(Target::Root), "{path:?}");
+        }
+        for (path, name, rest) in [
+            ("/scheme/file", "file", ""),
+            ("/scheme/file/", "file", ""),
+            ("/scheme//file//a/b", "file", "a/b"),
+            ("/scheme/file/../x", "file", "../x"),
+        ] {
+            assert_eq!(split_path(path), Some(Target::Name { name, rest }), "{path:?}");
+        }
+        for path in ["scheme/file", "/file", "/schemes/file", "/scheme/../file", "/scheme/a*"] {
+            assert_eq!(split_path(path), None, "{path:?}");
+        }
+        assert_eq!(split_relative("null"), Some(Target::Name { name: "null", rest: "" }));
+    }
+
+    #[test]
+    fn a_prefix_stays_where_it_is() {
+        assert!(valid_prefix("a/b"));
+        for prefix in ["", "/a", "a/", "a//b", "../a", "a/..", ".", "a/./b"] {
+            assert!(!valid_prefix(prefix), "{prefix:?}");
+        }
+    }
+}
