@@ -1,0 +1,11 @@
+//! How the programs print: everything between values and text that needs no system, so that it is
+//! tested on the host.
+#![forbid(unsafe_code)]
+
+pub mod bytes;
+pub mod date;
+pub mod handle;
+pub mod mode;
+pub mod reason;
+pub mod rights;
+pub mod table;

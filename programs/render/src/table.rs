@@ -1,0 +1,77 @@
+//! Columns of text.
+
+/// How a column is aligned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// To the left.
+    Left,
+    /// To the right, for numbers.
+    Right,
+}
+
+/// Rows under a heading, printed with columns as wide as their widest cell.
+#[derive(Clone, Debug)]
+pub struct Table<const N: usize> {
+    columns: [Align; N],
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    /// An empty table without heading.
+    #[must_use]
+    pub fn new(columns: [Align; N]) -> Self {
+        Self { columns, rows: Vec::new() }
+    }
+
+    /// A table whose first row is a heading.
+    #[must_use]
+    pub fn with_heading(heading: [(&str, Align); N]) -> Self {
+        let mut table = Self::new(heading.map(|(_, align)| align));
+        table.row(heading.map(|(title, _)| title.to_owned()));
+        table
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: [String; N]) {
+        self.rows.push(cells);
+    }
+
+    /// The table as lines, each with its line end and without trailing blanks.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut widths = [0; N];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = String::new();
+            for ((cell, width), align) in row.iter().zip(widths).zip(self.columns) {
+                let blanks = " ".repeat(width.saturating_sub(cell.chars().count()));
+                let (before, after) = match align {
+                    Align::Left => ("", blanks.as_str()),
+                    Align::Right => (blanks.as_str(), ""),
+                };
+                line.extend([before, cell, after, "  "]);
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut table = Table::with_heading([("n", Align::Right), ("name", Align::Left)]);
+        table.row(["100".into(), "a".into()]);
+        table.row(["7".into(), "élan".into()]);
+        assert_eq!(table.text(), "  n  name\n100  a\n  7  élan\n");
+    }
+}

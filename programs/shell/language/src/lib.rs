@@ -1,0 +1,17 @@
+//! The language of the Clavis shell, as values: [`parse`] turns text into a [`Program`], [`expand`]
+//! turns its words into arguments, [`glob`] matches names, [`wire`] decides which descriptor of a
+//! command is which end. Nothing here opens, spawns or prints, so all of it is tested on the host.
+#![forbid(unsafe_code)]
+
+pub mod expand;
+pub mod glob;
+mod lexer;
+mod parser;
+pub mod syntax;
+pub mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use parser::{MAX_DEPTH, SyntaxError, parse};
+pub use syntax::Program;
