@@ -3,7 +3,9 @@
 //! The bootloader maps the kernel at its linked addresses in the higher half (W^X), all RAM at
 //! [`DIRECT_MAP`] (writable, never executable), leaves boot services, and jumps to the kernel's
 //! ELF entry with interrupts off, `rdi` = address of a [`BootInfo`] in the direct map, on a stack
-//! of at least 16 KiB in the direct map. Addresses in the block are physical unless said otherwise.
+//! of at least 16 KiB in the direct map, as if called from address 0 (`rsp` is 8 modulo 16).
+//! Physical page 0 is never usable. The lower half of the root page table holds nothing but the
+//! identity mapping of the jump's own page, for the kernel to remove. Addresses in the block are physical unless said otherwise.
 
 /// Where physical address 0 appears. The map covers RAM only.
 pub const DIRECT_MAP: u64 = 0xFFFF_8000_0000_0000;
@@ -15,6 +17,16 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"CLVBOOT1");
 pub const INIT_SEGMENTS: usize = 8;
 /// Greatest number of ranges in the memory map.
 pub const MEMORY_RANGES: usize = 256;
+
+/// QEMU's isa-debug-exit port: writing `value` ends the machine with status `value << 1 | 1`.
+/// Only to be touched when the command line has the line `qemu-exit`.
+pub const EXIT_PORT: u16 = 0xF4;
+/// Written to [`EXIT_PORT`] at power-off.
+pub const EXIT_DONE: u32 = 0x10;
+/// Written to [`EXIT_PORT`] after a kernel panic.
+pub const EXIT_PANIC: u32 = 0x11;
+/// Written to [`EXIT_PORT`] by a bootloader that cannot go on.
+pub const EXIT_BOOT_FAILED: u32 = 0x12;
 
 /// Everything the kernel learns of the machine from the bootloader.
 #[derive(Clone, Copy, Debug)]
