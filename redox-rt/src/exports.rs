@@ -1,0 +1,1 @@
+//! The C symbols that the client crate links against.

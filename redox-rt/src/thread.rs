@@ -1,0 +1,283 @@
+//! Threads: one mapping holds a guard page, the stack, the TLS block and the thread block; the
+//! kernel unmaps it when the thread has left it.
+#![expect(unsafe_code, reason = "stacks, thread blocks and the exchange with their owners")]
+
+use crate::startup;
+use crate::sync::wait_word;
+use crate::sys;
+use crate::tls::{self, Template, ThreadBlock};
+use alloc::boxed::Box;
+use clavis_abi::PAGE_SIZE;
+use clavis_abi::error::{EINVAL, Error, Result};
+use clavis_abi::params::ThreadParams;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use syscall::flag::MapFlags;
+
+/// Bytes of a stack when nothing else was asked.
+pub const STACK_DEFAULT: usize = 1 << 20;
+/// Fewest bytes of a stack.
+pub const STACK_MIN: usize = 16 << 10;
+
+/// The first function of a thread.
+pub type Start = extern "C" fn(*mut u8) -> *mut u8;
+
+const JOINABLE: u32 = 0;
+const DETACHED: u32 = 1;
+const ENDING: u32 = 2;
+
+/// What a thread and its owner share; freed by whoever lets go last.
+#[derive(Debug)]
+pub struct Record {
+    /// 1 until the kernel has ended the thread; then 0.
+    alive: AtomicU32,
+    /// JOINABLE, DETACHED or ENDING.
+    state: AtomicU32,
+    result: AtomicPtr<u8>,
+    number: AtomicUsize,
+    start: Start,
+    argument: *mut u8,
+    map_base: usize,
+    map_size: usize,
+}
+
+/// What a new thread shall have.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Bytes of its stack, rounded up to pages; at least [`STACK_MIN`].
+    pub stack_size: usize,
+    /// Bytes below the stack that fault, rounded up to pages.
+    pub guard_size: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { stack_size: STACK_DEFAULT, guard_size: PAGE_SIZE }
+    }
+}
+
+/// A thread that was started and neither joined nor detached.
+#[derive(Debug)]
+pub struct Thread {
+    record: ptr::NonNull<Record>,
+}
+
+// SAFETY: the record is shared through atomics; its plain fields are written before the thread
+// starts.
+unsafe impl Send for Thread {}
+// SAFETY: as for Send.
+unsafe impl Sync for Thread {}
+
+impl Thread {
+    /// Starts a thread that runs `start(argument)`.
+    ///
+    /// # Errors
+    /// `ENOMEM`, `EAGAIN` (the account has no thread left), `EINVAL`.
+    ///
+    /// # Safety
+    /// `start` may be called with `argument` on another thread.
+    pub unsafe fn start(options: Options, start: Start, argument: *mut u8) -> Result<Thread> {
+        let template = startup::current().map(Template::of).unwrap_or_default();
+        let layout = Layout::plan(options, &template).ok_or(Error::new(EINVAL))?;
+        let base = sys::memory::map_anonymous(
+            layout.size,
+            MapFlags::PROT_READ | MapFlags::PROT_WRITE,
+        )?;
+        let mapping = Mapping { base, size: layout.size };
+        if layout.guard > 0 {
+            // SAFETY: fresh memory that nothing refers to yet.
+            unsafe { sys::memory::mprotect(base, layout.guard, MapFlags::PROT_NONE) }?;
+        }
+        // SAFETY: the plan leaves the template's room there, aligned; pages are fresh and zero.
+        let block = unsafe { tls::install(&template, (base + layout.tls) as *mut u8) };
+        let record = Box::new(Record {
+            alive: AtomicU32::new(1),
+            state: AtomicU32::new(JOINABLE),
+            result: AtomicPtr::new(ptr::null_mut()),
+            number: AtomicUsize::new(0),
+            start,
+            argument,
+            map_base: base,
+            map_size: layout.size,
+        });
+        let record = Box::into_raw(record);
+        // SAFETY: the block was just written and no thread uses it yet.
+        let fields = unsafe { &*block };
+        fields.record.set(record);
+        fields.stack_base.set(base + layout.guard);
+        fields.stack_size.set(layout.tls - layout.guard);
+        let params = ThreadParams {
+            entry: first as *const () as u64,
+            // A function is entered with its return address below a multiple of 16.
+            stack: (base + layout.tls - 8) as u64,
+            argument: block as u64,
+            tls: block as u64,
+        };
+        // SAFETY: entry, stack, argument and storage are made for each other just above.
+        let number = match unsafe { sys::thread::thread_create(&params) } {
+            Ok(number) => number,
+            Err(error) => {
+                // SAFETY: the thread never started, so the record is still only ours.
+                drop(unsafe { Box::from_raw(record) });
+                return Err(error);
+            }
+        };
+        core::mem::forget(mapping);
+        // SAFETY: the record lives until joined or detached, which needs this value.
+        let thread = Thread { record: unsafe { ptr::NonNull::new_unchecked(record) } };
+        thread.record().number.store(number, Ordering::Relaxed);
+        Ok(thread)
+    }
+
+    fn record(&self) -> &Record {
+        // SAFETY: the record lives until this value is joined or detached.
+        unsafe { self.record.as_ref() }
+    }
+
+    /// Its number, as the kernel counts threads.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.record().number.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it has ended; answers what its first function returned or [`exit`] was given.
+    #[must_use]
+    pub fn join(self) -> *mut u8 {
+        wait_word(&self.record().alive, 1);
+        let result = self.record().result.load(Ordering::Acquire);
+        // SAFETY: the kernel has ended the thread, so nobody else refers to the record.
+        drop(unsafe { Box::from_raw(self.record.as_ptr()) });
+        core::mem::forget(self);
+        result
+    }
+
+    /// Lets it run on its own.
+    pub fn detach(self) {
+        drop(self);
+    }
+
+    /// The record's address, for C (`pthread_t`); to be given back to [`Thread::from_raw`].
+    #[must_use]
+    pub fn into_raw(self) -> *mut Record {
+        let raw = self.record.as_ptr();
+        core::mem::forget(self);
+        raw
+    }
+
+    /// Takes a thread back from C.
+    ///
+    /// # Safety
+    /// The address comes from [`Thread::into_raw`] or is that of [`ThreadBlock`]'s record, and was
+    /// not yet joined, detached or taken back.
+    #[must_use]
+    pub unsafe fn from_raw(record: *mut Record) -> Option<Thread> {
+        ptr::NonNull::new(record).map(|record| Thread { record })
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if self.record().state.swap(DETACHED, Ordering::AcqRel) == ENDING {
+            // It saw itself joinable, so the kernel will still write its word: wait for that.
+            wait_word(&self.record().alive, 1);
+            // SAFETY: the kernel has ended the thread, so nobody else refers to the record.
+            drop(unsafe { Box::from_raw(self.record.as_ptr()) });
+        }
+    }
+}
+
+/// The record of the running thread, null in the first one: what `pthread_self` can be.
+#[must_use]
+pub fn current_record() -> *mut Record {
+    tls::current().record.get()
+}
+
+/// Ends the running thread. Its stack is gone after that; destructors do not run.
+///
+/// In the first thread, whose stack belongs to the process, only the thread ends.
+pub fn exit(result: *mut u8) -> ! {
+    let record = current_record();
+    let Some(record) = ptr::NonNull::new(record) else {
+        // SAFETY: no word, and nothing to unmap.
+        unsafe { sys::thread::thread_exit(0, 0, 0) };
+    };
+    // SAFETY: the record lives at least until this thread has said that it is ending.
+    let fields = unsafe { record.as_ref() };
+    fields.result.store(result, Ordering::Release);
+    let (base, size) = (fields.map_base, fields.map_size);
+    let word = if fields.state.swap(ENDING, Ordering::AcqRel) == DETACHED {
+        // SAFETY: its owner let go; this thread is the last.
+        drop(unsafe { Box::from_raw(record.as_ptr()) });
+        0
+    } else {
+        fields.alive.as_ptr() as usize
+    };
+    // SAFETY: the word lives until the owner has seen it cleared; the range is this thread's own.
+    unsafe { sys::thread::thread_exit(word, base, size) }
+}
+
+/// Where a new thread arrives, on its own stack.
+extern "C" fn first(block: &'static ThreadBlock) -> ! {
+    block.number.set(sys::thread::thread_number());
+    let record = block.record.get();
+    // SAFETY: the record lives until this thread ends or longer; the fields never change.
+    let (start, argument) = unsafe { ((*record).start, (*record).argument) };
+    exit(start(argument))
+}
+
+/// Unmaps on drop; forgotten when the thread owns the range.
+struct Mapping {
+    base: usize,
+    size: usize,
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the thread that would have used it never started.
+        let _ = unsafe { sys::memory::funmap(self.base, self.size) };
+    }
+}
+
+/// Offsets in a thread's mapping: guard, stack, TLS block with thread block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Layout {
+    guard: usize,
+    tls: usize,
+    size: usize,
+}
+
+impl Layout {
+    fn plan(options: Options, template: &Template) -> Option<Layout> {
+        if template.alignment() > PAGE_SIZE || template.file_size > template.memory_size {
+            return None;
+        }
+        let guard = options.guard_size.checked_next_multiple_of(PAGE_SIZE)?;
+        let stack = options.stack_size.max(STACK_MIN).checked_next_multiple_of(PAGE_SIZE)?;
+        let tls = guard.checked_add(stack)?;
+        let size = tls.checked_add(template.size())?.checked_next_multiple_of(PAGE_SIZE)?;
+        Some(Layout { guard, tls, size })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_has_its_guard_its_stack_and_its_storage_in_one_range() {
+        let template = Template { address: 0, file_size: 8, memory_size: 100, align: 32 };
+        let options = Options { stack_size: 10_000, guard_size: 1 };
+        let layout = Layout::plan(options, &template).unwrap();
+        assert_eq!((layout.guard, layout.tls), (PAGE_SIZE, PAGE_SIZE + STACK_MIN));
+        assert!(layout.size >= layout.tls + template.size());
+        assert_eq!(layout.size % PAGE_SIZE, 0);
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        let huge = Options { stack_size: usize::MAX - 10, guard_size: 4096 };
+        assert_eq!(Layout::plan(huge, &Template::default()), None);
+        let template = Template { align: 8192, ..Template::default() };
+        assert_eq!(Layout::plan(Options::default(), &template), None);
+    }
+}
