@@ -3,7 +3,8 @@
 //!
 //! Layout (little endian): a head of 32 bytes, one record per file in ascending order of
 //! path, the paths, zeros up to a page; then the files in the same order, each from a page
-//! boundary, its last page filled with zeros. Directories are implied by paths.
+//! boundary, its last page filled with zeros. Directories are implied by paths. Files of the same
+//! content share their pages.
 //!
 //! [`Image::parse`] checks everything once and believes nothing before; afterwards no question can
 //! fail. The writer ([`Builder`], feature `std`) gives the same bytes for the same files.

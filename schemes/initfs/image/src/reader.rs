@@ -76,7 +76,7 @@ impl<'a> Image<'a> {
     fn check(&self, index_end: usize) -> Result<(), Error> {
         let mut free = index_end;
         let mut last: Option<&str> = None;
-        for bytes in self.records {
+        for (index, bytes) in self.records.iter().enumerate() {
             let record = Record::read(bytes);
             if record.mode & !EXECUTABLE != 0 {
                 return Err(Error::Mode);
@@ -90,12 +90,16 @@ impl<'a> Image<'a> {
                 return Err(Error::Order);
             }
             last = Some(name);
-            free = self.check_place(&record, free)?;
+            let before = self.records.get(..index).unwrap_or_default();
+            let same = |other: &Record| (other.offset, other.len) == (record.offset, record.len);
+            if record.offset >= free as u64 || !before.iter().map(Record::read).any(|o| same(&o)) {
+                free = self.check_place(&record, free)?;
+            }
         }
         if free == self.bytes.len() { Ok(()) } else { Err(Error::Place) }
     }
 
-    /// A file lies exactly behind the one before it, and zeros fill its last page.
+    /// A file that is no other name of one before lies exactly behind the one before it, and zeros fill its last page.
     fn check_place(&self, record: &Record, free: usize) -> Result<usize, Error> {
         let offset = usize::try_from(record.offset).map_err(|_| Error::Place)?;
         let len = usize::try_from(record.len).map_err(|_| Error::Place)?;

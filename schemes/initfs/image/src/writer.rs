@@ -1,6 +1,7 @@
 //! Building an image.
 use core::fmt;
 use std::borrow::ToOwned;
+use std::collections::BTreeMap;
 use std::string::String;
 use std::vec::Vec;
 
@@ -85,10 +86,14 @@ impl Builder {
         let index_len = records_len.checked_add(paths.len())?;
         let mut end = index_len.checked_add(HEAD)?.checked_next_multiple_of(PAGE)?;
         let (mut index, mut path) = (Vec::new(), 0_u32);
+        let mut placed: BTreeMap<&[u8], usize> = BTreeMap::new();
         for file in &self.files {
             let path_len = u16::try_from(file.path.len()).ok()?;
+            // An empty file has no pages to share.
+            let known = placed.get(file.data.as_slice()).copied().filter(|_| !file.data.is_empty());
+            let offset = known.unwrap_or(end);
             Record {
-                offset: end as u64,
+                offset: offset as u64,
                 len: file.data.len() as u64,
                 path,
                 path_len,
@@ -96,7 +101,10 @@ impl Builder {
             }
             .write(&mut index);
             path = path.checked_add(u32::from(path_len))?;
-            end = end.checked_add(file.data.len())?.checked_next_multiple_of(PAGE)?;
+            if known.is_none() {
+                placed.insert(&file.data, end);
+                end = end.checked_add(file.data.len())?.checked_next_multiple_of(PAGE)?;
+            }
         }
         index.extend(paths.as_bytes());
         let mut image = Vec::with_capacity(end);
@@ -109,8 +117,11 @@ impl Builder {
         .write(&mut image);
         image.extend(index);
         image.resize(image.len().checked_next_multiple_of(PAGE)?, 0);
-        for file in &self.files {
-            image.extend(&file.data);
+        let mut content: Vec<(usize, &[u8])> =
+            placed.into_iter().map(|(data, at)| (at, data)).collect();
+        content.sort_unstable();
+        for (_, data) in content {
+            image.extend(data);
             image.resize(image.len().checked_next_multiple_of(PAGE)?, 0);
         }
         Some(image)
