@@ -1,0 +1,501 @@
+//! The manager: state and log together. Every change is logged before it is answered.
+use crate::log::Log;
+use crate::name::{Name, matches};
+use crate::record::{Binding, OPEN, RECORD_MAX, Record, SEALED, Terms};
+use crate::state::{NAMESPACE_UNITS, Object, Resolved, State, no_memory, units};
+use alloc::vec::Vec;
+use clavis_abi::error::{EDQUOT, EEXIST, EINVAL, EKEYREJECTED, ENOENT, EROFS, Error, Result};
+use clavis_abi::limits::PATH_MAX;
+use clavis_abi::namespace::{Items, Names, entry_flags, fork_flags, permissions};
+
+/// Bytes of log that a unit of the state needs at most.
+const UNIT_BYTES: usize = 2 * RECORD_MAX;
+/// Bytes of log beyond twice the state that are kept before it is compacted.
+const SLACK: usize = 16 * 1024;
+
+/// What a name is bound to, and on which terms.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer<'a> {
+    /// The name.
+    pub name: Name,
+    /// Handle in the manager's table.
+    pub handle: u64,
+    /// Mask for the rights of what is opened through the name.
+    pub rights: u64,
+    /// Mask for its inherit mask.
+    pub inherit: u64,
+    /// [`entry_flags`].
+    pub flags: u64,
+    /// Put before each path; empty or valid by `valid_prefix`.
+    pub prefix: &'a str,
+}
+
+/// The manager.
+#[derive(Debug)]
+pub struct Manager<'s> {
+    pub(crate) state: State,
+    log: Log<'s>,
+    /// Bytes that the state needs in the log.
+    baseline: usize,
+    frame: Vec<u8>,
+    /// Holds a path that an entry's prefix was put before.
+    pub(crate) path: Vec<u8>,
+}
+
+impl<'s> Manager<'s> {
+    /// The manager whose state lies in the buffer: as its predecessor left it, or without any
+    /// namespace when the buffer is fresh (zeroes).
+    ///
+    /// # Errors
+    /// `EINVAL`: the buffer is too small. `ENOMEM`.
+    pub fn open(buffer: &'s mut [u8]) -> Result<Manager<'s>> {
+        let log = Log::open(buffer)?;
+        let mut state = State::default();
+        for frame in log.frames() {
+            state.reserve(frame)?;
+            state.apply(frame);
+        }
+        state.released.clear();
+        let mut path = Vec::new();
+        path.try_reserve_exact(PATH_MAX).map_err(no_memory)?;
+        let mut manager = Manager { state, log, baseline: 0, frame: Vec::new(), path };
+        manager.baseline = manager.log.used();
+        if !manager.log.exists() {
+            manager.compact()?;
+        }
+        Ok(manager)
+    }
+
+    /// Units (names, handles, tickets, namespaces) that the buffer has room for.
+    #[must_use]
+    pub fn capacity(&self) -> u32 {
+        u32::try_from(self.log.capacity() / UNIT_BYTES).unwrap_or(u32::MAX)
+    }
+
+    /// Makes a namespace that has no parent, and a number for the handle to it. Its holders and
+    /// all that descends from it can use up to `budget` units.
+    ///
+    /// # Errors
+    /// `EDQUOT`, `ENOMEM`.
+    pub fn create(&mut self, permissions: u64, budget: u32) -> Result<u64> {
+        let id = self.state.next();
+        let number = id.saturating_add(1);
+        self.change(NAMESPACE_UNITS, |manager| {
+            manager.record(&Record::Namespace {
+                id,
+                parent: 0,
+                flags: 0,
+                budget,
+                generation: 0,
+                serial: 1,
+            })?;
+            manager.record(&Record::Access { number, namespace: id, permissions })
+        })?;
+        Ok(number)
+    }
+
+    /// Binds a name in the namespace behind a number that [`Manager::create`] made.
+    ///
+    /// # Errors
+    /// `ENOENT`: no such number. `EEXIST`, `EDQUOT`, `ENOMEM`.
+    pub fn offer(&mut self, number: u64, offer: &Offer<'_>) -> Result<()> {
+        let (namespace, _) = self.access(number)?;
+        if self.state.resolve(namespace, &offer.name).is_some() {
+            return Err(Error::new(EEXIST));
+        }
+        self.bind(namespace, offer)
+    }
+
+    /// Handles of the table that names are bound to. What else lies there after a restart was
+    /// received but not yet recorded, and can be closed.
+    pub fn handles(&self) -> impl Iterator<Item = u64> {
+        self.state.handles()
+    }
+
+    /// A handle that no name is bound to any more; to be closed. Ask until it is `None`.
+    pub fn released(&mut self) -> Option<u64> {
+        self.state.released.pop()
+    }
+
+    /// The path that a forwarded request with a prefix asks for.
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    pub(crate) fn access(&self, number: u64) -> Result<(u64, u64)> {
+        match self.state.object(number) {
+            Some(&Object::Access { namespace, permissions }) => Ok((namespace, permissions)),
+            _ => Err(Error::new(ENOENT)),
+        }
+    }
+
+    pub(crate) fn unsealed(&self, namespace: u64) -> Result<()> {
+        match self.state.namespace(namespace) {
+            Some(namespace) if !namespace.sealed => Ok(()),
+            Some(_) => Err(Error::new(EROFS)),
+            None => Err(Error::new(ENOENT)),
+        }
+    }
+
+    pub(crate) fn drop_number(&mut self, number: u64) {
+        if self.state.object(number).is_some() {
+            // Without room in the log the number comes back after a restart: it is held by nobody
+            // and costs its units.
+            let _ = self.change(0, |manager| manager.record(&Record::Drop { number }));
+        }
+    }
+
+    pub(crate) fn shrink(&mut self, number: u64, mask: u64) -> Result<u64> {
+        let (namespace, permissions) = self.access(number)?;
+        self.state.room(namespace, 1)?;
+        let number = self.state.next();
+        let permissions = permissions & mask;
+        self.change(1, |manager| {
+            manager.record(&Record::Access { number, namespace, permissions })
+        })?;
+        Ok(number)
+    }
+
+    pub(crate) fn seal(&mut self, namespace: u64) -> Result<()> {
+        self.change(0, |manager| manager.record(&Record::Seal { namespace }))
+    }
+
+    pub(crate) fn unbind(&mut self, namespace: u64, name: Name) -> Result<()> {
+        self.unsealed(namespace)?;
+        self.state.resolve(namespace, &name).ok_or(Error::new(ENOENT))?;
+        if !self.state.is_open(namespace) {
+            return self.change(0, |manager| manager.record(&Record::Unbind { namespace, name }));
+        }
+        // What an open child removes stays away, whatever its parent has.
+        let own = self.state.namespace(namespace).is_some_and(|own| own.entry(&name).is_some());
+        let cost = u32::from(!own);
+        self.state.room(namespace, cost)?;
+        let hide = Record::Bind {
+            namespace,
+            serial: 0,
+            name,
+            binding: Binding::Hidden,
+            terms: Terms { rights: 0, inherit: 0, flags: 0, prefix: "" },
+        };
+        self.change(cost, |manager| manager.record(&hide))
+    }
+
+    pub(crate) fn bind(&mut self, namespace: u64, offer: &Offer<'_>) -> Result<()> {
+        let cost = units(offer.prefix);
+        self.state.room(namespace, cost)?;
+        let bind = offer_record(namespace, offer);
+        self.change(cost, |manager| manager.record(&bind))
+    }
+
+    pub(crate) fn ticket(&mut self, namespace: u64, name: Name, terms: &Terms<'_>) -> Result<u64> {
+        let cost = units(terms.prefix);
+        self.state.room(namespace, cost)?;
+        let number = self.state.next();
+        let ticket = Record::Ticket { number, namespace, name, terms: *terms };
+        self.change(cost, |manager| manager.record(&ticket))?;
+        Ok(number)
+    }
+
+    /// Uses a ticket up.
+    pub(crate) fn redeem(&mut self, ticket: u64, handle: u64) -> Result<()> {
+        let Some(Object::Ticket { namespace, name, terms }) = self.state.object(ticket) else {
+            return Err(Error::new(ENOENT));
+        };
+        let (namespace, name) = (*namespace, *name);
+        self.unsealed(namespace)?;
+        if terms.flags & entry_flags::REPLACE == 0 && self.state.resolve(namespace, &name).is_some()
+        {
+            return Err(Error::new(EEXIST));
+        }
+        let terms = terms.borrow();
+        let terms = Terms { flags: terms.flags & entry_flags::STORED, ..terms };
+        let bind =
+            Record::Bind { namespace, serial: 0, name, binding: Binding::Handle(handle), terms };
+        let mut frame = core::mem::take(&mut self.frame);
+        frame.clear();
+        let drop = Record::Drop { number: ticket };
+        let encoded = bind.encode(&mut frame).and_then(|()| drop.encode(&mut frame));
+        self.frame = frame;
+        encoded?;
+        // The ticket paid as much as the name costs.
+        self.commit(0)
+    }
+
+    /// A closed child with the names that match the patterns.
+    pub(crate) fn fork_listed(&mut self, number: u64, patterns: Names<'_>) -> Result<u64> {
+        let (parent, mut granted) = self.access(number)?;
+        granted |= permissions::LIST | permissions::INSERT | permissions::DELETE;
+        let may_list = self.access(number)?.1 & permissions::LIST != 0;
+        self.fork(parent, 0, granted, |manager, child| {
+            let mut count = 0_u32;
+            for pattern in patterns.flatten() {
+                if pattern.ends_with('*') {
+                    if !may_list {
+                        return Err(Error::new(EKEYREJECTED));
+                    }
+                    count = count.saturating_add(manager.copy(parent, child, |name| {
+                        matches(pattern, name).then_some(Mask::NONE)
+                    })?);
+                } else if let Some(name) = Name::new(pattern)
+                    && let Some(found) = manager.state.resolve(parent, &name)
+                {
+                    let record = copy_record(child, name, &found, Mask::NONE);
+                    push(&mut manager.frame, &record)?;
+                    count = count.saturating_add(units(found.terms.prefix));
+                }
+                manager.affordable(parent, count)?;
+            }
+            Ok(count)
+        })
+    }
+
+    /// A child with options.
+    pub(crate) fn fork_with(
+        &mut self,
+        number: u64,
+        flags: u64,
+        mask: u64,
+        items: Items<'_>,
+    ) -> Result<u64> {
+        let (parent, own) = self.access(number)?;
+        let open = flags & fork_flags::OPEN != 0;
+        let all = flags & fork_flags::ALL_NAMES != 0;
+        let mut granted = own | permissions::INSERT | permissions::DELETE;
+        if all && own & permissions::LIST == 0 {
+            return Err(Error::new(EKEYREJECTED));
+        }
+        if !open {
+            granted |= permissions::LIST;
+        }
+        let mut bits = if open { OPEN } else { 0 };
+        if flags & fork_flags::SEALED != 0 {
+            bits |= SEALED;
+        }
+        self.fork(parent, bits, granted & mask, |manager, child| {
+            let mut count = 0_u32;
+            if all {
+                let copied = manager.copy(parent, child, |name| {
+                    let named = items.flatten().find(|item| item.name == name);
+                    match named {
+                        Some(item) if item.flags & entry_flags::HIDE != 0 => None,
+                        Some(item) => Some(Mask::of(item.rights, item.inherit, item.flags)),
+                        None => Some(Mask::NONE),
+                    }
+                })?;
+                manager.affordable(parent, copied)?;
+                return Ok(copied);
+            }
+            for item in items.flatten() {
+                let Some(name) = Name::new(item.name) else { return Err(Error::new(EINVAL)) };
+                let mask = Mask::of(item.rights, item.inherit, item.flags);
+                let hidden = item.flags & entry_flags::HIDE != 0;
+                let mut cost = 1;
+                if open {
+                    let binding = if hidden { Binding::Hidden } else { Binding::Parent };
+                    let terms = Terms {
+                        rights: item.rights,
+                        inherit: item.inherit,
+                        flags: item.flags & entry_flags::STORED,
+                        prefix: "",
+                    };
+                    let record = Record::Bind { namespace: child, serial: 0, name, binding, terms };
+                    push(&mut manager.frame, &record)?;
+                } else if !hidden {
+                    let found = manager.state.resolve(parent, &name).ok_or(Error::new(ENOENT))?;
+                    push(&mut manager.frame, &copy_record(child, name, &found, mask))?;
+                    cost = units(found.terms.prefix);
+                }
+                count = count.saturating_add(cost);
+                manager.affordable(parent, count)?;
+            }
+            Ok(count)
+        })
+    }
+
+    /// Encodes the names of a child into the frame, then makes it. `names` answers their cost.
+    fn fork(
+        &mut self,
+        parent: u64,
+        flags: u8,
+        permissions: u64,
+        names: impl FnOnce(&mut Self, u64) -> Result<u32>,
+    ) -> Result<u64> {
+        let budget = self.state.child_budget(parent)?;
+        let child = self.state.next();
+        let number = child.saturating_add(1);
+        self.frame.clear();
+        self.record(&Record::Namespace {
+            id: child,
+            parent,
+            flags,
+            budget,
+            generation: 0,
+            serial: 1,
+        })?;
+        self.record(&Record::Access { number, namespace: child, permissions })?;
+        let cost = names(self, child)?.saturating_add(NAMESPACE_UNITS);
+        if cost > budget {
+            return Err(Error::new(EDQUOT));
+        }
+        self.state.room(parent, cost)?;
+        self.commit(cost)?;
+        Ok(number)
+    }
+
+    /// Stops a fork that cannot be afforded before it has used much memory.
+    fn affordable(&self, parent: u64, units: u32) -> Result<()> {
+        self.state.room(parent, units)
+    }
+
+    /// Encodes the visible names that `choose` gives a mask. Answers their cost.
+    fn copy(
+        &mut self,
+        parent: u64,
+        child: u64,
+        choose: impl Fn(&str) -> Option<Mask>,
+    ) -> Result<u32> {
+        let mut cost = 0_u32;
+        let mut frame = core::mem::take(&mut self.frame);
+        let mut result = Ok(());
+        for (level, namespace) in self.state.chain(parent).enumerate() {
+            for entry in namespace.after(0) {
+                if self.state.shadowed(parent, level, &entry.name) {
+                    continue;
+                }
+                let Some(found) = self.state.resolve(parent, &entry.name) else { continue };
+                let Some(mask) = choose(entry.name.as_str()) else { continue };
+                result = result
+                    .and_then(|()| push(&mut frame, &copy_record(child, entry.name, &found, mask)));
+                cost = cost.saturating_add(units(found.terms.prefix));
+            }
+        }
+        self.frame = frame;
+        result.map(|()| cost)
+    }
+
+    fn record(&mut self, record: &Record<'_>) -> Result<()> {
+        push(&mut self.frame, record)
+    }
+
+    /// Makes a change of `units` more: what `encode` puts into the frame happens wholly or not.
+    fn change(&mut self, units: u32, encode: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        self.frame.clear();
+        encode(self)?;
+        self.commit(units)
+    }
+
+    fn commit(&mut self, units: u32) -> Result<()> {
+        if units > 0 && self.state.units().saturating_add(units) > self.capacity() {
+            return Err(Error::new(EDQUOT));
+        }
+        let frame = core::mem::take(&mut self.frame);
+        let result = self.store(&frame);
+        self.frame = frame;
+        result
+    }
+
+    fn store(&mut self, frame: &[u8]) -> Result<()> {
+        self.state.reserve(frame)?;
+        let bound = self.baseline.saturating_mul(2).saturating_add(SLACK);
+        if self.log.used() >= bound {
+            // Not needed yet: a failure shows when there is no room any more.
+            let _ = self.compact();
+        }
+        if self.log.append(frame).is_err() {
+            self.compact()?;
+            self.log.append(frame)?;
+        }
+        self.state.apply(frame);
+        Ok(())
+    }
+
+    /// Writes the whole state anew into the idle half of the buffer.
+    fn compact(&mut self) -> Result<()> {
+        const CHUNK: usize = 4096;
+        let mut snapshot = self.log.begin();
+        let log = &mut self.log;
+        let mut chunk = Vec::new();
+        chunk.try_reserve(CHUNK.saturating_add(UNIT_BYTES)).map_err(no_memory)?;
+        self.state.snapshot(|record| {
+            record.encode(&mut chunk)?;
+            if chunk.len() >= CHUNK {
+                log.add(&mut snapshot, &chunk)?;
+                chunk.clear();
+            }
+            Ok(())
+        })?;
+        if !chunk.is_empty() {
+            log.add(&mut snapshot, &chunk)?;
+        }
+        log.finish(snapshot);
+        self.baseline = self.log.used();
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn journal(&mut self) -> Vec<(usize, Vec<u8>)> {
+        core::mem::take(&mut self.log.journal)
+    }
+
+    /// The state as records, for comparison.
+    #[cfg(test)]
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.state.snapshot(|record| record.encode(&mut bytes)).unwrap();
+        bytes
+    }
+}
+
+/// How a fork narrows a name.
+#[derive(Clone, Copy)]
+struct Mask {
+    rights: u64,
+    inherit: u64,
+    flags: u64,
+}
+
+impl Mask {
+    const NONE: Mask = Mask { rights: u64::MAX, inherit: u64::MAX, flags: 0 };
+
+    fn of(rights: u64, inherit: u64, flags: u64) -> Mask {
+        Mask { rights, inherit, flags }
+    }
+}
+
+fn push(frame: &mut Vec<u8>, record: &Record<'_>) -> Result<()> {
+    record.encode(frame)
+}
+
+fn offer_record<'a>(namespace: u64, offer: &Offer<'a>) -> Record<'a> {
+    Record::Bind {
+        namespace,
+        serial: 0,
+        name: offer.name,
+        binding: Binding::Handle(offer.handle),
+        terms: Terms {
+            rights: offer.rights,
+            inherit: offer.inherit,
+            flags: offer.flags & entry_flags::STORED,
+            prefix: offer.prefix,
+        },
+    }
+}
+
+fn copy_record<'a>(child: u64, name: Name, found: &Resolved<'a>, mask: Mask) -> Record<'a> {
+    let terms = found.terms;
+    let register = terms.flags & mask.flags & entry_flags::REGISTER;
+    let narrowing = (terms.flags | mask.flags) & entry_flags::NARROWING;
+    Record::Bind {
+        namespace: child,
+        serial: 0,
+        name,
+        binding: Binding::Handle(found.handle),
+        terms: Terms {
+            rights: terms.rights & mask.rights,
+            inherit: terms.inherit & mask.inherit,
+            flags: register | narrowing,
+            prefix: terms.prefix,
+        },
+    }
+}

@@ -1,0 +1,536 @@
+//! The value that the manager manages: namespaces, the handles that reach them, tickets, and who
+//! pays for what. It changes only by [`State::apply`]ing records.
+use crate::name::Name;
+use crate::record::{Binding, OPEN, Record, SEALED, Terms, records};
+use alloc::string::String;
+use alloc::vec::Vec;
+use clavis_abi::error::{EDQUOT, ENOMEM, Error, Result};
+use hashbrown::HashMap;
+
+/// Forks below the namespace that a manifest made.
+pub const DEPTH_MAX: usize = 16;
+
+/// What a number that clients hold stands for.
+#[derive(Debug)]
+pub(crate) enum Object {
+    /// A handle to a namespace.
+    Access { namespace: u64, permissions: u64 },
+    /// A bind ticket.
+    Ticket { namespace: u64, name: Name, terms: OwnedTerms },
+}
+
+impl Object {
+    fn namespace(&self) -> u64 {
+        match self {
+            Object::Access { namespace, .. } | Object::Ticket { namespace, .. } => *namespace,
+        }
+    }
+
+    fn units(&self) -> u32 {
+        match self {
+            Object::Access { .. } => 1,
+            Object::Ticket { terms, .. } => units(&terms.prefix),
+        }
+    }
+}
+
+/// [`Terms`] that own their prefix.
+#[derive(Debug)]
+pub(crate) struct OwnedTerms {
+    pub(crate) rights: u64,
+    pub(crate) inherit: u64,
+    pub(crate) flags: u64,
+    pub(crate) prefix: String,
+}
+
+impl OwnedTerms {
+    fn new(terms: &Terms<'_>) -> Option<OwnedTerms> {
+        let mut prefix = String::new();
+        prefix.try_reserve_exact(terms.prefix.len()).ok()?;
+        prefix.push_str(terms.prefix);
+        Some(OwnedTerms {
+            rights: terms.rights,
+            inherit: terms.inherit,
+            flags: terms.flags,
+            prefix,
+        })
+    }
+
+    pub(crate) fn borrow(&self) -> Terms<'_> {
+        Terms {
+            rights: self.rights,
+            inherit: self.inherit,
+            flags: self.flags,
+            prefix: &self.prefix,
+        }
+    }
+}
+
+/// A name in a namespace.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) serial: u64,
+    pub(crate) name: Name,
+    pub(crate) binding: Binding,
+    pub(crate) terms: OwnedTerms,
+}
+
+/// A set of names.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    /// 0: none.
+    parent: u64,
+    open: bool,
+    depth: u8,
+    pub(crate) sealed: bool,
+    generation: u64,
+    serial: u64,
+    /// Handles to it and tickets for it.
+    holders: u32,
+    children: u32,
+    open_children: u32,
+    /// Units charged to it, its descendants' included.
+    used: u32,
+    budget: u32,
+    names: HashMap<Name, u64>,
+    /// Sorted by serial.
+    entries: Vec<Entry>,
+}
+
+impl Namespace {
+    fn position(&self, name: &Name) -> Option<usize> {
+        let serial = self.names.get(name)?;
+        self.entries.binary_search_by_key(serial, |entry| entry.serial).ok()
+    }
+
+    pub(crate) fn entry(&self, name: &Name) -> Option<&Entry> {
+        self.entries.get(self.position(name)?)
+    }
+
+    /// Entries with a serial above one.
+    pub(crate) fn after(&self, serial: u64) -> &[Entry] {
+        let start = self.entries.partition_point(|entry| entry.serial <= serial);
+        self.entries.get(start..).unwrap_or_default()
+    }
+}
+
+/// What a name leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resolved<'a> {
+    pub(crate) handle: u64,
+    pub(crate) terms: Terms<'a>,
+}
+
+/// The error of an allocation that failed.
+pub(crate) fn no_memory<E>(_: E) -> Error {
+    Error::new(ENOMEM)
+}
+
+/// What a name costs.
+pub(crate) fn units(prefix: &str) -> u32 {
+    u32::try_from(prefix.len().div_ceil(128)).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Units that a new namespace and the handle to it cost.
+pub(crate) const NAMESPACE_UNITS: u32 = 2;
+
+/// The state.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    next: u64,
+    namespaces: HashMap<u64, Namespace>,
+    objects: HashMap<u64, Object>,
+    /// How many entries use a handle of the manager's table.
+    handles: HashMap<u64, u32>,
+    /// Handles that nothing uses any more.
+    pub(crate) released: Vec<u64>,
+    /// Units in use altogether.
+    units: u32,
+}
+
+impl State {
+    /// The number that the next object gets.
+    pub(crate) fn next(&self) -> u64 {
+        self.next.max(1)
+    }
+
+    pub(crate) fn units(&self) -> u32 {
+        self.units
+    }
+
+    pub(crate) fn object(&self, number: u64) -> Option<&Object> {
+        self.objects.get(&number)
+    }
+
+    pub(crate) fn namespace(&self, id: u64) -> Option<&Namespace> {
+        self.namespaces.get(&id)
+    }
+
+    /// Whether a namespace sees its parent's names.
+    pub(crate) fn is_open(&self, id: u64) -> bool {
+        self.namespaces.get(&id).is_some_and(|namespace| namespace.open)
+    }
+
+    /// The handles that entries use.
+    pub(crate) fn handles(&self) -> impl Iterator<Item = u64> {
+        self.handles.keys().copied()
+    }
+
+    /// The namespace and, while they are open, its parents, nearest first.
+    pub(crate) fn chain(&self, id: u64) -> impl Iterator<Item = &Namespace> {
+        let mut next = self.namespaces.get(&id);
+        core::iter::from_fn(move || {
+            let this = next?;
+            next = if this.open { self.namespaces.get(&this.parent) } else { None };
+            Some(this)
+        })
+        .take(DEPTH_MAX)
+    }
+
+    /// A number that changes with the set of names or a mask.
+    pub(crate) fn generation(&self, id: u64) -> u64 {
+        self.chain(id).fold(0, |sum, namespace| sum.wrapping_add(namespace.generation))
+    }
+
+    /// Looks a name up.
+    pub(crate) fn resolve(&self, id: u64, name: &Name) -> Option<Resolved<'_>> {
+        use clavis_abi::namespace::entry_flags::{NARROWING, REGISTER};
+        let mut rights = u64::MAX;
+        let mut inherit = u64::MAX;
+        let mut narrowing = 0;
+        let mut register = REGISTER;
+        for namespace in self.chain(id) {
+            let Some(entry) = namespace.entry(name) else {
+                // What an open child did not mention it sees but cannot register.
+                register = 0;
+                continue;
+            };
+            let terms = entry.terms.borrow();
+            rights &= terms.rights;
+            inherit &= terms.inherit;
+            narrowing |= terms.flags & NARROWING;
+            register &= terms.flags;
+            match entry.binding {
+                Binding::Hidden => return None,
+                Binding::Parent => {}
+                Binding::Handle(handle) => {
+                    let flags = register | narrowing;
+                    let terms = Terms { rights, inherit, flags, prefix: terms.prefix };
+                    return Some(Resolved { handle, terms });
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether a nearer level of the chain speaks of the name.
+    pub(crate) fn shadowed(&self, id: u64, level: usize, name: &Name) -> bool {
+        self.chain(id).take(level).any(|namespace| namespace.entry(name).is_some())
+    }
+
+    /// Whether that many more units can be charged to a namespace and all above it.
+    pub(crate) fn room(&self, id: u64, units: u32) -> Result<()> {
+        let mut next = self.namespaces.get(&id);
+        while let Some(namespace) = next {
+            if namespace.used.saturating_add(units) > namespace.budget {
+                return Err(Error::new(EDQUOT));
+            }
+            next = self.namespaces.get(&namespace.parent);
+        }
+        Ok(())
+    }
+
+    /// The budget of a child: three quarters of its parent's, so that whoever is handed a
+    /// namespace cannot use up what its creator needs.
+    pub(crate) fn child_budget(&self, parent: u64) -> Result<u32> {
+        let parent = self.namespaces.get(&parent).ok_or(Error::new(EDQUOT))?;
+        if usize::from(parent.depth).saturating_add(1) >= DEPTH_MAX {
+            return Err(Error::new(EDQUOT));
+        }
+        Ok(parent.budget.saturating_sub(parent.budget.div_ceil(4)))
+    }
+
+    /// Makes sure that applying the frame finds all memory it needs.
+    pub(crate) fn reserve(&mut self, frame: &[u8]) -> Result<()> {
+        let count = records(frame).count();
+        self.objects.try_reserve(count).map_err(no_memory)?;
+        self.handles.try_reserve(count).map_err(no_memory)?;
+        self.namespaces.try_reserve(1).map_err(no_memory)?;
+        self.released.try_reserve(self.handles.len()).map_err(no_memory)?;
+        for record in records(frame) {
+            if let Record::Bind { namespace, .. } = record
+                && let Some(namespace) = self.namespaces.get_mut(&namespace)
+            {
+                namespace.names.try_reserve(count).map_err(no_memory)?;
+                namespace.entries.try_reserve(count).map_err(no_memory)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies a frame of records. Records that make no sense change nothing.
+    pub(crate) fn apply(&mut self, frame: &[u8]) {
+        for record in records(frame) {
+            self.apply_record(&record);
+        }
+    }
+
+    fn apply_record(&mut self, record: &Record<'_>) {
+        match *record {
+            Record::Next { number } => self.next = self.next.max(number),
+            Record::Namespace { id, parent, flags, budget, generation, serial } => {
+                self.count(id);
+                let depth = match self.namespaces.get_mut(&parent) {
+                    Some(above) => {
+                        above.children = above.children.saturating_add(1);
+                        if flags & OPEN != 0 {
+                            above.open_children = above.open_children.saturating_add(1);
+                        }
+                        above.depth.saturating_add(1)
+                    }
+                    None => 0,
+                };
+                let namespace = Namespace {
+                    parent,
+                    open: flags & OPEN != 0,
+                    depth,
+                    sealed: flags & SEALED != 0,
+                    generation,
+                    serial,
+                    holders: 0,
+                    children: 0,
+                    open_children: 0,
+                    used: 0,
+                    budget,
+                    names: HashMap::new(),
+                    entries: Vec::new(),
+                };
+                self.namespaces.insert(id, namespace);
+                self.charge(id, 1);
+            }
+            Record::Access { number, namespace, permissions } => {
+                self.add(number, Object::Access { namespace, permissions });
+            }
+            Record::Ticket { number, namespace, name, ref terms } => {
+                if let Some(terms) = OwnedTerms::new(terms) {
+                    self.add(number, Object::Ticket { namespace, name, terms });
+                }
+            }
+            Record::Drop { number } => {
+                let Some(object) = self.objects.remove(&number) else { return };
+                let id = object.namespace();
+                self.release(id, object.units());
+                if let Some(namespace) = self.namespaces.get_mut(&id) {
+                    namespace.holders = namespace.holders.saturating_sub(1);
+                }
+                self.collect(id);
+            }
+            Record::Bind { namespace, serial, name, binding, ref terms } => {
+                self.unbind(namespace, &name);
+                self.bind(namespace, serial, name, binding, terms);
+            }
+            Record::Unbind { namespace, ref name } => self.unbind(namespace, name),
+            Record::Seal { namespace } => {
+                if let Some(namespace) = self.namespaces.get_mut(&namespace) {
+                    namespace.sealed = true;
+                    namespace.generation = namespace.generation.wrapping_add(1);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, number: u64, object: Object) {
+        self.count(number);
+        let id = object.namespace();
+        let Some(namespace) = self.namespaces.get_mut(&id) else { return };
+        namespace.holders = namespace.holders.saturating_add(1);
+        self.charge(id, object.units());
+        self.objects.insert(number, object);
+    }
+
+    fn bind(&mut self, id: u64, serial: u64, name: Name, binding: Binding, terms: &Terms<'_>) {
+        let Some(namespace) = self.namespaces.get_mut(&id) else { return };
+        let serial = if serial == 0 { namespace.serial.max(1) } else { serial };
+        // Out of memory hides the name: it never shows more than was asked for.
+        let Some(owned) = OwnedTerms::new(terms) else { return };
+        if namespace.names.try_reserve(1).is_err() || namespace.entries.try_reserve(1).is_err() {
+            return;
+        }
+        namespace.serial = namespace.serial.max(serial.saturating_add(1));
+        namespace.generation = namespace.generation.wrapping_add(1);
+        namespace.names.insert(name, serial);
+        let at = namespace.entries.partition_point(|entry| entry.serial < serial);
+        namespace.entries.insert(at, Entry { serial, name, binding, terms: owned });
+        if let Binding::Handle(handle) = binding {
+            let uses = self.handles.entry(handle).or_insert(0);
+            *uses = uses.saturating_add(1);
+            self.released.retain(|&released| released != handle);
+        }
+        self.charge(id, units(terms.prefix));
+    }
+
+    fn unbind(&mut self, id: u64, name: &Name) {
+        let Some(namespace) = self.namespaces.get_mut(&id) else { return };
+        let Some(at) = namespace.position(name) else { return };
+        namespace.names.remove(name);
+        namespace.generation = namespace.generation.wrapping_add(1);
+        let entry = namespace.entries.remove(at);
+        self.forget(id, &entry);
+    }
+
+    fn forget(&mut self, id: u64, entry: &Entry) {
+        self.release(id, units(&entry.terms.prefix));
+        let Binding::Handle(handle) = entry.binding else { return };
+        let Some(uses) = self.handles.get_mut(&handle) else { return };
+        *uses = uses.saturating_sub(1);
+        if *uses == 0 {
+            self.handles.remove(&handle);
+            if self.released.try_reserve(1).is_ok() {
+                self.released.push(handle);
+            }
+        }
+    }
+
+    /// Drops the names of a namespace that nobody can reach, and the namespace itself when nobody
+    /// descends from it.
+    fn collect(&mut self, mut id: u64) {
+        while let Some(namespace) = self.namespaces.get_mut(&id) {
+            if namespace.holders != 0 {
+                return;
+            }
+            if namespace.open_children == 0 {
+                namespace.names = HashMap::new();
+                for entry in core::mem::take(&mut namespace.entries) {
+                    self.forget(id, &entry);
+                }
+            }
+            let Some(namespace) = self.namespaces.get(&id) else { return };
+            if namespace.children != 0 {
+                return;
+            }
+            let (parent, open) = (namespace.parent, namespace.open);
+            self.release(id, 1);
+            self.namespaces.remove(&id);
+            let Some(above) = self.namespaces.get_mut(&parent) else { return };
+            above.children = above.children.saturating_sub(1);
+            if open {
+                above.open_children = above.open_children.saturating_sub(1);
+            }
+            id = parent;
+        }
+    }
+
+    fn count(&mut self, number: u64) {
+        self.next = self.next.max(number.saturating_add(1));
+    }
+
+    fn charge(&mut self, id: u64, units: u32) {
+        self.units = self.units.saturating_add(units);
+        self.each_above(id, |namespace| namespace.used = namespace.used.saturating_add(units));
+    }
+
+    fn release(&mut self, id: u64, units: u32) {
+        self.units = self.units.saturating_sub(units);
+        self.each_above(id, |namespace| namespace.used = namespace.used.saturating_sub(units));
+    }
+
+    fn each_above(&mut self, mut id: u64, mut change: impl FnMut(&mut Namespace)) {
+        while let Some(namespace) = self.namespaces.get_mut(&id) {
+            change(namespace);
+            id = namespace.parent;
+        }
+    }
+
+    /// Calls `emit` with the records that make this state, parents before children.
+    pub(crate) fn snapshot(&self, mut emit: impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
+        let mut ids = Vec::new();
+        ids.try_reserve(self.namespaces.len().max(self.objects.len())).map_err(no_memory)?;
+        emit(&Record::Next { number: self.next })?;
+        ids.extend(self.namespaces.keys().copied());
+        ids.sort_unstable();
+        for &id in &ids {
+            let Some(namespace) = self.namespaces.get(&id) else { continue };
+            let flags = if namespace.open { OPEN } else { 0 };
+            emit(&Record::Namespace {
+                id,
+                parent: namespace.parent,
+                flags: flags | if namespace.sealed { SEALED } else { 0 },
+                budget: namespace.budget,
+                // Each name that follows adds one again.
+                generation: namespace.generation.wrapping_sub(namespace.entries.len() as u64),
+                serial: namespace.serial,
+            })?;
+            for entry in &namespace.entries {
+                emit(&Record::Bind {
+                    namespace: id,
+                    serial: entry.serial,
+                    name: entry.name,
+                    binding: entry.binding,
+                    terms: entry.terms.borrow(),
+                })?;
+            }
+        }
+        ids.clear();
+        ids.extend(self.objects.keys().copied());
+        ids.sort_unstable();
+        for &number in &ids {
+            match self.objects.get(&number) {
+                Some(&Object::Access { namespace, permissions }) => {
+                    emit(&Record::Access { number, namespace, permissions })?;
+                }
+                Some(Object::Ticket { namespace, name, terms }) => emit(&Record::Ticket {
+                    number,
+                    namespace: *namespace,
+                    name: *name,
+                    terms: terms.borrow(),
+                })?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether counts and references agree with what is there.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        let mut used: HashMap<u64, u32> = HashMap::new();
+        let mut charge = |id: u64, units: u32| {
+            let mut at = id;
+            while let Some(namespace) = self.namespaces.get(&at) {
+                *used.entry(at).or_insert(0) += units;
+                at = namespace.parent;
+            }
+        };
+        let mut handles: HashMap<u64, u32> = HashMap::new();
+        for (&id, namespace) in &self.namespaces {
+            charge(id, 1);
+            assert!(namespace.holders + namespace.children > 0, "unreachable namespace {id}");
+            assert_eq!(namespace.names.len(), namespace.entries.len());
+            assert!(namespace.entries.is_sorted_by(|a, b| a.serial < b.serial));
+            if namespace.holders + namespace.open_children == 0 {
+                assert!(namespace.entries.is_empty());
+            }
+            for entry in &namespace.entries {
+                charge(id, units(&entry.terms.prefix));
+                assert_eq!(namespace.names.get(&entry.name), Some(&entry.serial));
+                if let Binding::Handle(handle) = entry.binding {
+                    *handles.entry(handle).or_insert(0) += 1;
+                }
+            }
+        }
+        let mut holders: HashMap<u64, u32> = HashMap::new();
+        for object in self.objects.values() {
+            charge(object.namespace(), object.units());
+            *holders.entry(object.namespace()).or_insert(0) += 1;
+        }
+        for (id, namespace) in &self.namespaces {
+            assert_eq!(used.get(id).copied().unwrap_or(0), namespace.used);
+            assert!(namespace.used <= namespace.budget);
+            assert_eq!(holders.get(id).copied().unwrap_or(0), namespace.holders);
+        }
+        assert_eq!(handles, self.handles);
+        for handle in &self.released {
+            assert!(!handles.contains_key(handle));
+        }
+    }
+}
