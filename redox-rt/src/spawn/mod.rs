@@ -1,0 +1,288 @@
+//! Building a process from an explicit list: image, arguments, handles. Nothing is inherited.
+//!
+//! [`plan`] decides, purely, what lies where; [`source`] gets the program's bytes and memory;
+//! this file makes the calls: one for the process with all its handles, one per mapping, one to
+//! start it. The builder touches two or three pages: the startup block and the pages in which
+//! file content ends and zeroes begin.
+use crate::handle::{Handle, Number, Place};
+use crate::mapping::Draft;
+use crate::object;
+use crate::startup::Builder;
+use crate::sys;
+use alloc::vec::Vec;
+use clavis_abi::error::{E2BIG, EINVAL, ENOEXEC, Error, Result};
+use clavis_abi::limits::SPAWN_GRANTS;
+use clavis_abi::params::{
+    BIRTH_RANDOM, FIRST_GRANT_INDEX, GRANT_SELF, Grant, MapParams, ProcessParams,
+};
+use clavis_abi::startup::EntryKind;
+use clavis_abi::{PAGE_SIZE, Rights};
+use syscall::flag::MapFlags;
+
+pub mod plan;
+mod source;
+
+use plan::{Content, Plan, Step};
+pub use source::{Image, open_program};
+
+/// Bytes of the first stack when nothing else was asked.
+pub const STACK_DEFAULT: usize = 1 << 20;
+/// Greatest size of arguments and environment together, in bytes.
+pub const STRINGS_MAX: usize = 256 << 10;
+
+/// A handle for the child.
+#[derive(Clone, Copy, Debug)]
+pub struct Given {
+    /// What this process holds.
+    pub source: Number,
+    /// Number in the child; `None`: a free upper one.
+    pub number: Option<Number>,
+    /// What it means there ([`EntryKind`] as a number); 0: no entry.
+    pub kind: u64,
+    /// Mask for its rights.
+    pub rights: Rights,
+    /// Mask for its inherit mask.
+    pub inherit: Rights,
+    /// Handle flags to set.
+    pub flags: u64,
+}
+
+impl Given {
+    /// A handle with all that it has, under a meaning.
+    #[must_use]
+    pub fn entry(source: Number, kind: u64) -> Given {
+        let all = Rights::all();
+        Given { source, number: None, kind, rights: all, inherit: all, flags: 0 }
+    }
+
+    /// A handle with all that it has, at a number.
+    #[must_use]
+    pub fn at(source: Number, number: Number) -> Given {
+        Given { number: Some(number), ..Given::entry(source, 0) }
+    }
+}
+
+/// What a child gets.
+#[derive(Clone, Debug)]
+pub struct Spawn<'a> {
+    /// The program.
+    pub image: Image<'a>,
+    /// Its image name.
+    pub name: &'a str,
+    /// Its arguments, program name first.
+    pub args: &'a [&'a [u8]],
+    /// Its environment, `NAME=value`.
+    pub envs: &'a [&'a [u8]],
+    /// The account it is created in.
+    pub account: Number,
+    /// The path that its current directory is shown under; empty without one.
+    pub cwd_path: &'a str,
+    /// The handles it gets: standard streams, namespace, current directory and everything else.
+    pub handles: &'a [Given],
+    /// What handles mean that lie in `table` already: kind and number there.
+    pub placed: &'a [(u64, Number)],
+    /// The rights of the handle to itself that it gets, if it gets one.
+    pub self_rights: Option<Rights>,
+    /// Bytes of its first thread's stack.
+    pub stack_size: usize,
+    /// Handle table to use instead of a new one.
+    pub table: Option<Number>,
+    /// Priority of its threads; `None`: the creator's.
+    pub priority: Option<u8>,
+    /// [`clavis_abi::params::process_flags`].
+    pub flags: u64,
+    /// Where the handle to it goes.
+    pub place: Place,
+}
+
+impl<'a> Spawn<'a> {
+    /// A child without arguments and handles.
+    #[must_use]
+    pub fn new(image: Image<'a>, name: &'a str, account: Number) -> Spawn<'a> {
+        Spawn {
+            image,
+            name,
+            args: &[],
+            envs: &[],
+            account,
+            cwd_path: "",
+            handles: &[],
+            placed: &[],
+            self_rights: None,
+            stack_size: STACK_DEFAULT,
+            table: None,
+            priority: None,
+            flags: 0,
+            place: Place::Upper,
+        }
+    }
+}
+
+/// Builds and starts a process. Answers its handle.
+///
+/// # Errors
+/// `ENOEXEC` for a file that is not a static program; `E2BIG` for too many arguments; what the
+/// kernel and the file's server answer. After an error nothing is left of the child.
+pub fn spawn(spawn: &Spawn<'_>) -> Result<Handle> {
+    let strings = spawn.args.iter().chain(spawn.envs).map(|string| string.len() + 1);
+    if strings.sum::<usize>() > STRINGS_MAX {
+        return Err(Error::new(E2BIG));
+    }
+    let mut program = source::Program::open(spawn.image)?;
+    let granted = Granted::new(spawn)?;
+    let block_size = block(spawn, &granted, None).size();
+    let plan = Plan::new(&program.image, block_size, spawn.stack_size, random()?)
+        .ok_or(Error::new(ENOEXEC))?;
+
+    let scratch = object::memory(plan.scratch_size as u64, Place::Upper)?;
+    {
+        let mut draft = Draft::of(scratch.number(), plan.scratch_size)?;
+        let bytes = draft.bytes();
+        let block = block(spawn, &granted, Some(&plan)).build();
+        bytes.get_mut(..block.len()).ok_or(Error::new(EINVAL))?.copy_from_slice(&block);
+        for tail in plan.tails() {
+            let place =
+                bytes.get_mut(tail.scratch_offset..).and_then(|to| to.get_mut(..tail.length));
+            program.read(tail.file_offset, place.ok_or(Error::new(EINVAL))?)?;
+        }
+    }
+
+    let params = ProcessParams {
+        table: spawn.table.map_or(u64::MAX, |table| table.raw() as u64),
+        priority: spawn.priority.map_or(u64::MAX, u64::from),
+        flags: spawn.flags,
+        ..ProcessParams::default()
+    };
+    let process = sys::clavis::process_create(
+        spawn.account,
+        &params,
+        &granted.grants,
+        spawn.name,
+        spawn.place,
+    )?;
+    for step in plan.steps() {
+        map(process.number(), step, &mut program, scratch.number())?;
+    }
+    let argument = plan.block_address;
+    sys::clavis::process_start(process.number(), plan.entry, plan.stack_top, argument)?;
+    Ok(process)
+}
+
+/// Maps one step into the child. The first step that runs from the file decides whether its
+/// memory can be executed at all; if not, a sealed copy takes its place.
+fn map(
+    process: Number,
+    step: &Step,
+    program: &mut source::Program<'_>,
+    scratch: Number,
+) -> Result<()> {
+    let params = |memory: Option<Number>, base: u64| MapParams {
+        memory: memory.map_or(u64::MAX, |memory| memory.raw() as u64),
+        offset: base.saturating_add(step.offset),
+        address: step.address,
+        length: step.length,
+        flags: (step.flags | MapFlags::MAP_FIXED_NOREPLACE).bits() as u64,
+    };
+    match step.content {
+        Content::Zero => sys::memory::map_into(process, &params(None, 0)),
+        Content::Scratch => sys::memory::map_into(process, &params(Some(scratch), 0)),
+        Content::File => {
+            let (memory, base) = program.memory()?;
+            let answer = sys::memory::map_into(process, &params(Some(memory), base));
+            match answer {
+                Err(error)
+                    if step.flags.contains(MapFlags::PROT_EXEC) && program.may_copy(error) =>
+                {
+                    let (memory, base) = program.sealed_copy()?;
+                    sys::memory::map_into(process, &params(Some(memory), base))
+                }
+                answer => answer,
+            }
+        }
+    }
+    .map(drop)
+}
+
+/// The handles of the child: what the kernel is told, and what the startup block says.
+struct Granted {
+    grants: Vec<Grant>,
+    entries: Vec<(u64, Number)>,
+}
+
+impl Granted {
+    fn new(spawn: &Spawn<'_>) -> Result<Granted> {
+        let mut granted = Granted { grants: Vec::new(), entries: spawn.placed.to_vec() };
+        let count = spawn.handles.len() + usize::from(spawn.self_rights.is_some());
+        if count > SPAWN_GRANTS {
+            return Err(Error::new(E2BIG));
+        }
+        let mut next = FIRST_GRANT_INDEX;
+        let mut free = || {
+            // Numbers that were chosen for other handles are skipped.
+            let taken = |number| spawn.handles.iter().any(|given| given.number == Some(number));
+            loop {
+                let number = Number::upper(next, 0);
+                next = next.checked_add(1).ok_or(Error::new(E2BIG))?;
+                if !taken(number) {
+                    return Ok(number);
+                }
+            }
+        };
+        for given in spawn.handles {
+            let number = match given.number {
+                Some(number) => number,
+                None => free()?,
+            };
+            granted.grants.push(Grant {
+                source: given.source.raw() as u64,
+                number: number.raw() as u64,
+                rights: given.rights.bits(),
+                inherit: given.inherit.bits(),
+                flags: given.flags,
+            });
+            if given.kind != 0 {
+                granted.entries.push((given.kind, number));
+            }
+        }
+        if let Some(rights) = spawn.self_rights {
+            let number = free()?;
+            granted.grants.push(Grant {
+                source: GRANT_SELF,
+                number: number.raw() as u64,
+                rights: rights.bits(),
+                inherit: rights.bits(),
+                flags: 0,
+            });
+            granted.entries.push((EntryKind::SelfProcess as u64, number));
+        }
+        Ok(granted)
+    }
+}
+
+/// The startup block; its size does not depend on the plan.
+fn block(spawn: &Spawn<'_>, granted: &Granted, plan: Option<&Plan>) -> Builder {
+    let mut builder = Builder::new();
+    for arg in spawn.args {
+        builder.arg(arg);
+    }
+    for env in spawn.envs {
+        builder.env(env);
+    }
+    for &(kind, number) in &granted.entries {
+        builder.entry(kind, number);
+    }
+    builder.cwd(spawn.cwd_path);
+    if let Some(plan) = plan {
+        *builder.header_mut() = plan.header(*builder.header_mut());
+    }
+    builder
+}
+
+/// Random bits for the place of the image.
+fn random() -> Result<u64> {
+    let mut bytes = [0; 8];
+    sys::file::read_full(Number::from_raw(BIRTH_RANDOM), &mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+const _: () = assert!(PAGE_SIZE as u64 == clavis_elf::PAGE);

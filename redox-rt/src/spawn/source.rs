@@ -1,0 +1,143 @@
+//! The program's bytes, and memory that can be mapped from it.
+use crate::handle::{Handle, Number, Place};
+use crate::mapping::Draft;
+use crate::namespace;
+use crate::object;
+use crate::sys;
+use clavis_abi::Rights;
+use clavis_abi::error::{
+    EACCES, EBUSY, EIO, EKEYREJECTED, ENODEV, ENOEXEC, ENOSYS, ENOTCAPABLE, EOPNOTSUPP, EPERM,
+    Error, Result,
+};
+use clavis_abi::params::open_flags;
+use syscall::flag::{MODE_FILE, MODE_TYPE, MapFlags, O_RDONLY};
+
+/// Where a program lies.
+#[derive(Clone, Copy, Debug)]
+pub enum Image<'a> {
+    /// In a file (rights READ and STAT, and MAP_EXEC or EXEC).
+    File(Number),
+    /// In a memory object that can be mapped executable (the boot image).
+    Memory {
+        /// The object.
+        memory: Number,
+        /// Where the file starts in it, a multiple of a page.
+        offset: u64,
+        /// The file's bytes, mapped in this process.
+        bytes: &'a [u8],
+    },
+}
+
+/// Opens a program for [`super::spawn()`].
+///
+/// # Errors
+/// As [`namespace::open`].
+pub fn open_program(path: &str) -> Result<Handle> {
+    namespace::open(path, O_RDONLY as u64 | open_flags::EXEC, Place::Upper)
+}
+
+/// A judged program.
+pub(super) struct Program<'a> {
+    source: Image<'a>,
+    size: u64,
+    memory: Option<Handle>,
+    /// What its head says.
+    pub(super) image: clavis_elf::Image,
+}
+
+impl<'a> Program<'a> {
+    /// Copies the head, judges it.
+    pub(super) fn open(source: Image<'a>) -> Result<Program<'a>> {
+        let judge = |head: &[u8], size| {
+            clavis_elf::Image::parse(head, size, clavis_elf::Place::USER)
+                .map_err(|_| Error::new(ENOEXEC))
+        };
+        let (image, size) = match source {
+            Image::Memory { bytes, .. } => {
+                let head = bytes.get(..clavis_elf::HEAD).unwrap_or(bytes);
+                (judge(head, bytes.len() as u64)?, bytes.len() as u64)
+            }
+            Image::File(file) => {
+                let stat = sys::file::fstat(file)?;
+                if stat.st_mode & MODE_TYPE != MODE_FILE {
+                    return Err(Error::new(EACCES));
+                }
+                let mut head = [0; clavis_elf::HEAD];
+                let length = sys::file::read_at(file, &mut head, 0)?;
+                let head = head.get(..length).ok_or(Error::new(EIO))?;
+                (judge(head, stat.st_size)?, stat.st_size)
+            }
+        };
+        Ok(Program { source, size, memory: None, image })
+    }
+
+    /// Reads exactly these bytes of the file; a file that became shorter is `ENOEXEC`.
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        match self.source {
+            Image::Memory { bytes, .. } => {
+                let start = usize::try_from(offset).map_err(|_| Error::new(ENOEXEC))?;
+                let part = bytes.get(start..).and_then(|rest| rest.get(..buffer.len()));
+                buffer.copy_from_slice(part.ok_or(Error::new(ENOEXEC))?);
+            }
+            Image::File(file) => read_exact_at(file, buffer, offset)?,
+        }
+        Ok(())
+    }
+
+    /// The memory object, and where the file starts in it.
+    pub(super) fn memory(&mut self) -> Result<(Number, u64)> {
+        if let Some(memory) = &self.memory {
+            return Ok((memory.number(), 0));
+        }
+        match self.source {
+            Image::Memory { memory, offset, .. } => Ok((memory, offset)),
+            Image::File(file) => {
+                let protection = MapFlags::PROT_READ | MapFlags::PROT_EXEC;
+                let answer = sys::memory::memory_of(file, 0, self.size, protection, Place::Upper);
+                let memory = match answer {
+                    Err(error) if self.may_copy(error) => return self.sealed_copy(),
+                    answer => self.memory.insert(answer?),
+                };
+                Ok((memory.number(), 0))
+            }
+        }
+    }
+
+    /// Whether after this refusal a sealed copy of the file may take the place of its memory.
+    pub(super) fn may_copy(&self, error: Error) -> bool {
+        matches!(self.source, Image::File(_))
+            && matches!(
+                error.errno,
+                EACCES | EPERM | EBUSY | ENODEV | ENOSYS | EOPNOTSUPP | EKEYREJECTED
+            )
+    }
+
+    /// Reads the file into fresh memory, seals that, and uses it from now on.
+    pub(super) fn sealed_copy(&mut self) -> Result<(Number, u64)> {
+        let Image::File(file) = self.source else { return Err(Error::new(EACCES)) };
+        let rights = Rights::from_bits_truncate(sys::clavis::query(file)?.rights);
+        if !rights.contains(Rights::EXEC) {
+            return Err(Error::new(ENOTCAPABLE));
+        }
+        let length = usize::try_from(self.size).map_err(|_| Error::new(ENOEXEC))?;
+        let memory = object::memory(self.size, Place::Upper)?;
+        {
+            let mut draft = Draft::of(memory.number(), length)?;
+            let bytes = draft.bytes().get_mut(..length).ok_or(Error::new(EIO))?;
+            read_exact_at(file, bytes, 0)?;
+        }
+        sys::memory::seal(memory.number())?;
+        Ok((self.memory.insert(memory).number(), 0))
+    }
+}
+
+fn read_exact_at(file: Number, buffer: &mut [u8], offset: u64) -> Result<()> {
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match sys::file::read_at(file, rest, offset + done as u64)? {
+            0 => return Err(Error::new(ENOEXEC)),
+            count => done += count,
+        }
+    }
+    Ok(())
+}
