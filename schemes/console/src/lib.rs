@@ -1,0 +1,20 @@
+//! The console's line discipline: what typed bytes become before a program reads them, and what
+//! written bytes become before the terminal shows them. No input or output happens here.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod discipline;
+pub mod edit;
+pub mod termios;
+
+pub use discipline::{Discipline, Signal};
+pub use termios::Termios;

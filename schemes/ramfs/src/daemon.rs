@@ -1,0 +1,218 @@
+//! Requests of the kernel, translated.
+use clavis_ramfs::Handles;
+use redox_scheme::scheme::SchemeSync;
+use redox_scheme::{CallerCtx, OpenResult};
+use scheme_daemon::{Daemon, Resolution};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+use syscall::dirent::DirentBuf;
+use syscall::error::{EINVAL, EOPNOTSUPP, Error, Result};
+use syscall::flag::{F_SETFL, MapFlags, MunmapFlags, StdFsCallKind};
+use syscall::schemev2::NewFdFlags;
+use syscall::{EventFlags, Stat, StatVfs, StdFsCallMeta, TimeSpec};
+
+const NAME: &str = "file";
+/// MiB that the file system may keep unless its argument says otherwise.
+const DEFAULT_MIB: u64 = 32;
+
+struct Ramfs(Handles);
+
+fn now() -> TimeSpec {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    TimeSpec {
+        tv_sec: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i32::try_from(since.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+impl Daemon for Ramfs {}
+
+impl SchemeSync for Ramfs {
+    fn scheme_root(&mut self) -> Result<usize> {
+        self.0.root()
+    }
+
+    fn openat(
+        &mut self,
+        fd: usize,
+        path: &str,
+        flags: usize,
+        _status: u32,
+        _caller: &CallerCtx,
+    ) -> Result<OpenResult> {
+        let opened = self.0.open(fd, path, flags as u64)?;
+        Ok(OpenResult::ThisScheme { number: opened.number, flags: NewFdFlags::POSITIONED })
+    }
+
+    fn unlinkat(&mut self, fd: usize, path: &str, flags: usize, _: &CallerCtx) -> Result<()> {
+        self.0.unlink(fd, path, flags as u64)
+    }
+
+    fn read(&mut self, id: usize, buf: &mut [u8], at: u64, _: u32, _: &CallerCtx) -> Result<usize> {
+        self.0.read(id, buf, at)
+    }
+
+    fn write(
+        &mut self,
+        id: usize,
+        buf: &[u8],
+        at: u64,
+        flags: u32,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        self.0.write(id, buf, at, flags)
+    }
+
+    fn fsize(&mut self, id: usize, _: &CallerCtx) -> Result<u64> {
+        self.0.size(id)
+    }
+
+    fn ftruncate(&mut self, id: usize, len: u64, _: &CallerCtx) -> Result<()> {
+        self.0.truncate(id, len)
+    }
+
+    fn fchmod(&mut self, id: usize, mode: u16, _: &CallerCtx) -> Result<()> {
+        self.0.set_mode(id, mode)
+    }
+
+    fn fchown(&mut self, id: usize, owner: u32, group: u32, _: &CallerCtx) -> Result<()> {
+        self.0.set_owner(id, owner, group)
+    }
+
+    fn std_fs_call(
+        &mut self,
+        id: usize,
+        kind: StdFsCallKind,
+        _payload: &mut [u8],
+        metadata: StdFsCallMeta,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        match kind {
+            // The owner in the lower half of the word, the group in the upper one.
+            StdFsCallKind::Fchown => {
+                let word = metadata.arg1;
+                self.0.set_owner(id, word as u32, (word >> 32) as u32).map(|()| 0)
+            }
+            _ => Err(Error::new(EOPNOTSUPP)),
+        }
+    }
+
+    fn futimens(&mut self, id: usize, times: &[TimeSpec], _: &CallerCtx) -> Result<()> {
+        self.0.set_times(id, times)
+    }
+
+    fn fcntl(&mut self, id: usize, command: usize, flags: usize, _: &CallerCtx) -> Result<usize> {
+        match command {
+            F_SETFL => self.0.set_flags(id, flags).map(|()| 0),
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+
+    fn fevent(&mut self, id: usize, flags: EventFlags, _: &CallerCtx) -> Result<EventFlags> {
+        self.0.inode(id)?;
+        Ok(flags & (EventFlags::EVENT_READ | EventFlags::EVENT_WRITE))
+    }
+
+    fn fpath(&mut self, id: usize, buf: &mut [u8], _: &CallerCtx) -> Result<usize> {
+        let path = self.0.path(id)?;
+        Ok(scheme_daemon::copy_path(&format!("/scheme/{NAME}/{path}"), buf))
+    }
+
+    fn relpathat(
+        &mut self,
+        id: usize,
+        directory: usize,
+        buf: &mut [u8],
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        Ok(scheme_daemon::copy_path(&self.0.path_from(id, directory)?, buf))
+    }
+
+    fn flink(&mut self, id: usize, path: &str, _: &CallerCtx) -> Result<usize> {
+        self.0.link_self(id, path).map(|()| 0)
+    }
+
+    fn flinkat(
+        &mut self,
+        id: usize,
+        directory: usize,
+        path: &str,
+        flags: u32,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        if flags != 0 {
+            return Err(Error::new(EINVAL));
+        }
+        self.0.link_at(id, directory, path).map(|()| 0)
+    }
+
+    fn frename(&mut self, id: usize, path: &str, _: &CallerCtx) -> Result<usize> {
+        self.0.rename_self(id, path).map(|()| 0)
+    }
+
+    fn frenameat(
+        &mut self,
+        old_dir: usize,
+        old_path: &str,
+        new_dir: usize,
+        new_path: &str,
+        flags: u32,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        self.0.rename_at((old_dir, old_path), (new_dir, new_path), flags).map(|()| 0)
+    }
+
+    fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        self.0.stat(id, stat)
+    }
+
+    fn fstatvfs(&mut self, id: usize, stat: &mut StatVfs, _: &CallerCtx) -> Result<()> {
+        self.0.stat_vfs(id, stat)
+    }
+
+    fn getdents<'buf>(
+        &mut self,
+        id: usize,
+        buf: DirentBuf<&'buf mut [u8]>,
+        after: u64,
+    ) -> Result<DirentBuf<&'buf mut [u8]>> {
+        self.0.list(id, buf, after)
+    }
+
+    fn mmap_prep(
+        &mut self,
+        id: usize,
+        offset: u64,
+        size: usize,
+        _flags: MapFlags,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        self.0.map(id, offset, size)
+    }
+
+    fn munmap(
+        &mut self,
+        id: usize,
+        offset: u64,
+        _size: usize,
+        _flags: MunmapFlags,
+        _: &CallerCtx,
+    ) -> Result<()> {
+        self.0.unmap(id, offset)
+    }
+
+    fn on_close(&mut self, id: usize) {
+        self.0.close(id);
+    }
+}
+
+fn run() -> Result<()> {
+    let mib = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_MIB);
+    let socket = scheme_daemon::endpoint(Resolution::Structural)?;
+    let mut ramfs = Ramfs(Handles::new(mib.saturating_mul(1 << 20), now));
+    scheme_daemon::serve(&socket, NAME, &mut ramfs)
+}
+
+pub(crate) fn main() -> ExitCode {
+    scheme_daemon::exit(NAME, run())
+}

@@ -1,0 +1,107 @@
+//! What files and symbolic links hold.
+use crate::budget::Budget;
+use crate::content::{Content, Mapped};
+use crate::tree::{Body, Kind, NodeId, Tree};
+use syscall::TimeSpec;
+use syscall::error::{EINVAL, EISDIR, ENAMETOOLONG, ENOENT, Error, Result};
+
+impl Tree {
+    fn content(&self, id: NodeId) -> Result<&Content> {
+        match &self.node(id)?.body {
+            Body::File(content) => Ok(content),
+            Body::Directory { .. } => Err(Error::new(EISDIR)),
+            Body::Symlink(_) => Err(Error::new(EINVAL)),
+        }
+    }
+
+    fn content_mut(&mut self, id: NodeId) -> Result<(&mut Content, &mut Budget)> {
+        let node = self.nodes.get_mut(id).ok_or(Error::new(ENOENT))?;
+        match &mut node.body {
+            Body::File(content) => Ok((content, &mut self.budget)),
+            Body::Directory { .. } => Err(Error::new(EISDIR)),
+            Body::Symlink(_) => Err(Error::new(EINVAL)),
+        }
+    }
+
+    /// Reads from a file, or the target of a symbolic link.
+    ///
+    /// # Errors
+    /// `EISDIR`.
+    pub fn read(&self, id: NodeId, offset: u64, out: &mut [u8]) -> Result<usize> {
+        if let Body::Symlink(target) = &self.node(id)?.body {
+            let from = usize::try_from(offset).unwrap_or(usize::MAX);
+            let bytes = target.as_bytes().get(from..).unwrap_or_default();
+            out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            return Ok(bytes.len().min(out.len()));
+        }
+        Ok(self.content(id)?.read(offset, out))
+    }
+
+    /// Writes to a file; of a symbolic link, sets the target, once.
+    ///
+    /// # Errors
+    /// `EISDIR`, `EFBIG`, `ENOSPC`; `EINVAL` for a target that is no path or comes too late.
+    pub fn write(&mut self, id: NodeId, offset: u64, data: &[u8], now: TimeSpec) -> Result<usize> {
+        if self.kind(id)? == Kind::Symlink {
+            return self.set_target(id, data, now);
+        }
+        let (content, budget) = self.content_mut(id)?;
+        let count = content.write(offset, data, budget)?;
+        if count != 0 {
+            self.touch(id, now)?;
+        }
+        Ok(count)
+    }
+
+    fn set_target(&mut self, id: NodeId, data: &[u8], now: TimeSpec) -> Result<usize> {
+        let target = str::from_utf8(data).map_err(|_| Error::new(EINVAL))?;
+        if !self.target(id)?.is_empty() || target.is_empty() || target.contains('\0') {
+            return Err(Error::new(EINVAL));
+        }
+        if target.len() > clavis_abi::limits::PATH_MAX {
+            return Err(Error::new(ENAMETOOLONG));
+        }
+        self.budget.take(target.len() as u64)?;
+        self.node_mut(id)?.body = Body::Symlink(target.into());
+        self.touch(id, now)?;
+        Ok(data.len())
+    }
+
+    fn touch(&mut self, id: NodeId, now: TimeSpec) -> Result<()> {
+        let node = self.node_mut(id)?;
+        node.modified = now;
+        node.changed = now;
+        Ok(())
+    }
+
+    /// Bytes in a file or target; 0 for a directory.
+    ///
+    /// # Errors
+    /// `ENOENT` when the node is gone.
+    pub fn size(&self, id: NodeId) -> Result<u64> {
+        Ok(match &self.node(id)?.body {
+            Body::File(content) => content.len(),
+            Body::Symlink(target) => target.len() as u64,
+            Body::Directory { .. } => 0,
+        })
+    }
+
+    /// Sets the length of a file.
+    ///
+    /// # Errors
+    /// `EISDIR`, `EINVAL` for a symbolic link, `EFBIG`.
+    pub fn truncate(&mut self, id: NodeId, len: u64, now: TimeSpec) -> Result<()> {
+        let (content, budget) = self.content_mut(id)?;
+        content.truncate(len, budget)?;
+        self.touch(id, now)
+    }
+
+    /// Memory for a mapping of a file.
+    ///
+    /// # Errors
+    /// See [`Content::map`].
+    pub fn map(&mut self, id: NodeId, offset: u64, size: usize) -> Result<Mapped> {
+        let (content, budget) = self.content_mut(id)?;
+        content.map(offset, size, budget)
+    }
+}

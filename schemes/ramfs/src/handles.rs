@@ -1,0 +1,474 @@
+//! Open nodes by number, and what clients ask of them.
+//!
+//! A handle remembers the directory that it was opened through: FRENAME and FLINK on it take
+//! their path beneath that directory, so they reach no further than the open did.
+use crate::attributes::{Times, inode};
+use crate::content::Run;
+use crate::tree::{Kind, NodeId, Replace, Tree};
+use crate::walk::{Boundary, Place, Rules};
+use clavis_abi::params::open_flags;
+use slab::Slab;
+use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
+use syscall::error::{
+    EACCES, EBADF, EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENOTEMPTY, EXDEV, Error,
+    Result,
+};
+use syscall::flag::{
+    AT_REMOVEDIR, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_STAT, O_SYMLINK, O_TRUNC,
+    O_WRONLY,
+};
+use syscall::{Stat, StatVfs, TimeSpec};
+
+/// `tv_nsec` that stands for the present.
+const UTIME_NOW: i32 = 0x3FFF_FFFF;
+/// `tv_nsec` that leaves a time as it is.
+const UTIME_OMIT: i32 = 0x3FFF_FFFE;
+/// Flag of a rename: fail when the new name exists.
+const RENAME_NOREPLACE: u32 = 1;
+
+/// The number of a handle.
+pub type Number = usize;
+
+/// What an open brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The number of the new handle.
+    pub number: Number,
+}
+
+struct Handle {
+    node: NodeId,
+    /// The directory that it was opened through.
+    base: NodeId,
+    append: bool,
+    /// Live mappings: offset, and what keeps the memory.
+    mappings: Vec<(u64, Run)>,
+}
+
+/// The open handles on a file system.
+pub struct Handles {
+    tree: Tree,
+    open: Slab<Handle>,
+    clock: fn() -> TimeSpec,
+}
+
+impl Handles {
+    /// A file system that keeps at most `limit` bytes and asks `clock` for the time.
+    #[must_use]
+    pub fn new(limit: u64, clock: fn() -> TimeSpec) -> Self {
+        Self { tree: Tree::new(limit, clock()), open: Slab::new(), clock }
+    }
+
+    /// The file system.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// A new handle on the root.
+    ///
+    /// # Errors
+    /// None in practice: the root is never gone.
+    pub fn root(&mut self) -> Result<Number> {
+        let root = self.tree.root();
+        self.insert(root, root, false).map(|opened| opened.number)
+    }
+
+    fn insert(&mut self, node: NodeId, base: NodeId, append: bool) -> Result<Opened> {
+        self.tree.hold(node)?;
+        if let Err(error) = self.tree.hold(base) {
+            self.tree.release(node);
+            return Err(error);
+        }
+        let number = self.open.insert(Handle { node, base, append, mappings: Vec::new() });
+        Ok(Opened { number })
+    }
+
+    fn get(&self, number: Number) -> Result<&Handle> {
+        self.open.get(number).ok_or(Error::new(EBADF))
+    }
+
+    fn node(&self, number: Number) -> Result<NodeId> {
+        Ok(self.get(number)?.node)
+    }
+
+    /// Forgets a handle.
+    pub fn close(&mut self, number: Number) {
+        if let Some(handle) = self.open.try_remove(number) {
+            drop(handle.mappings);
+            self.tree.release(handle.node);
+            self.tree.release(handle.base);
+        }
+    }
+
+    /// Opens, and creates if asked to, what `path` names beneath the handle. `flags` are the open
+    /// flags of 64 bits; their lowest 12 are the mode of what is created.
+    ///
+    /// # Errors
+    /// See [`Tree::walk`] and [`Tree::create`]; `EEXIST`, `EISDIR`, `ENOTDIR`, `ELOOP` as POSIX
+    /// has them; `EINVAL` for O_SYMLINK on what is none; `EACCES` for execution of what is not
+    /// executable.
+    pub fn open(&mut self, number: Number, path: &str, flags: u64) -> Result<Opened> {
+        let base = self.node(number)?;
+        let has = |flag: usize| flags & flag as u64 != 0;
+        let as_link = has(O_SYMLINK) || (has(O_STAT) && has(O_NOFOLLOW));
+        let exclusive = has(O_CREAT) && has(O_EXCL);
+        let follow = !as_link && !has(O_NOFOLLOW) && !exclusive;
+        let rules = Rules::from_flags(flags, follow)?;
+        let node = match self.tree.walk(base, path, rules)? {
+            Place::Node { node, .. } => {
+                self.check_existing(node, flags, as_link)?;
+                if has(O_TRUNC) && has(O_WRONLY) && self.tree.kind(node)? == Kind::File {
+                    self.tree.truncate(node, 0, (self.clock)())?;
+                }
+                node
+            }
+            Place::Free { .. } if !has(O_CREAT) => return Err(Error::new(ENOENT)),
+            Place::Free { slash: true, .. } if !has(O_DIRECTORY) => return Err(Error::new(EISDIR)),
+            Place::Free { directory, name, .. } => {
+                let kind = match (has(O_DIRECTORY), has(O_SYMLINK)) {
+                    (true, true) => return Err(Error::new(EINVAL)),
+                    (true, false) => Kind::Directory,
+                    (false, true) => Kind::Symlink,
+                    (false, false) => Kind::File,
+                };
+                self.tree.create(directory, &name, kind, flags as u16, (self.clock)())?
+            }
+        };
+        self.insert(node, base, has(O_APPEND))
+    }
+
+    fn check_existing(&self, node: NodeId, flags: u64, as_link: bool) -> Result<()> {
+        let has = |flag: usize| flags & flag as u64 != 0;
+        if has(O_CREAT) && has(O_EXCL) {
+            return Err(Error::new(EEXIST));
+        }
+        let kind = self.tree.kind(node)?;
+        match kind {
+            Kind::Symlink if !as_link => return Err(Error::new(ELOOP)),
+            Kind::Directory if has(O_CREAT) && !has(O_DIRECTORY) => return Err(Error::new(EISDIR)),
+            Kind::Directory if has(O_WRONLY) || has(O_TRUNC) => return Err(Error::new(EISDIR)),
+            Kind::File | Kind::Symlink if has(O_DIRECTORY) => return Err(Error::new(ENOTDIR)),
+            Kind::File | Kind::Directory if has(O_SYMLINK) => return Err(Error::new(EINVAL)),
+            _ => {}
+        }
+        if flags & open_flags::EXEC != 0
+            && (kind != Kind::File || self.tree.mode(node)? & 0o111 == 0)
+        {
+            return Err(Error::new(EACCES));
+        }
+        Ok(())
+    }
+
+    /// Removes the name that `path` leads to; with AT_REMOVEDIR a directory's.
+    ///
+    /// # Errors
+    /// See [`Tree::unlink`] and [`Tree::remove_directory`]; `EBUSY` for a path without a name.
+    pub fn unlink(&mut self, number: Number, path: &str, flags: u64) -> Result<()> {
+        let base = self.node(number)?;
+        let directory = flags & AT_REMOVEDIR as u64 != 0;
+        // `link/` names the link's target, which cannot be removed through the link.
+        let trimmed = if directory { path.trim_end_matches('/') } else { path };
+        let mut rules = Rules::from_flags(flags, false)?;
+        if rules.boundary == Boundary::Open {
+            rules.boundary = Boundary::Direct;
+        }
+        match self.tree.walk(base, trimmed, rules)? {
+            Place::Node { name: Some((holder, name)), .. } if directory => {
+                self.tree.remove_directory(holder, &name, (self.clock)())
+            }
+            Place::Node { name: Some((holder, name)), .. } => {
+                self.tree.unlink(holder, &name, (self.clock)())
+            }
+            Place::Node { name: None, .. } if path.ends_with("..") => Err(Error::new(ENOTEMPTY)),
+            Place::Node { name: None, .. } => Err(Error::new(EBUSY)),
+            Place::Free { .. } => Err(Error::new(ENOENT)),
+        }
+    }
+
+    /// Renames across two directories.
+    ///
+    /// # Errors
+    /// See [`Tree::rename`]; `EBUSY` for a path without a name; `EINVAL` for unknown flags.
+    pub fn rename_at(
+        &mut self,
+        old: (Number, &str),
+        new: (Number, &str),
+        flags: u32,
+    ) -> Result<()> {
+        let from = self.node(old.0)?;
+        let to = self.node(new.0)?;
+        let (holder, name) = self.named(from, old.1)?;
+        let replace = match flags {
+            0 => Replace::Yes,
+            RENAME_NOREPLACE => Replace::No,
+            _ => return Err(Error::new(EINVAL)),
+        };
+        self.rename((holder, &name), to, new.1, replace)
+    }
+
+    /// The directory and name that a path leads to, which must exist.
+    fn named(&self, base: NodeId, path: &str) -> Result<(NodeId, String)> {
+        match self.tree.walk(base, path.trim_end_matches('/'), Rules::NAME)? {
+            Place::Node { name: Some((holder, name)), node } => {
+                if path.ends_with('/') && self.tree.kind(node)? != Kind::Directory {
+                    return Err(Error::new(ENOTDIR));
+                }
+                Ok((holder, name))
+            }
+            Place::Node { name: None, .. } => Err(Error::new(EBUSY)),
+            Place::Free { .. } => Err(Error::new(ENOENT)),
+        }
+    }
+
+    /// The directory and name for something new, which may exist.
+    fn wanted(&self, base: NodeId, path: &str) -> Result<(NodeId, String, bool)> {
+        match self.tree.walk(base, path.trim_end_matches('/'), Rules::NAME)? {
+            Place::Node { name: Some((holder, name)), .. } => {
+                Ok((holder, name, path.ends_with('/')))
+            }
+            Place::Node { name: None, .. } => Err(Error::new(EBUSY)),
+            Place::Free { directory, name, slash } => {
+                Ok((directory, name, slash || path.ends_with('/')))
+            }
+        }
+    }
+
+    fn rename(
+        &mut self,
+        old: (NodeId, &str),
+        base: NodeId,
+        path: &str,
+        replace: Replace,
+    ) -> Result<()> {
+        let (holder, name, slash) = self.wanted(base, path)?;
+        if slash {
+            let node = self.tree.lookup(old.0, old.1)?.ok_or(Error::new(ENOENT))?;
+            if self.tree.kind(node)? != Kind::Directory {
+                return Err(Error::new(ENOTDIR));
+            }
+        }
+        self.tree.rename(old, (holder, &name), replace, (self.clock)())
+    }
+
+    /// Gives the open node itself a new path beneath the directory that it was opened through.
+    ///
+    /// # Errors
+    /// See [`Tree::rename`]; `EXDEV` for a node that no longer lies beneath that directory.
+    pub fn rename_self(&mut self, number: Number, path: &str) -> Result<()> {
+        let handle = self.get(number)?;
+        let (node, base) = (handle.node, handle.base);
+        let here = self.tree.path(node, base).map_err(|error| match error.errno {
+            ENOENT => Error::new(EXDEV),
+            _ => error,
+        })?;
+        let (holder, name) = self.named(base, &here)?;
+        self.rename((holder, &name), base, path, Replace::Yes)
+    }
+
+    /// Makes a hard link to an open node beneath a directory.
+    ///
+    /// # Errors
+    /// See [`Tree::link`]; `ENOENT` for a name with a slash behind it.
+    pub fn link_at(&mut self, target: Number, directory: Number, path: &str) -> Result<()> {
+        let node = self.node(target)?;
+        let base = self.node(directory)?;
+        self.link(node, base, path)
+    }
+
+    /// Makes a hard link to the open node beneath the directory that it was opened through.
+    ///
+    /// # Errors
+    /// As [`Handles::link_at`].
+    pub fn link_self(&mut self, number: Number, path: &str) -> Result<()> {
+        let handle = self.get(number)?;
+        let (node, base) = (handle.node, handle.base);
+        self.link(node, base, path)
+    }
+
+    fn link(&mut self, node: NodeId, base: NodeId, path: &str) -> Result<()> {
+        let (holder, name, slash) = self.wanted(base, path)?;
+        if slash {
+            return Err(Error::new(ENOENT));
+        }
+        self.tree.link(node, holder, &name, (self.clock)())
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// `EISDIR`, `EBADF`.
+    pub fn read(&self, number: Number, out: &mut [u8], offset: u64) -> Result<usize> {
+        self.tree.read(self.node(number)?, offset, out)
+    }
+
+    /// Writes; at the end when the handle or `flags` say O_APPEND.
+    ///
+    /// # Errors
+    /// `EISDIR`, `EFBIG`, `ENOSPC`, `EBADF`.
+    pub fn write(&mut self, number: Number, data: &[u8], offset: u64, flags: u32) -> Result<usize> {
+        let handle = self.get(number)?;
+        let node = handle.node;
+        let append = handle.append || flags as usize & O_APPEND != 0;
+        let offset = if append { self.tree.size(node)? } else { offset };
+        self.tree.write(node, offset, data, (self.clock)())
+    }
+
+    /// Takes over the status flags that the kernel keeps.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn set_flags(&mut self, number: Number, flags: usize) -> Result<()> {
+        self.open.get_mut(number).ok_or(Error::new(EBADF))?.append = flags & O_APPEND != 0;
+        Ok(())
+    }
+
+    /// Bytes in the file.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn size(&self, number: Number) -> Result<u64> {
+        self.tree.size(self.node(number)?)
+    }
+
+    /// Sets the length.
+    ///
+    /// # Errors
+    /// `EISDIR`, `EFBIG`, `EBADF`.
+    pub fn truncate(&mut self, number: Number, len: u64) -> Result<()> {
+        let node = self.node(number)?;
+        self.tree.truncate(node, len, (self.clock)())
+    }
+
+    /// What is known of the node.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn stat(&self, number: Number, stat: &mut Stat) -> Result<()> {
+        self.tree.stat(self.node(number)?, stat)
+    }
+
+    /// How full the file system is.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn stat_vfs(&self, number: Number, stat: &mut StatVfs) -> Result<()> {
+        self.get(number)?;
+        self.tree.stat_vfs(stat);
+        Ok(())
+    }
+
+    /// Sets the permission bits.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn set_mode(&mut self, number: Number, mode: u16) -> Result<()> {
+        let node = self.node(number)?;
+        self.tree.set_mode(node, mode, (self.clock)())
+    }
+
+    /// Sets owner and group.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn set_owner(&mut self, number: Number, owner: u32, group: u32) -> Result<()> {
+        let node = self.node(number)?;
+        self.tree.set_owner(node, owner, group, (self.clock)())
+    }
+
+    /// Sets access and modification time.
+    ///
+    /// # Errors
+    /// `EBADF`; `EINVAL` unless there are two valid times.
+    pub fn set_times(&mut self, number: Number, times: &[TimeSpec]) -> Result<()> {
+        let node = self.node(number)?;
+        let &[accessed, modified] = times else { return Err(Error::new(EINVAL)) };
+        let now = (self.clock)();
+        let time = |time: TimeSpec| match time.tv_nsec {
+            UTIME_NOW => Ok(Some(now)),
+            UTIME_OMIT => Ok(None),
+            0..1_000_000_000 => Ok(Some(time)),
+            _ => Err(Error::new(EINVAL)),
+        };
+        let times = Times { accessed: time(accessed)?, modified: time(modified)? };
+        self.tree.set_times(node, times, now)
+    }
+
+    /// The path from the root, without leading slash.
+    ///
+    /// # Errors
+    /// `ENOENT` for a node that was removed.
+    pub fn path(&self, number: Number) -> Result<String> {
+        self.tree.path(self.node(number)?, self.tree.root())
+    }
+
+    /// The path from one open directory to another open node.
+    ///
+    /// # Errors
+    /// `EXDEV` when it does not lie beneath.
+    pub fn path_from(&self, number: Number, directory: Number) -> Result<String> {
+        let from = self.node(directory)?;
+        self.tree.path(self.node(number)?, from).map_err(|error| match error.errno {
+            ENOENT => Error::new(EXDEV),
+            _ => error,
+        })
+    }
+
+    /// Lists a directory behind the entry that `after` stands for.
+    ///
+    /// # Errors
+    /// `ENOTDIR`, `EBADF`; `EINVAL` when not one entry fits.
+    pub fn list<'buf>(
+        &self,
+        number: Number,
+        mut out: DirentBuf<&'buf mut [u8]>,
+        after: u64,
+    ) -> Result<DirentBuf<&'buf mut [u8]>> {
+        let mut first = true;
+        for (cookie, name, node) in self.tree.entries(self.node(number)?, after)? {
+            let kind = match self.tree.kind(node)? {
+                Kind::File => DirentKind::Regular,
+                Kind::Directory => DirentKind::Directory,
+                Kind::Symlink => DirentKind::Symlink,
+            };
+            let entry = DirEntry { inode: inode(node), next_opaque_id: cookie, name, kind };
+            match out.entry(entry) {
+                Ok(()) => first = false,
+                Err(error) if first => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(out)
+    }
+
+    /// Memory for a mapping; kept until [`Handles::unmap`].
+    ///
+    /// # Errors
+    /// See [`crate::content::Content::map`].
+    pub fn map(&mut self, number: Number, offset: u64, size: usize) -> Result<usize> {
+        let node = self.node(number)?;
+        let mapped = self.tree.map(node, offset, size)?;
+        let handle = self.open.get_mut(number).ok_or(Error::new(EBADF))?;
+        handle.mappings.push((offset, mapped.run));
+        Ok(mapped.address)
+    }
+
+    /// Ends a mapping that began at `offset`.
+    ///
+    /// # Errors
+    /// `EINVAL` when there is none.
+    pub fn unmap(&mut self, number: Number, offset: u64) -> Result<()> {
+        let handle = self.open.get_mut(number).ok_or(Error::new(EBADF))?;
+        let found = handle.mappings.iter().position(|mapping| mapping.0 == offset);
+        handle.mappings.swap_remove(found.ok_or(Error::new(EINVAL))?);
+        Ok(())
+    }
+
+    /// The inode number.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn inode(&self, number: Number) -> Result<u64> {
+        Ok(inode(self.node(number)?))
+    }
+}
