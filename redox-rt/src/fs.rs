@@ -59,9 +59,8 @@ pub fn fstatvfs(number: Number) -> Result<StatVfs> {
 /// # Errors
 /// What the server answers.
 pub fn getdents(number: Number, buffer: &mut [u8], opaque: u64) -> Result<usize> {
-    let size = buffer.len() as u64;
     let header = size_of::<syscall::dirent::DirentHeader>() as u64;
-    std_fs(number, Kind::Getdents, buffer, opaque, header.min(size))
+    std_fs(number, Kind::Getdents, buffer, opaque, header)
 }
 
 /// Takes an advisory lock; `flags` as the server defines them.
@@ -80,10 +79,10 @@ pub fn unlock(number: Number, start: u64, length: u64) -> Result<()> {
     std_fs_in(number, Kind::Unlock, &[], start, length).map(drop)
 }
 
-/// The path from one directory to another object of the same server; answers bytes.
+/// The path of an object as seen from a directory of the same server; answers bytes.
 ///
 /// # Errors
 /// `EXDEV`; what the server answers.
-pub fn relpathat(dir: Number, object: Number, buffer: &mut [u8]) -> Result<usize> {
-    std_fs_two_out([dir, object], Kind::Relpathat, buffer, 0, 0)
+pub fn relpathat(object: Number, dir: Number, buffer: &mut [u8]) -> Result<usize> {
+    std_fs_two_out([object, dir], Kind::Relpathat, buffer, 0, 0)
 }

@@ -12,9 +12,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use clavis_abi::error::{
-    ECAPMODE, EINVAL, ELOOP, ENODEV, ENOENT, ENOTDIR, EXDEV, Error, Result,
-};
+use clavis_abi::error::{ECAPMODE, EINVAL, ELOOP, ENODEV, ENOENT, ENOTDIR, EXDEV, Error, Result};
 use clavis_abi::limits::{LINKS_MAX, PATH_MAX};
 use clavis_abi::params::{BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM};
 use clavis_abi::startup::EntryKind;
@@ -67,7 +65,9 @@ pub fn namespace() -> Result<Arc<Handle>> {
 /// Replaces the namespace of this process. `None`: it has none from now on.
 pub fn set_namespace(handle: Option<Handle>) -> Option<Arc<Handle>> {
     let new = handle.map(Arc::new);
-    core::mem::replace(&mut STATE.lock().namespace, new)
+    let old = core::mem::replace(&mut STATE.lock().namespace, new);
+    crate::object::forget_opened();
+    old
 }
 
 fn cwd() -> Result<Arc<Cwd>> {
@@ -265,8 +265,7 @@ pub fn make_directory(from: Option<Number>, path: &str, mode: u16) -> Result<()>
 /// `EEXIST`; as [`open`].
 pub fn make_link(target: &str, from: Option<Number>, path: &str) -> Result<()> {
     let flags = (O_CREAT | O_EXCL | O_SYMLINK | syscall::flag::O_WRONLY | 0o777) as OpenFlags;
-    let link =
-        resolve(from, path, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))?;
+    let link = resolve(from, path, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))?;
     sys::file::write_all(link.number(), target.as_bytes())
 }
 
@@ -304,7 +303,12 @@ fn two_names(
 ///
 /// # Errors
 /// `EXDEV` when the two lie with different servers; as [`open`].
-pub fn link(old_from: Option<Number>, old: &str, new_from: Option<Number>, new: &str) -> Result<()> {
+pub fn link(
+    old_from: Option<Number>,
+    old: &str,
+    new_from: Option<Number>,
+    new: &str,
+) -> Result<()> {
     let flags = (O_STAT | O_SYMLINK | O_NOFOLLOW) as OpenFlags;
     let object =
         resolve(old_from, old, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))?;
@@ -318,8 +322,7 @@ fn open_parent(from: Option<Number>, path: &str) -> Result<(Handle, &str)> {
     let (dir, name) = path::split_last(path)?;
     let dir = if dir.is_empty() { "." } else { dir };
     let flags = (O_STAT | O_DIRECTORY) as OpenFlags;
-    let handle =
-        resolve(from, dir, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))?;
+    let handle = resolve(from, dir, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))?;
     Ok((handle, name))
 }
 

@@ -2,7 +2,9 @@
 use crate::handle::{Handle, Number, Place};
 use crate::namespace;
 use crate::startup;
+use crate::sync::{Mutex, RawMutex};
 use crate::sys;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clavis_abi::error::{ENOENT, Error, Result};
 use clavis_abi::params::{CounterRow, LOG_ECHO};
@@ -10,14 +12,34 @@ use clavis_abi::startup::EntryKind;
 use syscall::flag::{O_RDONLY, O_RDWR};
 use zerocopy::FromBytes;
 
+/// The factory of memory, once it was opened by its name: each spawn asks for it.
+static MEMORY: Mutex<Option<Arc<Handle>>> = Mutex::const_new(RawMutex::new(), None);
+
 /// Makes a memory object of that many bytes.
 ///
 /// # Errors
 /// `ENOKEY` or `ENOENT` without a factory; see the call table.
 pub fn memory(bytes: u64, place: Place) -> Result<Handle> {
-    with_factory(EntryKind::FactoryMemory, "/scheme/memory", |factory| {
-        sys::clavis::create(factory, bytes, 0, place)
-    })
+    if let Some(factory) = startup::handle(EntryKind::FactoryMemory) {
+        return sys::clavis::create(factory, bytes, 0, place);
+    }
+    let opened = MEMORY.lock().clone();
+    let factory = match opened {
+        Some(factory) => factory,
+        None => {
+            let factory = Arc::new(namespace::open("/scheme/memory", 0, Place::Upper)?);
+            let displaced = MEMORY.lock().replace(factory.clone());
+            drop(displaced);
+            factory
+        }
+    };
+    sys::clavis::create(factory.number(), bytes, 0, place)
+}
+
+/// Forgets what was opened by name: the process has another namespace now.
+pub(crate) fn forget_opened() {
+    let opened = MEMORY.lock().take();
+    drop(opened);
 }
 
 /// Makes an empty slot with that label.
@@ -25,9 +47,7 @@ pub fn memory(bytes: u64, place: Place) -> Result<Handle> {
 /// # Errors
 /// `ENOENT` without a factory; see the call table.
 pub fn slot(label: &str, place: Place) -> Result<Handle> {
-    with_factory(EntryKind::FactorySlot, "", |factory| {
-        sys::clavis::create_slot(factory, label, place)
-    })
+    with_factory(EntryKind::FactorySlot, |factory| sys::clavis::create_slot(factory, label, place))
 }
 
 /// Makes an empty handle table.
@@ -35,7 +55,7 @@ pub fn slot(label: &str, place: Place) -> Result<Handle> {
 /// # Errors
 /// `ENOENT` without a factory; see the call table.
 pub fn table(place: Place) -> Result<Handle> {
-    with_factory(EntryKind::FactoryTable, "", |factory| sys::clavis::create(factory, 0, 0, place))
+    with_factory(EntryKind::FactoryTable, |factory| sys::clavis::create(factory, 0, 0, place))
 }
 
 /// A handle to an interrupt line.
@@ -43,7 +63,7 @@ pub fn table(place: Place) -> Result<Handle> {
 /// # Errors
 /// `ENOENT` without a factory; see the call table.
 pub fn irq(line: u32, place: Place) -> Result<Handle> {
-    with_factory(EntryKind::FactoryIrq, "", |factory| {
+    with_factory(EntryKind::FactoryIrq, |factory| {
         sys::clavis::create(factory, u64::from(line), 0, place)
     })
 }
@@ -53,7 +73,7 @@ pub fn irq(line: u32, place: Place) -> Result<Handle> {
 /// # Errors
 /// `ENOENT` without a factory; see the call table.
 pub fn ports(first: u16, count: u16, place: Place) -> Result<Handle> {
-    with_factory(EntryKind::FactoryPort, "", |factory| {
+    with_factory(EntryKind::FactoryPort, |factory| {
         sys::clavis::create(factory, u64::from(first), u64::from(count), place)
     })
 }
@@ -63,7 +83,7 @@ pub fn ports(first: u16, count: u16, place: Place) -> Result<Handle> {
 /// # Errors
 /// `ENOENT` without a factory; see the call table.
 pub fn window(physical: u64, bytes: u64, place: Place) -> Result<Handle> {
-    with_factory(EntryKind::FactoryWindow, "", |factory| {
+    with_factory(EntryKind::FactoryWindow, |factory| {
         sys::clavis::create(factory, physical, bytes, place)
     })
 }
@@ -113,18 +133,9 @@ fn open(kind: EntryKind, name: &str, path: &str, flags: usize, place: Place) -> 
     }
 }
 
-/// Runs an action on a factory: the startup handle if there is one, else the name in the
-/// namespace, where it can have one.
-fn with_factory<T>(
-    kind: EntryKind,
-    name: &str,
-    action: impl FnOnce(Number) -> Result<T>,
-) -> Result<T> {
-    match startup::handle(kind) {
-        Some(factory) => action(factory),
-        None if name.is_empty() => Err(Error::new(ENOENT)),
-        None => action(namespace::open(name, 0, Place::Upper)?.number()),
-    }
+/// Runs an action on a factory that was given to this process.
+fn with_factory<T>(kind: EntryKind, action: impl FnOnce(Number) -> Result<T>) -> Result<T> {
+    action(startup::handle(kind).ok_or(Error::new(ENOENT))?)
 }
 
 /// Reads the counters object: how many objects of each type were made and destroyed.

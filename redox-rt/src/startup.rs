@@ -85,7 +85,9 @@ impl<'a> Startup<'a> {
 
     /// The handles that were given with a meaning.
     pub fn entries(&self) -> impl Iterator<Item = Entry> + use<'a> {
-        self.entries.chunks_exact(size_of::<Entry>()).filter_map(|row| Entry::read_from_bytes(row).ok())
+        self.entries
+            .chunks_exact(size_of::<Entry>())
+            .filter_map(|row| Entry::read_from_bytes(row).ok())
     }
 
     /// The first handle of that kind.
@@ -236,4 +238,92 @@ pub fn set_current(startup: Startup<'static>) {
 #[must_use]
 pub fn handle(kind: EntryKind) -> Option<Number> {
     current()?.handle(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn example() -> Vec<u8> {
+        let mut builder = Builder::new();
+        builder.arg(b"cat").arg(b"").arg(b"/a\0b").env(b"HOME=/").cwd("/home");
+        builder.entry(EntryKind::Namespace as u64, Number::upper(9, 0));
+        builder.entry(EntryKind::Custom as u64 + 1, Number::lower(4));
+        builder.header_mut().stack_size = 4096;
+        builder.build()
+    }
+
+    fn texts(strings: Strings<'_>) -> Vec<&str> {
+        strings.map(|string| string.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let block = example();
+        let startup = Startup::parse(&block).unwrap();
+        assert_eq!(texts(startup.args()), ["cat", "", "/a"]);
+        assert_eq!(texts(startup.envs()), ["HOME=/"]);
+        assert_eq!(startup.cwd(), "/home");
+        assert_eq!(startup.handle(EntryKind::Namespace), Some(Number::upper(9, 0)));
+        assert_eq!(startup.handle_of(257), Some(Number::lower(4)));
+        assert_eq!(startup.handle(EntryKind::Cwd), None);
+        assert_eq!(startup.header().stack_size, 4096);
+    }
+
+    #[test]
+    fn bytes_behind_the_block_are_not_part_of_it() {
+        let mut block = example();
+        block.extend_from_slice(b"garbage");
+        assert_eq!(texts(Startup::parse(&block).unwrap().args()).len(), 3);
+    }
+
+    #[test]
+    fn a_block_that_is_cut_anywhere_is_refused() {
+        let block = example();
+        for length in 0..block.len() {
+            assert!(Startup::parse(&block[..length]).is_err(), "cut to {length}");
+        }
+    }
+
+    #[test]
+    fn a_count_beyond_the_strings_is_refused() {
+        for field in 0..size_of::<Header>() / 8 {
+            let mut block = example();
+            block[field * 8..][..8].copy_from_slice(&u64::MAX.to_le_bytes());
+            // Every lie in a count, offset or size is caught; the rest of the header is not ours.
+            assert_eq!(Startup::parse(&block).is_err(), field < 9, "word {field}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_leads_outside_the_block(at in 0usize..72, byte in any::<u8>(), tail in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let mut block = example();
+            block.extend_from_slice(&tail);
+            block[at] = byte;
+            if let Ok(startup) = Startup::parse(&block) {
+                prop_assert!(startup.args().count() <= block.len());
+                prop_assert!(startup.envs().count() <= block.len());
+                prop_assert!(startup.entries().count() <= block.len());
+            }
+        }
+
+        #[test]
+        fn any_strings_survive(args in proptest::collection::vec("[^\0]{0,12}", 0..8), envs in proptest::collection::vec("[^\0]{0,12}", 0..8)) {
+            let mut builder = Builder::new();
+            for arg in &args {
+                builder.arg(arg.as_bytes());
+            }
+            for env in &envs {
+                builder.env(env.as_bytes());
+            }
+            let block = builder.build();
+            prop_assert_eq!(block.len(), builder.size());
+            let startup = Startup::parse(&block).unwrap();
+            prop_assert_eq!(texts(startup.args()), args);
+            prop_assert_eq!(texts(startup.envs()), envs);
+        }
+    }
 }

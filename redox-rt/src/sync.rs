@@ -39,9 +39,7 @@ impl RawMutex {
 
     /// Takes it if it is free.
     pub fn try_acquire(&self) -> bool {
-        self.word
-            .compare_exchange(UNLOCKED, LOCKED, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
+        self.word.compare_exchange(UNLOCKED, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Takes it.

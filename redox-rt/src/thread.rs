@@ -79,10 +79,8 @@ impl Thread {
     pub unsafe fn start(options: Options, start: Start, argument: *mut u8) -> Result<Thread> {
         let template = startup::current().map(Template::of).unwrap_or_default();
         let layout = Layout::plan(options, &template).ok_or(Error::new(EINVAL))?;
-        let base = sys::memory::map_anonymous(
-            layout.size,
-            MapFlags::PROT_READ | MapFlags::PROT_WRITE,
-        )?;
+        let base =
+            sys::memory::map_anonymous(layout.size, MapFlags::PROT_READ | MapFlags::PROT_WRITE)?;
         let mapping = Mapping { base, size: layout.size };
         if layout.guard > 0 {
             // SAFETY: fresh memory that nothing refers to yet.

@@ -93,7 +93,13 @@ impl Template {
 /// the caller; the template's bytes are readable.
 pub unsafe fn install(template: &Template, at: *mut u8) -> *mut ThreadBlock {
     // SAFETY: the block has `memory_size >= file_size` bytes, and the template is readable.
-    unsafe { ptr::copy_nonoverlapping(template.address as *const u8, block_start(template, at), template.file_size) };
+    unsafe {
+        ptr::copy_nonoverlapping(
+            template.address as *const u8,
+            block_start(template, at),
+            template.file_size,
+        )
+    };
     // SAFETY: the thread block lies inside the caller's bytes.
     let block = unsafe { at.add(template.offset()) }.cast::<ThreadBlock>();
     let value = ThreadBlock {

@@ -65,8 +65,7 @@ pub fn register(namespace: Number, name: &str, place: Place) -> Result<Handle> {
 pub fn bind(namespace: Number, name: &str, target: Number, binding: &Binding<'_>) -> Result<()> {
     let mut buffer = vec![0; 40 + name.len() + binding.prefix.len()];
     let (rights, inherit) = (binding.rights.bits(), binding.inherit.bits());
-    let encoder =
-        Encoder::bind(&mut buffer, binding.flags, rights, inherit, name, binding.prefix);
+    let encoder = Encoder::bind(&mut buffer, binding.flags, rights, inherit, name, binding.prefix);
     let message = encoder.ok_or_else(invalid)?.finish();
     let ticket = sys::file::dup(namespace, message, Place::Upper)?;
     send_root(ticket.number(), target, Sending::Clone)

@@ -109,8 +109,7 @@ pub fn std_fs_two_out(
 ) -> Result<usize> {
     let pair = numbers.map(Number::raw);
     let target = pair.as_ptr() as usize | pair.len();
-    let flags =
-        CallFlags::STD_FS | CallFlags::MULTIPLE_FDS2 | CallFlags::READ | CallFlags::WRITE;
+    let flags = CallFlags::STD_FS | CallFlags::MULTIPLE_FDS2 | CallFlags::READ | CallFlags::WRITE;
     let words = [kind as u64, first, second];
     // SAFETY: the kernel reads the pair and writes within an exclusively borrowed slice.
     unsafe { raw_call(target, payload.as_mut_ptr() as usize, payload.len(), flags, &words) }
@@ -150,12 +149,7 @@ pub fn send(channel: Number, numbers: &[Number], sending: Sending, words: &[u64]
 ///
 /// # Errors
 /// See the call table; what the server answers.
-pub fn receive(
-    channel: Number,
-    count: usize,
-    table: Table,
-    words: &[u64],
-) -> Result<Vec<Handle>> {
+pub fn receive(channel: Number, count: usize, table: Table, words: &[u64]) -> Result<Vec<Handle>> {
     let mut payload = [usize::MAX; BATCH_MAX];
     let Some(part) = payload.get_mut(..count) else { return Err(Error::new(EINVAL)) };
     let flags = CallFlags::FD

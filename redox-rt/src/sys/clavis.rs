@@ -17,8 +17,7 @@ use clavis_abi::params::{
 /// # Errors
 /// `EBADF`.
 pub fn limit(number: Number, rights: Rights, inherit: Rights, flags: u64) -> Result<()> {
-    let words =
-        [number.raw(), rights.bits() as usize, inherit.bits() as usize, flags as usize, 0];
+    let words = [number.raw(), rights.bits() as usize, inherit.bits() as usize, flags as usize, 0];
     // SAFETY: no memory is involved.
     unsafe { syscall(Call::Limit, words) }.map(drop)
 }
@@ -142,8 +141,7 @@ pub fn signal(target: Number, signal: usize) -> Result<()> {
 /// # Errors
 /// See the call table.
 pub fn inspect(process: Number, cursor: u64, rows: &mut [InspectRow]) -> Result<usize> {
-    let words =
-        [process.raw(), cursor as usize, rows.as_mut_ptr() as usize, size_of_val(rows), 0];
+    let words = [process.raw(), cursor as usize, rows.as_mut_ptr() as usize, size_of_val(rows), 0];
     // SAFETY: the kernel writes rows, plain words, within an exclusively borrowed slice.
     unsafe { syscall(Call::Inspect, words) }
 }
@@ -202,13 +200,8 @@ pub fn table_put(
     rights: Rights,
     inherit: Rights,
 ) -> Result<()> {
-    let words = [
-        table.raw(),
-        number.raw(),
-        at.raw(),
-        rights.bits() as usize,
-        inherit.bits() as usize,
-    ];
+    let words =
+        [table.raw(), number.raw(), at.raw(), rights.bits() as usize, inherit.bits() as usize];
     // SAFETY: no memory is involved.
     unsafe { syscall(Call::TablePut, words) }.map(drop)
 }

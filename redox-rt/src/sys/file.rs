@@ -31,10 +31,8 @@ pub fn openat(dir: Number, path: &str, flags: OpenFlags, place: Place) -> Result
 /// See the call table; what the server answers.
 pub fn unlinkat(dir: Number, path: &str, flags: usize) -> Result<()> {
     // SAFETY: the kernel reads a live string.
-    unsafe {
-        syscall(Call::UnlinkAt, [dir.raw(), path.as_ptr() as usize, path.len(), flags, 0])
-    }
-    .map(drop)
+    unsafe { syscall(Call::UnlinkAt, [dir.raw(), path.as_ptr() as usize, path.len(), flags, 0]) }
+        .map(drop)
 }
 
 /// Closes a number.

@@ -116,8 +116,7 @@ pub fn memory_of(
     protection: MapFlags,
     place: Place,
 ) -> Result<Handle> {
-    let words =
-        [number.raw(), offset as usize, length as usize, protection.bits(), place.raw()];
+    let words = [number.raw(), offset as usize, length as usize, protection.bits(), place.raw()];
     // SAFETY: no memory of this process is involved.
     unsafe { syscall(Call::MemoryOf, words) }.map(super::file::owned)
 }
