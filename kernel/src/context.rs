@@ -1,0 +1,229 @@
+//! The registers of threads: blocks that never move, four to a page, owned by move-only tokens.
+//!
+//! The stubs of [`crate::entry`] save into the current block before anything else happens, and
+//! load from the next one at the very end. Whatever a block holds, returning to it is safe for the
+//! kernel: its selectors and flags come from the processor or from here, its instruction pointer
+//! is canonical, and the pages of blocks are never given back.
+use core::mem::offset_of;
+use x86_64::VirtAddr;
+
+use clavis_core::machine::Start;
+
+use crate::cpu::Block;
+use crate::descriptor::{USER_CODE, USER_DATA};
+use crate::frame::{FRAMES, direct};
+use crate::paging::USER_END;
+use crate::registers;
+
+/// Bytes of [`Registers`].
+pub(crate) const REGISTERS: u64 = 176;
+/// Bytes of the vector area: x87, SSE and AVX in the standard XSAVE form.
+pub(crate) const VECTOR_BYTES: usize = 832;
+/// [`Registers::entered`] of a thread that came in through SYSCALL and goes back through SYSRET.
+pub(crate) const BY_SYSCALL: u64 = 256;
+
+/// The general registers, lowest address first, in the order in which the stubs push and pop
+/// them. The last five words are what the processor pushes at an interrupt.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Registers {
+    pub(crate) r15: u64,
+    pub(crate) r14: u64,
+    pub(crate) r13: u64,
+    pub(crate) r12: u64,
+    pub(crate) rbp: u64,
+    pub(crate) rbx: u64,
+    pub(crate) r9: u64,
+    pub(crate) r8: u64,
+    pub(crate) r10: u64,
+    pub(crate) rdx: u64,
+    pub(crate) rsi: u64,
+    pub(crate) rdi: u64,
+    pub(crate) rax: u64,
+    pub(crate) rcx: u64,
+    pub(crate) r11: u64,
+    /// The vector of the interrupt, or [`BY_SYSCALL`].
+    pub(crate) entered: u64,
+    pub(crate) error: u64,
+    pub(crate) rip: u64,
+    pub(crate) cs: u64,
+    pub(crate) rflags: u64,
+    pub(crate) rsp: u64,
+    pub(crate) ss: u64,
+}
+
+impl Registers {
+    const fn empty() -> Registers {
+        Registers {
+            r15: 0,
+            r14: 0,
+            r13: 0,
+            r12: 0,
+            rbp: 0,
+            rbx: 0,
+            r9: 0,
+            r8: 0,
+            r10: 0,
+            rdx: 0,
+            rsi: 0,
+            rdi: 0,
+            rax: 0,
+            rcx: 0,
+            r11: 0,
+            entered: 0,
+            error: 0,
+            rip: NOWHERE,
+            cs: USER_CODE as u64,
+            rflags: 0x202,
+            rsp: 0,
+            ss: USER_DATA as u64,
+        }
+    }
+}
+
+/// The last user page, which [`crate::paging`] never maps: where a thread with an impossible entry
+/// address starts, so that it faults in user mode.
+const NOWHERE: u64 = USER_END;
+
+/// A block.
+#[repr(C, align(64))]
+pub(crate) struct Context {
+    pub(crate) registers: Registers,
+    /// Base of local storage.
+    pub(crate) tls: u64,
+    /// Address of the next free block.
+    next: u64,
+    /// XSAVE area.
+    pub(crate) vectors: [u8; VECTOR_BYTES],
+}
+
+const _: () = assert!(size_of::<Registers>() as u64 == REGISTERS);
+const _: () = assert!(size_of::<Context>() == 1024 && offset_of!(Context, vectors) % 64 == 0);
+
+impl Context {
+    /// A block of a thread that starts nowhere, with vector registers as after FNINIT.
+    pub(crate) const fn empty() -> Context {
+        let mut vectors = [0; VECTOR_BYTES];
+        // FCW and MXCSR of the legacy area. XRSTOR takes MXCSR from here even where the header
+        // (all zero: initial state) says nothing; FXRSTOR takes both.
+        vectors[0] = 0x7F;
+        vectors[1] = 0x03;
+        vectors[24] = 0x80;
+        vectors[25] = 0x1F;
+        Context { registers: Registers::empty(), tls: 0, next: 0, vectors }
+    }
+}
+
+/// Owns a block.
+#[derive(Debug)]
+pub(crate) struct ContextToken {
+    address: u64,
+}
+
+/// Names a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct ContextRef(pub(crate) u64);
+
+impl ContextToken {
+    /// The name of this block.
+    pub(crate) fn name(&self) -> ContextRef {
+        ContextRef(self.address)
+    }
+
+    fn block(&mut self) -> &mut Context {
+        // SAFETY: the token owns the block, whose page is never given back; the stubs, which also
+        // write it, run only outside Rust code.
+        unsafe { &mut *(self.address as *mut Context) }
+    }
+
+    /// Sets what the thread finds in `rax`.
+    pub(crate) fn result(&mut self, value: u64) {
+        self.block().registers.rax = value;
+    }
+
+    /// Has the thread begin anew with these registers.
+    pub(crate) fn start(&mut self, start: Start) {
+        let block = self.block();
+        *block = Context::empty();
+        if start.entry < USER_END {
+            block.registers.rip = start.entry;
+        }
+        block.registers.rsp = start.stack;
+        block.registers.rdi = start.argument;
+        block.tls = canonical(start.tls);
+        if Block::current() == self.address {
+            Block::forget();
+        }
+    }
+
+    /// Sets the base of local storage.
+    pub(crate) fn tls(&mut self, tls: u64) {
+        let tls = canonical(tls);
+        self.block().tls = tls;
+        if Block::current() == self.address {
+            registers::fs_base(VirtAddr::new_truncate(tls));
+        }
+    }
+}
+
+/// The address, or 0 if a register for addresses would refuse it.
+fn canonical(address: u64) -> u64 {
+    VirtAddr::try_new(address).map_or(0, VirtAddr::as_u64)
+}
+
+/// The blocks that no thread owns.
+#[derive(Default)]
+pub(crate) struct Contexts {
+    /// Address of the first free block, or 0.
+    free: u64,
+}
+
+impl Contexts {
+    /// Takes a block, set to start. `None` when memory is short.
+    pub(crate) fn take(&mut self, start: Start) -> Option<ContextToken> {
+        if self.free == 0 {
+            let page = direct(FRAMES.lock().take()?);
+            for part in 0..4 {
+                self.give(ContextToken { address: page + part * size_of::<Context>() as u64 });
+            }
+        }
+        let mut token = ContextToken { address: self.free };
+        self.free = token.block().next;
+        token.start(start);
+        Some(token)
+    }
+
+    /// Takes a block back.
+    pub(crate) fn give(&mut self, mut token: ContextToken) {
+        if Block::current() == token.address {
+            Block::forget();
+        }
+        let next = self.free;
+        let block = token.block();
+        *block = Context::empty();
+        block.next = next;
+        self.free = token.address;
+    }
+}
+
+/// Passes the CPU from one thread to another: saves and loads what the stubs do not. Called by
+/// the stub [`crate::entry::switch`] only.
+///
+/// # Safety
+/// Both are addresses of blocks; the vector registers are those of `from`.
+pub(crate) unsafe extern "sysv64" fn activate(from: *mut Context, to: *mut Context) {
+    // SAFETY: `from` is a block; this takes an address.
+    let area = unsafe { &raw mut (*from).vectors };
+    // SAFETY: it is that block's vector area.
+    unsafe { registers::vectors_save(area) };
+    // SAFETY: `to` is a block; this takes an address.
+    let area = unsafe { &raw const (*to).vectors };
+    // SAFETY: it is that block's vector area.
+    unsafe { registers::vectors_load(area) };
+    // SAFETY: `to` is a block.
+    let tls = unsafe { (*to).tls };
+    registers::fs_base(VirtAddr::new_truncate(tls));
+    // SAFETY: `to` is a block.
+    unsafe { Block::adopt(to as u64) };
+}

@@ -1,0 +1,100 @@
+//! The report of what should not have happened: what, where, registers, and who called whom, on
+//! the serial line and the screen.
+use core::arch::asm;
+use core::fmt::{Arguments, Write};
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use crate::console::CONSOLE;
+use crate::context::Registers;
+use crate::{copy, descriptor, power, registers};
+
+/// Frames that the back trace shows at most.
+const DEPTH: usize = 32;
+
+static PANICKING: AtomicBool = AtomicBool::new(false);
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let frame: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack, preserves_flags)) };
+    match info.location() {
+        Some(place) => report(format_args!("{} ({place})", info.message()), None, frame),
+        None => report(format_args!("{}", info.message()), None, frame),
+    }
+}
+
+/// Reports an exception in ring 0, or one that nothing survives.
+pub(crate) fn exception(frame: &Registers) -> ! {
+    let name = match frame.entered {
+        1 => "debug exception",
+        2 => "non-maskable interrupt",
+        6 => "invalid instruction",
+        8 => "double fault: the kernel's stack has run out, or its tables are broken",
+        13 => "general protection fault",
+        14 => "page fault",
+        18 => "machine check: the hardware reports an error",
+        _ => "exception",
+    };
+    let vector = frame.entered;
+    let ring = frame.cs & 3;
+    let what = format_args!("{name} (vector {vector}, error {:#x}) in ring {ring}", frame.error);
+    report(what, Some(frame), frame.rbp)
+}
+
+/// Prints the report and stops.
+fn report(what: Arguments<'_>, frame: Option<&Registers>, mut base: u64) -> ! {
+    x86_64::instructions::interrupts::disable();
+    if PANICKING.swap(true, Ordering::Relaxed) {
+        // The report itself has failed.
+        power::exit_after_panic();
+        registers::halt();
+    }
+    // SAFETY: whoever holds the lock was interrupted on this CPU and never runs again.
+    unsafe { CONSOLE.force_unlock() };
+    let mut console = CONSOLE.lock();
+    // A console cannot fail.
+    let _ = writeln!(console, "\nclavis: panic: {what}");
+    let mut count = 0;
+    if let Some(r) = frame {
+        let rows = [
+            [("rip", r.rip), ("cs", r.cs), ("rflags", r.rflags)],
+            [("rsp", r.rsp), ("ss", r.ss), ("cr2", copy::fault_address())],
+            [("rax", r.rax), ("rbx", r.rbx), ("rcx", r.rcx)],
+            [("rdx", r.rdx), ("rsi", r.rsi), ("rdi", r.rdi)],
+            [("rbp", r.rbp), ("r8", r.r8), ("r9", r.r9)],
+            [("r10", r.r10), ("r11", r.r11), ("r12", r.r12)],
+            [("r13", r.r13), ("r14", r.r14), ("r15", r.r15)],
+        ];
+        for row in rows {
+            for (name, value) in row {
+                let _ = write!(console, "  {name:>6} {value:#018x}");
+            }
+            let _ = writeln!(console);
+        }
+        let _ = writeln!(console, "  #0 {:#x}", r.rip);
+        count = 1;
+    }
+    while count < DEPTH {
+        // Frames lie on one of the kernel's stacks, each above the one that it called.
+        let Some((_, top)) = descriptor::stack_of(base) else { break };
+        if base % 8 != 0 || base + 16 > top {
+            break;
+        }
+        // SAFETY: two words within a stack, which is mapped.
+        let [above, caller] = unsafe { (base as *const [u64; 2]).read() };
+        if caller == 0 {
+            break;
+        }
+        let _ = writeln!(console, "  #{count} {caller:#x}");
+        count += 1;
+        if above <= base {
+            break;
+        }
+        base = above;
+    }
+    drop(console);
+    power::exit_after_panic();
+    registers::halt()
+}
