@@ -53,14 +53,14 @@ pub enum Decision {
         /// The slot's handle in the manager's table.
         slot: u64,
     },
-    /// Make a slot with that label, and tell [`Manager::made`].
+    /// Make a slot with that label, tell [`Manager::made`], and answer as for `Issue`.
     MakeSlot {
         /// The namespace that gets it.
         namespace: u64,
         /// The label.
         name: Name,
     },
-    /// Take the one handle that was sent, and tell [`Manager::received`].
+    /// Take the one handle that was sent, tell [`Manager::received`], and answer with its result.
     Receive {
         /// The ticket that it was sent on.
         ticket: u64,
@@ -108,18 +108,16 @@ impl Manager<'_> {
         }
     }
 
-    /// The slot that was asked for: binds it and answers what to do next. On an error the daemon
-    /// closes the handle.
+    /// The slot that was asked for: binds it. Then a ticket for it is issued to who asked. On an
+    /// error the daemon closes the handle.
     ///
     /// # Errors
     /// What the client shall be told.
-    pub fn made(&mut self, namespace: u64, name: Name, slot: Result<u64>) -> Result<Decision> {
-        let slot = slot?;
+    pub fn made(&mut self, namespace: u64, name: Name, slot: Result<u64>) -> Result<()> {
         let all = Rights::all().bits();
         let flags = entry_flags::REGISTER;
-        let offer = Offer { name, handle: slot, rights: all, inherit: all, flags, prefix: "" };
-        self.bind(namespace, &offer)?;
-        Ok(Decision::Issue { slot })
+        let offer = Offer { name, handle: slot?, rights: all, inherit: all, flags, prefix: "" };
+        self.bind(namespace, &offer)
     }
 
     /// The handle that was sent on a ticket: binds the ticket's name to it. On an error the daemon
@@ -127,9 +125,8 @@ impl Manager<'_> {
     ///
     /// # Errors
     /// What the client shall be told.
-    pub fn received(&mut self, ticket: u64, handle: Result<u64>) -> Result<Decision> {
-        self.redeem(ticket, handle?)?;
-        Ok(Decision::Reply(Ok(0)))
+    pub fn received(&mut self, ticket: u64, handle: Result<u64>) -> Result<()> {
+        self.redeem(ticket, handle?)
     }
 
     fn dispatch(&mut self, request: Request<'_>) -> Result<Decision> {

@@ -117,6 +117,12 @@ impl<'s> Manager<'s> {
         self.state.released.pop()
     }
 
+    /// The handle that a name of a namespace leads to.
+    #[must_use]
+    pub fn slot(&self, namespace: u64, name: &Name) -> Option<u64> {
+        self.state.resolve(namespace, name).map(|found| found.handle)
+    }
+
     /// The path that a forwarded request with a prefix asks for.
     #[must_use]
     pub fn path(&self) -> &[u8] {

@@ -9,7 +9,7 @@ use crate::handle::{Handle, Number};
 use crate::sys;
 use clavis_abi::Rights;
 use clavis_abi::class::CQE_FORWARD;
-use clavis_abi::error::{EIO, Error, Result, mux};
+use clavis_abi::error::{EFAULT, EIO, Error, Result, mux};
 use clavis_abi::params::ForwardParams;
 use core::ops::Range;
 use syscall::flag::{CallFlags, SchemeSocketCall};
@@ -82,13 +82,13 @@ impl Server {
     }
 
     /// Answers a request and waits for the next, in one call. The answer is committed before the
-    /// wait: after an error go on with [`Server::receive`].
+    /// wait: after an error go on with [`Server::receive`]. A forward that the kernel cannot read
+    /// becomes the answer `EIO`.
     ///
     /// # Errors
-    /// `EFAULT` when the answer could not be read, then the request is still to be answered;
-    /// otherwise as [`Server::receive`].
+    /// As [`Server::receive`].
     pub fn answer(&self, request: Request, answer: Answer<'_>) -> Result<Request> {
-        let mut forward = ForwardParams::default();
+        let mut forward = None;
         let mut given = None;
         let mut cqe = Cqe { tag: request.sqe.tag, ..Cqe::default() };
         match answer {
@@ -106,31 +106,38 @@ impl Server {
                     ForwardPath::Bytes(bytes) => bytes,
                     ForwardPath::Payload(range) => request.bytes().get(range).unwrap_or_default(),
                 };
-                forward = ForwardParams {
+                let params = forward.insert(ForwardParams {
                     fd: handle.raw() as u64,
                     path: path.as_ptr() as u64,
                     path_len: path.len() as u64,
                     rights: rights.bits(),
                     inherit: inherit.bits(),
                     flags,
-                };
+                });
                 cqe.flags = CQE_FORWARD;
-                cqe.result = &raw const forward as u64;
+                cqe.result = &raw const *params as u64;
             }
         }
         let mut bytes = [0; SQE];
-        for (to, from) in bytes.iter_mut().zip(cqe.iter()) {
-            *to = *from;
+        let mut moved = self.exchange(&cqe, &mut bytes);
+        if moved == Err(Error::new(EFAULT)) && cqe.flags == CQE_FORWARD {
+            cqe.flags = CqeOpcode::RespondRegular as u8;
+            cqe.result = mux(Err(Error::new(EIO))) as u64;
+            moved = self.exchange(&cqe, &mut bytes);
         }
-        let words = [SchemeSocketCall::ObtainFd as u64, 1, 1];
-        let moved = sys::call::call_both(self.socket, &mut bytes, CallFlags::empty(), &words);
-        // The kernel has read the forward parameters and taken the handle, or refused to.
-        let _ = forward;
         if let (Some(handle), Ok(_)) = (given, &moved) {
             // Through this call its number is free at once.
             let _ = handle.into_number();
         }
         if moved? == 2 { Ok(Request::from_bytes(&bytes)) } else { Err(Error::new(EIO)) }
+    }
+
+    fn exchange(&self, cqe: &Cqe, bytes: &mut [u8; SQE]) -> Result<usize> {
+        for (to, from) in bytes.iter_mut().zip(cqe.iter()) {
+            *to = *from;
+        }
+        let words = [SchemeSocketCall::ObtainFd as u64, 1, 1];
+        sys::call::call_both(self.socket, bytes, CallFlags::empty(), &words)
     }
 
     /// Takes the one handle that came with a `Sendfd` request.

@@ -141,7 +141,7 @@ impl World {
             send(manager, Opcode::Sendfd, [ticket, 0, 0, 1, 0, 0], &mut [])
         {
             self.next_handle += 1;
-            let _: Result<Decision> = manager.received(ticket, Ok(self.next_handle));
+            let _: Result<()> = manager.received(ticket, Ok(self.next_handle));
         }
     }
 }
