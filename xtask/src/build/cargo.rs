@@ -1,0 +1,140 @@
+//! One call of cargo for a guest target.
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::build::flags;
+use crate::progress;
+use crate::workspace::{Workspace, cargo};
+
+/// A built-in target of the stable compiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Triple {
+    /// Kernel, init, nsmgr.
+    None,
+    /// The bootloader.
+    Uefi,
+    /// The userland.
+    Redox,
+}
+
+impl Triple {
+    /// All of them.
+    pub(crate) const ALL: [Triple; 3] = [Triple::None, Triple::Uefi, Triple::Redox];
+
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Triple::None => "x86_64-unknown-none",
+            Triple::Uefi => "x86_64-unknown-uefi",
+            Triple::Redox => "x86_64-unknown-redox",
+        }
+    }
+}
+
+/// A call of `cargo build`.
+#[derive(Debug)]
+pub(crate) struct Build<'a> {
+    /// For which target.
+    pub(crate) triple: Triple,
+    /// Under which profile.
+    pub(crate) profile: &'a str,
+    /// The packages.
+    pub(crate) packages: Vec<&'a str>,
+    /// Their programs; empty for libraries.
+    pub(crate) bins: Vec<&'a str>,
+    /// Features, as `package/feature`.
+    pub(crate) features: Vec<String>,
+    /// Compiler flags beside those that every build has.
+    pub(crate) flags: Vec<String>,
+}
+
+/// Something that cargo built.
+#[derive(Debug)]
+pub(crate) struct Artifact {
+    /// The name of its target.
+    pub(crate) name: String,
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    target: Option<MessageTarget>,
+    executable: Option<PathBuf>,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct MessageTarget {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Build<'_> {
+    /// Runs cargo; its own progress and errors go to stderr.
+    pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<Vec<Artifact>> {
+        let mut command = Command::new(cargo());
+        command
+            .current_dir(&workspace.root)
+            .args(["build", "--locked", "--message-format=json-render-diagnostics"])
+            .args(["--target", self.triple.name(), "--profile", self.profile])
+            .arg("--target-dir")
+            .arg(&workspace.target)
+            .env_remove("RUSTFLAGS")
+            .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(workspace, &self.flags))
+            .stdout(Stdio::piped());
+        if self.triple == Triple::Redox {
+            command.envs(flags::guest_environment());
+        }
+        if !progress::is_watched() {
+            command.arg("--quiet");
+        }
+        for package in &self.packages {
+            command.args(["-p", package]);
+        }
+        for bin in &self.bins {
+            command.args(["--bin", bin]);
+        }
+        if self.bins.is_empty() {
+            command.arg("--lib");
+        }
+        if !self.features.is_empty() {
+            command.args(["--features", &self.features.join(",")]);
+        }
+        let mut child = command.spawn().context("cannot start cargo")?;
+        let mut built = Vec::new();
+        if let Some(out) = child.stdout.take() {
+            for line in BufReader::new(out).lines() {
+                built.extend(artifacts(&line.context("cannot read cargo's messages")?));
+            }
+        }
+        if !child.wait().context("cannot wait for cargo")?.success() {
+            bail!("{} cannot be built for {}", self.packages.join(", "), self.triple.name());
+        }
+        Ok(built)
+    }
+}
+
+fn artifacts(line: &str) -> Vec<Artifact> {
+    let Ok(message) = serde_json::from_str::<Message>(line) else { return Vec::new() };
+    let (Some(target), "compiler-artifact") = (message.target, message.reason.as_str()) else {
+        return Vec::new();
+    };
+    let is_archive = target.kind.iter().any(|kind| kind == "staticlib");
+    let archives = message
+        .filenames
+        .into_iter()
+        .filter(|path| is_archive && path.extension().is_some_and(|extension| extension == "a"));
+    message
+        .executable
+        .into_iter()
+        .chain(archives)
+        .map(|path| Artifact { name: target.name.clone(), path })
+        .collect()
+}

@@ -1,0 +1,58 @@
+//! Compiler flags of guest builds.
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::workspace::Workspace;
+
+/// How std programs are linked; the C library's package says it, in `link.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Link {
+    /// Compiler flags.
+    pub(crate) flags: Vec<String>,
+}
+
+impl Link {
+    /// Reads `link.toml` of the C library.
+    pub(crate) fn read(workspace: &Workspace) -> anyhow::Result<Link> {
+        let path = workspace.package("clavis-libc")?.folder().join("link.toml");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is malformed", path.display()))
+    }
+}
+
+/// What the environment of userland builds has: `redox-scheme` uses features of the compiler that
+/// are not stable yet, and it alone is let.
+pub(crate) fn guest_environment() -> [(&'static str, &'static str); 1] {
+    [("RUSTC_BOOTSTRAP", "redox_scheme")]
+}
+
+/// All flags, in the form that `CARGO_ENCODED_RUSTFLAGS` wants. Paths of this machine are replaced
+/// so that the same sources give the same bytes in any folder.
+pub(crate) fn encode(workspace: &Workspace, own: &[String]) -> String {
+    let mut flags: Vec<String> = own.to_vec();
+    flags.push(remap(&workspace.root, "/clavis"));
+    for registry in registries() {
+        flags.push(remap(&registry, "/crates"));
+    }
+    flags.join("\x1f")
+}
+
+fn remap(from: &Path, to: &str) -> String {
+    format!("--remap-path-prefix={}={to}", from.display())
+}
+
+/// The folders that hold the sources of published crates.
+fn registries() -> Vec<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+        .unwrap_or_default();
+    let Ok(entries) = std::fs::read_dir(home.join("registry/src")) else { return Vec::new() };
+    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    folders
+}

@@ -1,0 +1,56 @@
+//! What the files on the disk hold.
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use boot_image::Builder;
+use clavis_elf::Place;
+
+use crate::image::manifest::Manifest;
+use crate::workspace::Workspace;
+
+/// The boot image. Programs that the loader would refuse are refused here.
+pub(crate) fn archive(
+    workspace: &Workspace,
+    manifest: &Manifest,
+    programs: &[PathBuf],
+) -> anyhow::Result<Vec<u8>> {
+    let mut builder = Builder::new();
+    for (program, path) in manifest.programs.iter().zip(programs) {
+        let bytes =
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let head = bytes.get(..clavis_elf::HEAD).unwrap_or(&bytes);
+        if let Err(why) = clavis_elf::Image::parse(head, bytes.len() as u64, Place::USER) {
+            bail!("the program {} (package {}) {why}", program.bin, program.package);
+        }
+        for name in &program.also {
+            builder.add(name, true, bytes.clone())?;
+        }
+        builder.add(&program.path, true, bytes)?;
+    }
+    for file in &manifest.files {
+        let path = workspace.root.join(&file.source);
+        let bytes = std::fs::read(&path)
+            .with_context(|| format!("image.toml names {}, which cannot be read", file.source))?;
+        builder.add(&file.path, false, bytes)?;
+    }
+    Ok(builder.build()?)
+}
+
+/// A program up to the end of its last segment: symbols and debug information lie behind it.
+pub(crate) fn without_symbols(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes =
+        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let head = bytes.get(..clavis_elf::HEAD).unwrap_or(&bytes);
+    let image = clavis_elf::Image::parse(head, bytes.len() as u64, Place::KERNEL)
+        .map_err(|why| anyhow::anyhow!("the kernel {} {why}", path.display()))?;
+    let end = image.segments().iter().map(|s| s.file_offset + s.file_size).max().unwrap_or(0);
+    bytes.truncate(usize::try_from(end)?);
+    // The section headers lay behind the end.
+    if let Some(fields) = bytes.get_mut(0x28..0x30) {
+        fields.fill(0);
+    }
+    if let Some(fields) = bytes.get_mut(0x3C..0x40) {
+        fields.fill(0);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask`: builds, boots, tests and measures Clavis.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod build;
+mod check;
+mod docs;
+mod doctor;
+mod image;
+mod options;
+mod progress;
+mod qemu;
+mod run;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use options::{Arguments, Command};
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    match dispatch(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Run(options) => run::run(&workspace, &options),
+        Command::Test(options) => test::test(&workspace, &options),
+        Command::Image(options) => image::command(&workspace, &options),
+        Command::Bench(options) => bench::bench(&workspace, &options),
+        Command::Check => check::check(&workspace),
+        Command::Docs => docs::write(&workspace),
+        Command::Doctor => doctor::doctor(),
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line of xtask.
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Builds, boots, tests and measures Clavis.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build everything and boot it in QEMU.
+    Run(RunOptions),
+    /// Run the host tests of every crate, then the guest suite in QEMU.
+    Test(TestOptions),
+    /// Build the disk image, for QEMU or a USB stick.
+    Image(ImageOptions),
+    /// Count the instructions of each operation and compare them with the targets.
+    Bench(BenchOptions),
+    /// Check format, lints, documentation, generated files and budgets.
+    Check,
+    /// Write the generated documentation (docs/abi.md).
+    Docs,
+    /// Say what this machine lacks, and the command that installs it.
+    Doctor,
+}
+
+/// Options of everything that boots.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct MachineOptions {
+    /// Install what is missing first (Rust targets and components; on Debian and Ubuntu QEMU and
+    /// OVMF).
+    #[arg(long)]
+    pub(crate) setup: bool,
+    /// Guest memory in MiB.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(64..=65536))]
+    pub(crate) mem: u32,
+    /// How the guest's instructions are executed.
+    #[arg(long, value_enum, default_value_t = Accel::Auto)]
+    pub(crate) accel: Accel,
+    /// OVMF's code image (OVMF_CODE*.fd); searched in the usual places otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ovmf: Option<PathBuf>,
+    /// Processors of the guest.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) smp: u32,
+    /// End the machine after this many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<NonZeroU64>,
+}
+
+/// How the guest's instructions are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accel {
+    /// KVM where the processor itself says that it has virtualisation, else TCG.
+    Auto,
+    /// QEMU's translator: works everywhere.
+    Tcg,
+    /// The kernel's virtual machine.
+    Kvm,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+    /// Run a command in the guest's shell, print its output, power off, exit with its status.
+    #[arg(long, value_name = "CMD")]
+    pub(crate) exec: Option<String>,
+    /// Show the guest's screen in a window.
+    #[arg(long)]
+    pub(crate) display: bool,
+    /// Wait for a debugger on port 1234.
+    #[arg(long)]
+    pub(crate) gdb: bool,
+}
+
+/// Options of `test`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct TestOptions {
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+    /// Only tests whose name contains this.
+    pub(crate) name: Option<String>,
+    /// Only the host tests.
+    #[arg(long, conflicts_with = "guest")]
+    pub(crate) host: bool,
+    /// Only the guest suite.
+    #[arg(long)]
+    pub(crate) guest: bool,
+    /// Name the tests instead of running them.
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+/// Options of `image`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct ImageOptions {
+    /// Install what is missing first.
+    #[arg(long)]
+    pub(crate) setup: bool,
+    /// Where to put the image; in the target folder otherwise.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Options of `bench`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct BenchOptions {
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+    /// Fail if a row misses its `must`.
+    #[arg(long)]
+    pub(crate) enforce: bool,
+    /// Where to write the figures as JSON; in the target folder otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
