@@ -26,9 +26,23 @@ pub mod message;
 
 /// The current directory: what is asked, and what is shown.
 #[derive(Debug)]
-struct Cwd {
+pub struct Cwd {
     handle: Handle,
     path: String,
+}
+
+impl Cwd {
+    /// The directory.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The path it is shown under.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 #[derive(Debug)]
@@ -70,18 +84,12 @@ pub fn set_namespace(handle: Option<Handle>) -> Option<Arc<Handle>> {
     old
 }
 
-fn cwd() -> Result<Arc<Cwd>> {
-    STATE.lock().cwd.clone().ok_or(Error::new(ECAPMODE))
-}
-
-/// The handle of the current directory and the path it is shown under, as
-/// [`crate::spawn::Spawn`] passes them on.
+/// The current directory. It stays alive while the answer does, whatever happens meanwhile.
 ///
 /// # Errors
 /// `ENOKEY`: this process has none.
-pub fn cwd_with<T>(action: impl FnOnce(Number, &str) -> T) -> Result<T> {
-    let cwd = cwd()?;
-    Ok(action(cwd.handle.number(), &cwd.path))
+pub fn current_directory() -> Result<Arc<Cwd>> {
+    STATE.lock().cwd.clone().ok_or(Error::new(ECAPMODE))
 }
 
 /// Opens a path.
@@ -167,7 +175,7 @@ fn at_place<T>(
         (path::Place::Namespace(mapped), _) => action(None, &mapped),
         (path::Place::Cwd(path), Some(dir)) => action(Some(dir), path),
         (path::Place::Cwd(path), None) => {
-            let cwd = cwd()?;
+            let cwd = current_directory()?;
             action(Some(cwd.handle.number()), path)
         }
     }
@@ -369,7 +377,7 @@ fn require_directory(number: Number) -> Result<()> {
 /// # Errors
 /// `ENOKEY` without one.
 pub fn get_cwd() -> Result<String> {
-    cwd().map(|cwd| cwd.path.clone())
+    current_directory().map(|cwd| cwd.path.clone())
 }
 
 /// The path of an object, as people write it: `/scheme/file` is left out.

@@ -4,8 +4,9 @@ use crate::startup;
 use crate::sys;
 use alloc::vec::Vec;
 use clavis_abi::error::{EIO, Error, Result};
-use clavis_abi::params::{ExitKind, ExitStatus, InspectRow};
+use clavis_abi::params::{ExitKind, ExitStatus, InspectRow, OFFSET_OWN};
 use clavis_abi::startup::EntryKind;
+use syscall::flag::RwFlags;
 use zerocopy::IntoBytes;
 
 /// The signal that ends a process at once.
@@ -62,6 +63,17 @@ impl Process {
 pub fn wait(process: Number) -> Result<ExitStatus> {
     let mut status = ExitStatus::default();
     let length = sys::file::read(process, status.as_mut_bytes())?;
+    if length == size_of::<ExitStatus>() { Ok(status) } else { Err(Error::new(EIO)) }
+}
+
+/// Answers how the process behind a handle has ended, without waiting.
+///
+/// # Errors
+/// `EAGAIN` while it runs; as [`Process::wait`].
+pub fn try_wait(process: Number) -> Result<ExitStatus> {
+    let mut status = ExitStatus::default();
+    let flags = RwFlags::NONBLOCK.bits() as usize;
+    let length = sys::file::read2(process, status.as_mut_bytes(), OFFSET_OWN, flags)?;
     if length == size_of::<ExitStatus>() { Ok(status) } else { Err(Error::new(EIO)) }
 }
 

@@ -217,10 +217,10 @@ pub fn exit(result: *mut u8) -> ! {
 /// Where a new thread arrives, on its own stack.
 extern "C" fn first(block: &'static ThreadBlock) -> ! {
     block.number.set(sys::thread::thread_number());
-    let record = block.record.get();
-    // SAFETY: the record lives until this thread ends or longer; the fields never change.
-    let (start, argument) = unsafe { ((*record).start, (*record).argument) };
-    exit(start(argument))
+    // SAFETY: the record lives until this thread ends or longer; the plain fields never change.
+    let record = unsafe { &*block.record.get() };
+    let result = (record.start)(record.argument);
+    exit(result)
 }
 
 /// Unmaps on drop; forgotten when the thread owns the range.

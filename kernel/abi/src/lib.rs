@@ -19,6 +19,7 @@ pub mod limits;
 pub mod namespace;
 pub mod params;
 pub mod rights;
+pub mod runtime;
 pub mod startup;
 
 pub use rights::Rights;

@@ -15,7 +15,7 @@ use syscall::flag::CallFlags;
 /// # Errors
 /// See the call table; what the server answers.
 pub fn call_in(number: Number, payload: &[u8], flags: CallFlags, words: &[u64]) -> Result<usize> {
-    let flags = flags - CallFlags::READ | CallFlags::WRITE;
+    let flags = (flags - CallFlags::READ) | CallFlags::WRITE;
     // SAFETY: without READ the kernel only reads the payload, a live slice.
     unsafe { raw_call(number.raw(), payload.as_ptr() as usize, payload.len(), flags, words) }
 }

@@ -1,1 +1,0 @@
-//! The C symbols that the client crate links against.
