@@ -1,0 +1,2 @@
+//! Init.
+fn main() {}
