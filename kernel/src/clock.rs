@@ -16,10 +16,11 @@ const PM_FREQUENCY: u64 = 3_579_545;
 /// Ticks of the interval timer in a second.
 const PIT_FREQUENCY: u64 = 1_193_182;
 
-/// Counts time from that value of the counter. Until [`measure`] the rate is a guess.
+/// Counts time from that value of the counter. Until [`measure`] the rate is a
+/// guess on the fast side, so that time never seems to go back.
 pub(crate) fn begin(start: u64) {
     START.store(start, Ordering::Relaxed);
-    set_frequency(SECOND);
+    set_frequency(5 * SECOND);
 }
 
 fn set_frequency(hertz: u64) {

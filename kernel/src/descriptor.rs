@@ -112,15 +112,18 @@ pub(crate) fn load() {
 fn gates() -> InterruptDescriptorTable {
     let mut idt = InterruptDescriptorTable::new();
     let stub = |vector: u64| {
-        let first = entry::vectors as *const () as u64;
+        // The first stub lies at the next multiple: functions may start anywhere.
+        let first = (entry::vectors as *const () as u64).next_multiple_of(entry::VECTOR_STEP);
         VirtAddr::new_truncate(first + vector * entry::VECTOR_STEP)
     };
     let own = |stub: unsafe extern "sysv64" fn()| VirtAddr::new_truncate(stub as *const () as u64);
     macro_rules! gate {
-        ($gate:expr, $address:expr) => {
+        ($gate:expr, $address:expr) => {{
             // SAFETY: the address is that of a stub for this vector.
-            unsafe { $gate.set_handler_addr($address) }
-        };
+            let options = unsafe { $gate.set_handler_addr($address) };
+            // SAFETY: the selector is that of the kernel's code in the table built with this one.
+            unsafe { options.set_code_selector(SegmentSelector(KERNEL_CODE)) }
+        }};
         ($gate:expr, $address:expr, stack $index:expr) => {{
             let options = gate!($gate, $address);
             // SAFETY: the index is that of a stack of the task-state segment, used by this gate
