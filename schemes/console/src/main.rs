@@ -3,6 +3,10 @@
 
 #[cfg(target_os = "redox")]
 mod daemon;
+#[cfg(target_os = "redox")]
+mod driver;
+#[cfg(target_os = "redox")]
+mod terminal;
 
 #[cfg(target_os = "redox")]
 fn main() -> std::process::ExitCode {

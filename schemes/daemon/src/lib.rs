@@ -13,5 +13,7 @@
 )]
 
 mod serve;
+mod waiting;
 
 pub use serve::{Daemon, Resolution, copy_path, endpoint, exit, serve};
+pub use waiting::Waiting;

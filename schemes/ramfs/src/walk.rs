@@ -59,7 +59,7 @@ pub enum Place {
     Node {
         /// The node.
         node: NodeId,
-
+        /// Its directory and name; none when the path was empty or ended in `..`.
         name: Option<(NodeId, String)>,
     },
     /// To a name that is free.

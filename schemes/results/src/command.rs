@@ -1,11 +1,9 @@
 //! What the command line asks to be run.
 
-/// A program and its arguments.
+/// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// Path of the program.
-    pub program: &'static str,
-    /// Its arguments, the name it is called by first.
+    /// The name of the program, then its arguments.
     pub arguments: Vec<String>,
 }
 
@@ -21,16 +19,13 @@ impl Command {
             "exec" => {
                 let command = given.ok_or("exec: there is no command behind it")?;
                 Ok(Command {
-                    program: "/scheme/initfs/bin/sh",
                     arguments: vec!["sh".into(), "-c".into(), command],
                 })
             }
             "test" => Ok(Command {
-                program: "/scheme/initfs/bin/suite",
                 arguments: std::iter::once("suite".into()).chain(given).collect(),
             }),
             "bench" => Ok(Command {
-                program: "/scheme/initfs/bin/bench",
                 arguments: std::iter::once("bench".into()).chain(given).collect(),
             }),
             _ => Err(format!("`{request}` is none of: exec COMMAND, test [FILTER], bench")),

@@ -1,0 +1,249 @@
+//! The terminal as its clients see it: open handles, the line discipline, and the controller.
+use crate::driver::{Driver, Job};
+use clavis_console::termios::SIZE as TERMIOS_SIZE;
+use clavis_console::{Discipline, Termios};
+use redox_scheme::scheme::SchemeSync;
+use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
+use scheme_daemon::copy_path;
+use slab::Slab;
+use std::collections::VecDeque;
+use syscall::error::{
+    EBADF, EEXIST, EINVAL, ENOENT, ENOTDIR, EOPNOTSUPP, EROFS, EWOULDBLOCK, Error, Result,
+};
+use syscall::flag::{F_SETFL, FobtainFdFlags, MODE_CHR, O_CREAT, O_DIRECTORY, O_EXCL};
+use syscall::schemev2::NewFdFlags;
+use syscall::{EventFlags, Stat};
+
+const NAME: &str = "console";
+/// First metadata word of handles that are sent: the foreground job.
+const SEND_JOB: u64 = 1;
+/// Rows and columns, and the size in pixels (unknown), as `struct winsize` has them.
+const WINDOW: [u16; 4] = [24, 80, 0, 0];
+
+enum Open {
+    Root,
+    Terminal {
+        /// Events that the kernel wants to hear of.
+        interest: EventFlags,
+    },
+    Termios,
+    Window,
+}
+
+pub(crate) struct Terminal {
+    pub(crate) discipline: Discipline,
+    pub(crate) driver: Driver,
+    pub(crate) job: Option<Job>,
+    open: Slab<Open>,
+    window: [u16; 4],
+}
+
+impl Terminal {
+    pub(crate) fn new(driver: Driver) -> Self {
+        Self {
+            discipline: Discipline::default(),
+            driver,
+            job: None,
+            open: Slab::new(),
+            window: WINDOW,
+        }
+    }
+
+    fn get(&self, number: usize) -> Result<&Open> {
+        self.open.get(number).ok_or(Error::new(EBADF))
+    }
+
+    fn terminal(&self, number: usize) -> Result<()> {
+        match self.get(number)? {
+            Open::Terminal { .. } => Ok(()),
+            _ => Err(Error::new(EBADF)),
+        }
+    }
+
+    fn opened(&mut self, open: Open) -> Result<OpenResult> {
+        let number = self.open.insert(open);
+        Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::empty() })
+    }
+
+    /// Moves bytes between controller and line discipline until the controller is content.
+    pub(crate) fn service(&mut self) -> Result<()> {
+        let Self { discipline, driver, job, .. } = self;
+        driver.service(|byte, echo| {
+            if let Some(signal) = discipline.input(byte, echo) {
+                // A job that has ended needs no signal.
+                if let Some(job) = job {
+                    job.signal(signal);
+                }
+            }
+        })
+    }
+
+    fn ready(&self) -> EventFlags {
+        let mut ready = EventFlags::empty();
+        ready.set(EventFlags::EVENT_READ, self.discipline.readable());
+        ready.set(EventFlags::EVENT_WRITE, self.driver.room() != 0);
+        ready
+    }
+
+    /// Tells the kernel which handles are ready for what it asked about.
+    pub(crate) fn announce(&self, replies: &mut VecDeque<Response>) {
+        let ready = self.ready();
+        for (number, open) in &self.open {
+            if let Open::Terminal { interest } = open
+                && interest.intersects(ready)
+            {
+                replies.push_back(Response::post_fevent(number, (*interest & ready).bits()));
+            }
+        }
+    }
+
+    /// Takes the handle of the foreground job.
+    pub(crate) fn receive(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
+        self.terminal(request.id())?;
+        if request.metadata() != [SEND_JOB] || request.num_fds() != 1 {
+            return Err(Error::new(EINVAL));
+        }
+        let mut number = [usize::MAX];
+        request.obtain_fd(socket, FobtainFdFlags::UPPER_TBL, &mut number)?;
+        let [number] = number;
+        self.job = Some(Job::new(number));
+        Ok(0)
+    }
+
+    fn write_output(&mut self, data: &[u8]) -> Result<usize> {
+        let mut taken = 0_usize;
+        let mut mapped = Vec::new();
+        let mut rest = data;
+        while !rest.is_empty() {
+            // A newline can become two bytes.
+            let room = self.driver.room() / 2;
+            if room == 0 {
+                break;
+            }
+            let (part, later) = rest.split_at(room.min(rest.len()));
+            mapped.clear();
+            self.discipline.output(part, &mut mapped);
+            self.driver.send(&mapped)?;
+            taken = taken.saturating_add(part.len());
+            rest = later;
+        }
+        if taken == 0 && !data.is_empty() {
+            return Err(Error::new(EWOULDBLOCK));
+        }
+        Ok(taken)
+    }
+
+    fn set_window(&mut self, data: &[u8]) -> Result<usize> {
+        let (words, rest) = data.as_chunks::<2>();
+        if words.len() < 2 || words.len() > self.window.len() || !rest.is_empty() {
+            return Err(Error::new(EINVAL));
+        }
+        let words = words.iter().map(|bytes| u16::from_le_bytes(*bytes));
+        self.window.iter_mut().zip(words).for_each(|(to, word)| *to = word);
+        Ok(data.len())
+    }
+}
+
+fn copy(from: &[u8], out: &mut [u8]) -> usize {
+    out.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    from.len().min(out.len())
+}
+
+impl SchemeSync for Terminal {
+    fn scheme_root(&mut self) -> Result<usize> {
+        Ok(self.open.insert(Open::Root))
+    }
+
+    fn openat(
+        &mut self,
+        fd: usize,
+        path: &str,
+        flags: usize,
+        _status: u32,
+        _: &CallerCtx,
+    ) -> Result<OpenResult> {
+        self.get(fd)?;
+        if !path.trim_start_matches('/').is_empty() {
+            return Err(Error::new(ENOENT));
+        }
+        if flags & O_DIRECTORY != 0 {
+            return Err(Error::new(ENOTDIR));
+        }
+        if flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL {
+            return Err(Error::new(EEXIST));
+        }
+        self.opened(Open::Terminal { interest: EventFlags::empty() })
+    }
+
+    /// `termios` and `winsize`: handles on the settings, read and written whole.
+    fn dup(&mut self, id: usize, message: &[u8], _: &CallerCtx) -> Result<OpenResult> {
+        self.terminal(id)?;
+        match message {
+            b"" => self.opened(Open::Terminal { interest: EventFlags::empty() }),
+            b"termios" => self.opened(Open::Termios),
+            b"winsize" => self.opened(Open::Window),
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+
+    fn read(&mut self, id: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
+        match self.get(id)? {
+            Open::Root => Err(Error::new(EBADF)),
+            Open::Terminal { .. } => self.discipline.read(buf).ok_or(Error::new(EWOULDBLOCK)),
+            Open::Termios => Ok(copy(&self.discipline.settings().to_bytes(), buf)),
+            Open::Window => {
+                let bytes: Vec<u8> = self.window.iter().flat_map(|word| word.to_le_bytes()).collect();
+                Ok(copy(&bytes, buf))
+            }
+        }
+    }
+
+    fn write(&mut self, id: usize, buf: &[u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
+        match self.get(id)? {
+            Open::Root => Err(Error::new(EROFS)),
+            Open::Terminal { .. } => self.write_output(buf),
+            Open::Termios => {
+                let bytes: &[u8; TERMIOS_SIZE] =
+                    buf.try_into().map_err(|_| Error::new(EINVAL))?;
+                self.discipline.set(Termios::from_bytes(bytes));
+                Ok(buf.len())
+            }
+            Open::Window => self.set_window(buf),
+        }
+    }
+
+    fn fcntl(&mut self, _id: usize, command: usize, _: usize, _: &CallerCtx) -> Result<usize> {
+        if command == F_SETFL { Ok(0) } else { Err(Error::new(EINVAL)) }
+    }
+
+    fn fevent(&mut self, id: usize, flags: EventFlags, _: &CallerCtx) -> Result<EventFlags> {
+        let ready = self.ready();
+        match self.open.get_mut(id) {
+            Some(Open::Terminal { interest }) => {
+                *interest = flags;
+                Ok(ready & flags)
+            }
+            _ => Err(Error::new(EOPNOTSUPP)),
+        }
+    }
+
+    fn fsync(&mut self, id: usize, _: &CallerCtx) -> Result<()> {
+        self.get(id)?;
+        if self.driver.drained() { Ok(()) } else { Err(Error::new(EWOULDBLOCK)) }
+    }
+
+    fn fpath(&mut self, _id: usize, buf: &mut [u8], _: &CallerCtx) -> Result<usize> {
+        Ok(copy_path(&format!("/scheme/{NAME}"), buf))
+    }
+
+    fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        self.get(id)?;
+        stat.st_mode = MODE_CHR | 0o620;
+        stat.st_nlink = 1;
+        Ok(())
+    }
+
+    fn on_close(&mut self, id: usize) {
+        self.open.try_remove(id);
+    }
+}

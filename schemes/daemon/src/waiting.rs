@@ -1,0 +1,72 @@
+//! Requests that cannot be answered yet.
+//!
+//! A scheme says `EWOULDBLOCK` where its client has to wait; the request is kept and tried again
+//! when something changed, in the order in which requests came. The kernel bounds how many an
+//! endpoint holds, so they are bounded here too.
+use redox_scheme::scheme::{Op, SchemeResponse, SchemeState, SchemeSync};
+use redox_scheme::{CallRequest, CallerCtx, CancellationRequest, Response};
+use std::collections::VecDeque;
+use syscall::error::{EAGAIN, ECANCELED, ENOSYS, EWOULDBLOCK, Error, Result};
+
+/// The requests that wait.
+pub struct Waiting {
+    requests: VecDeque<(CallerCtx, Op)>,
+    state: SchemeState,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { requests: VecDeque::new(), state: SchemeState::new() }
+    }
+}
+
+fn would_block<T>(result: &Result<T>) -> bool {
+    matches!(result, Err(error) if error.errno == EWOULDBLOCK)
+}
+
+impl Waiting {
+    /// Tries a request; `None` when it has to wait.
+    pub fn submit(&mut self, scheme: &mut impl SchemeSync, call: CallRequest) -> Option<Response> {
+        let caller = call.caller();
+        match call.op() {
+            Ok(op) => self.attempt(scheme, caller, op),
+            Err(call) => Some(Response::new(Err(Error::new(ENOSYS)), call)),
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        scheme: &mut impl SchemeSync,
+        caller: CallerCtx,
+        mut op: Op,
+    ) -> Option<Response> {
+        Some(match op.handle_sync_dont_consume(&caller, scheme, &mut self.state) {
+            SchemeResponse::Regular(result) if would_block(&result) => {
+                if op.is_explicitly_nonblock() {
+                    return Some(Response::new(Err(Error::new(EAGAIN)), op));
+                }
+                self.requests.push_back((caller, op));
+                return None;
+            }
+            SchemeResponse::Regular(result) => Response::new(result, op),
+            SchemeResponse::RegularAndNotifyOnDetach(result) => {
+                Response::new_notify_on_detach(result, op)
+            }
+            SchemeResponse::Opened(result) => Response::open_dup_like(result, op),
+        })
+    }
+
+    /// Tries all that wait once more.
+    pub fn retry(&mut self, scheme: &mut impl SchemeSync, replies: &mut VecDeque<Response>) {
+        for (caller, op) in std::mem::take(&mut self.requests) {
+            replies.extend(self.attempt(scheme, caller, op));
+        }
+    }
+
+    /// Gives up a request whose client no longer waits.
+    pub fn cancel(&mut self, request: &CancellationRequest) -> Option<Response> {
+        let found = self.requests.iter().position(|(caller, _)| caller.id == request.id)?;
+        let (_, op) = self.requests.remove(found)?;
+        Some(Response::new(Err(Error::new(ECANCELED)), op))
+    }
+}
