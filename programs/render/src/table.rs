@@ -63,9 +63,36 @@ impl<const N: usize> Table<N> {
     }
 }
 
+/// Names in columns, filled downwards, for lines of that many characters.
+#[must_use]
+pub fn columns(names: &[String], line: usize) -> String {
+    let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) + 2;
+    let columns = (line / widest).max(1);
+    let lines = names.len().div_ceil(columns);
+    let mut text = String::new();
+    for index in 0..lines {
+        let mut row = String::new();
+        for name in names.iter().skip(index).step_by(lines) {
+            row.push_str(name);
+            row.push_str(&" ".repeat(widest - name.chars().count()));
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_fill_columns_downwards() {
+        let names: Vec<String> = ["a", "bb", "c", "d", "e"].map(String::from).into();
+        assert_eq!(columns(&names, 12), "a   d\nbb  e\nc\n");
+        assert_eq!(columns(&names, 1), "a\nbb\nc\nd\ne\n");
+        assert_eq!(columns(&[], 80), "");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
