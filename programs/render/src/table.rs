@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn names_fill_columns_downwards() {
         let names: Vec<String> = ["a", "bb", "c", "d", "e"].map(String::from).into();
-        assert_eq!(columns(&names, 12), "a   d\nbb  e\nc\n");
+        assert_eq!(columns(&names, 8), "a   d\nbb  e\nc\n");
         assert_eq!(columns(&names, 1), "a\nbb\nc\nd\ne\n");
         assert_eq!(columns(&[], 80), "");
     }
