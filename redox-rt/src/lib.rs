@@ -19,7 +19,6 @@ extern crate alloc;
 extern crate std;
 
 pub mod account;
-pub mod denial;
 pub mod entry;
 #[cfg(feature = "exports")]
 pub mod exports;

@@ -14,6 +14,7 @@
 pub mod boot;
 pub mod call;
 pub mod class;
+mod denial;
 pub mod error;
 pub mod limits;
 pub mod namespace;

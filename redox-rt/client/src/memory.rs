@@ -1,0 +1,154 @@
+//! Memory objects mapped into this process.
+//!
+//! Another process may hold the same object and write it at any time, so a [`Mapping`] gives no
+//! slices: bytes are copied in and out.
+#![expect(unsafe_code, reason = "maps memory and copies bytes of it")]
+
+use crate::c;
+use crate::error::{Error, Result, check};
+use crate::handle::{AsNumber, Handle, owned};
+use clavis_abi::PAGE_SIZE;
+use clavis_abi::error::EINVAL;
+use clavis_abi::params::{MapParams, OUT_UPPER};
+use clavis_abi::syscall::flag::MapFlags;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// What a mapping permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reading.
+    Read,
+    /// Reading and writing; others see what is written.
+    Shared,
+    /// Reading and writing a copy of its own.
+    Private,
+}
+
+impl Access {
+    fn flags(self) -> MapFlags {
+        match self {
+            Access::Read => MapFlags::PROT_READ | MapFlags::MAP_SHARED,
+            Access::Shared => MapFlags::PROT_READ | MapFlags::PROT_WRITE | MapFlags::MAP_SHARED,
+            Access::Private => MapFlags::PROT_READ | MapFlags::PROT_WRITE | MapFlags::MAP_PRIVATE,
+        }
+    }
+}
+
+/// A range of memory that this value unmaps when it is dropped.
+#[derive(Debug)]
+pub struct Mapping {
+    start: *const AtomicU8,
+    length: usize,
+    writable: bool,
+}
+
+// SAFETY: the range is only accessed through atomics.
+unsafe impl Send for Mapping {}
+// SAFETY: as for Send.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps a part of a memory object, in whole pages.
+    ///
+    /// # Errors
+    /// Refused without the MAP_ rights; `EINVAL` for an offset that is no multiple of a page.
+    pub fn new(
+        memory: &impl AsNumber,
+        offset: u64,
+        length: usize,
+        access: Access,
+    ) -> Result<Mapping> {
+        let length = length.checked_next_multiple_of(PAGE_SIZE);
+        let length = length.ok_or(Error::from_errno(EINVAL))?;
+        let params = MapParams {
+            memory: memory.number().raw() as u64,
+            offset,
+            address: 0,
+            length: length as u64,
+            flags: access.flags().bits() as u64,
+        };
+        // SAFETY: it reads the parameters; without an address only free space is used.
+        let start = check(unsafe { c::clavis_map(&raw const params) })?;
+        let writable = access != Access::Read;
+        Ok(Mapping { start: start as *const AtomicU8, length, writable })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.start as usize
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    fn cells(&self) -> &[AtomicU8] {
+        // SAFETY: the range is mapped while this value lives, and only accessed through atomics.
+        unsafe { std::slice::from_raw_parts(self.start, self.length) }
+    }
+
+    /// Copies bytes out.
+    ///
+    /// # Errors
+    /// `EINVAL` outside the mapping.
+    pub fn read(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
+        let cells = self.cells().get(offset..).and_then(|cells| cells.get(..buffer.len()));
+        for (byte, cell) in buffer.iter_mut().zip(cells.ok_or(Error::from_errno(EINVAL))?) {
+            *byte = cell.load(Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Copies bytes in.
+    ///
+    /// # Errors
+    /// `EINVAL` outside the mapping, or when it is for reading only.
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
+        let cells = self.cells().get(offset..).and_then(|cells| cells.get(..bytes.len()));
+        let cells = cells.filter(|_| self.writable).ok_or(Error::from_errno(EINVAL))?;
+        for (cell, byte) in cells.iter().zip(bytes) {
+            cell.store(*byte, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: nothing refers to the range any more.
+        let _ = unsafe { c::clavis_unmap(self.start as usize, self.length) };
+    }
+}
+
+/// A handle to the memory behind an object, for mapping with `protection` at most.
+///
+/// # Errors
+/// Refused without the MAP_ rights; what the server answers.
+pub fn memory_of(
+    handle: &impl AsNumber,
+    offset: u64,
+    length: u64,
+    protection: MapFlags,
+) -> Result<Handle> {
+    let (number, bits) = (handle.number().raw(), protection.bits());
+    // SAFETY: no memory is involved.
+    owned(unsafe { c::clavis_memory_of(number, offset, length, bits, OUT_UPPER) })
+}
+
+/// Freezes the content of a memory object for ever; only then can it be mapped executable.
+///
+/// # Errors
+/// Refused without MAP_WRITE; `EBUSY` while it is mapped writable.
+pub fn seal(memory: &impl AsNumber) -> Result<()> {
+    // SAFETY: no memory of this process changes.
+    check(unsafe { c::clavis_seal(memory.number().raw()) }).map(drop)
+}
