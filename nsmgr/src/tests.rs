@@ -163,6 +163,15 @@ fn a_name_outside_the_namespace_is_not_found() {
 }
 
 #[test]
+fn a_name_without_rights_is_there_but_cannot_be_opened() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = minted(fork_with(&mut manager, number, 0, &[item("file", 0, 0)]));
+    assert_eq!(names(&mut manager, child), ["file"]);
+    assert_eq!(open(&mut manager, child, "/scheme/file"), refused(EKEYREJECTED));
+}
+
+#[test]
 fn a_closed_child_has_the_listed_names_and_nothing_that_comes_later() {
     let mut buffer = buffer();
     let (mut manager, number) = manager(&mut buffer);
