@@ -10,6 +10,7 @@ use crate::progress;
 use crate::workspace::Workspace;
 
 pub(crate) use cargo::Triple;
+pub(crate) use flags::guest_environment;
 
 /// The files that were built.
 #[derive(Debug)]

@@ -9,12 +9,15 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::build::{self, Built};
+use crate::build;
 use crate::options::ImageOptions;
 use crate::progress;
 use crate::setup;
 use crate::workspace::Workspace;
 use manifest::Manifest;
+
+/// Path and content of a file on the system partition.
+pub(crate) type PartitionFile = (&'static str, Vec<u8>);
 
 /// What was made.
 #[derive(Debug)]
@@ -37,31 +40,38 @@ pub(crate) fn command(workspace: &Workspace, options: &ImageOptions) -> anyhow::
 
 /// Builds everything and puts it on a disk.
 pub(crate) fn make(workspace: &Workspace, output: Option<&Path>) -> anyhow::Result<Image> {
-    setup::require_toolchain()?;
-    let manifest = Manifest::read(workspace)?;
-    let built = build::everything(workspace, &manifest)?;
+    let (files, kernel) = files(workspace)?;
     progress::step("making the disk image");
     let disk = match output {
         Some(path) => path.to_owned(),
         None => workspace.output()?.join("clavis.img"),
     };
-    let bytes = assemble(workspace, &manifest, &built)?;
-    disk::write_sparse(&disk, &bytes)
-        .with_context(|| format!("cannot write the disk image {}", disk.display()))?;
-    Ok(Image { disk, kernel: built.kernel })
+    write(&files, &disk)?;
+    Ok(Image { disk, kernel })
 }
 
-fn assemble(workspace: &Workspace, manifest: &Manifest, built: &Built) -> anyhow::Result<Vec<u8>> {
-    let archive = contents::archive(workspace, manifest, &built.programs)?;
+/// Builds everything: the files of the system partition, and the kernel with its symbols.
+pub(crate) fn files(workspace: &Workspace) -> anyhow::Result<(Vec<PartitionFile>, PathBuf)> {
+    setup::require_toolchain()?;
+    let manifest = Manifest::read(workspace)?;
+    let built = build::everything(workspace, &manifest)?;
+    let archive = contents::archive(workspace, &manifest, &built.programs)?;
     let read = |path: &Path| {
         std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let files = [
+    let files = vec![
         ("EFI/BOOT/BOOTX64.EFI", read(&built.bootloader)?),
         ("clavis/kernel", contents::without_symbols(&built.kernel)?),
         ("clavis/init", read(&built.init)?),
         ("clavis/image", archive),
     ];
-    let partition = esp::format(&files).context("cannot make the EFI system partition")?;
-    disk::partition(&partition).context("cannot make the partition table")
+    Ok((files, built.kernel))
+}
+
+/// Writes a disk with one system partition that holds these files.
+pub(crate) fn write(files: &[PartitionFile], path: &Path) -> anyhow::Result<()> {
+    let partition = esp::format(files).context("cannot make the EFI system partition")?;
+    let disk = disk::partition(&partition).context("cannot make the partition table")?;
+    disk::write_sparse(path, &disk)
+        .with_context(|| format!("cannot write the disk image {}", path.display()))
 }

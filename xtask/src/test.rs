@@ -1,7 +1,48 @@
-//! `cargo xtask test`.
-use crate::options::TestOptions;
-use crate::workspace::Workspace;
+//! `cargo xtask test`: host tests of every crate, then the suite in QEMU.
+mod boot;
+mod guest;
+mod host;
+mod tally;
+
 use std::process::ExitCode;
-pub(crate) fn test(_: &Workspace, _: &TestOptions) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("x")
+
+use crate::options::TestOptions;
+use crate::progress;
+use crate::setup;
+use crate::workspace::Workspace;
+use tally::Tally;
+
+/// Runs them. The last line is the sum, alone.
+pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<ExitCode> {
+    let (host, guest) = (!options.guest, !options.host);
+    if guest {
+        setup::for_booting(&options.machine)?;
+    } else if options.machine.setup {
+        setup::for_building()?;
+    }
+    let filter = options.name.as_deref().unwrap_or_default();
+    if options.list {
+        if host {
+            host::list(workspace, filter)?;
+        }
+        if guest {
+            boot::list(filter);
+            guest::list(workspace, options)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut tally = Tally::default();
+    if host {
+        progress::step("host tests");
+        host::run(workspace, filter, &mut tally)?;
+    }
+    if guest {
+        progress::step("guest tests");
+        boot::run(workspace, options, filter, &mut tally)?;
+        guest::run(workspace, options, filter, &mut tally)?;
+    }
+    if tally.is_empty() {
+        tally.fail("xtask", &format!("no test has a name that contains \"{filter}\""));
+    }
+    Ok(tally.finish())
 }

@@ -42,9 +42,6 @@ pub(crate) struct Target {
     pub(crate) kind: Vec<String>,
     /// Its root source file.
     pub(crate) src_path: PathBuf,
-    /// The features without which it is not built.
-    #[serde(rename = "required-features", default)]
-    pub(crate) required_features: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -72,7 +72,7 @@ macro_rules! define_calls {
         /// A system call.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(usize)]
-        pub enum Call { $(#[doc = $args] $name = $number,)* }
+        pub enum Call { $(#[doc = concat!("Takes: ", $args)] $name = $number,)* }
 
         impl Call {
             /// The call with that number.

@@ -1,0 +1,119 @@
+//! Bad files on the system partition: each boot ends with one clear line and a failing exit.
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::image;
+use crate::options::TestOptions;
+use crate::qemu::{self, Config, Console, End};
+use crate::test::tally::Tally;
+use crate::workspace::Workspace;
+
+/// Seconds that the firmware may take.
+const LIMIT: u64 = 120;
+
+/// A partition and what the bootloader says of it.
+struct Case {
+    name: &'static str,
+    damage: fn(&mut Vec<(&'static str, Vec<u8>)>),
+    says: &'static str,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "a_missing_kernel_is_told",
+        damage: |files| files.retain(|(path, _)| *path != "clavis/kernel"),
+        says: "\\clavis\\kernel cannot be read: there is no such file",
+    },
+    Case {
+        name: "a_truncated_kernel_is_told",
+        damage: |files| change(files, "clavis/kernel", |bytes| bytes.truncate(bytes.len() / 2)),
+        says: "\\clavis\\kernel is shorter than its segments say",
+    },
+    Case {
+        name: "an_empty_init_is_told",
+        damage: |files| change(files, "clavis/init", Vec::clear),
+        says: "\\clavis\\init is empty",
+    },
+    Case {
+        name: "an_init_for_another_processor_is_told",
+        damage: |files| change(files, "clavis/init", |bytes| fill(bytes, 18, &[0xB7, 0])),
+        says: "\\clavis\\init is for another processor",
+    },
+    Case {
+        name: "a_damaged_boot_image_is_told",
+        damage: |files| change(files, "clavis/image", |bytes| fill(bytes, 40, &[0xFF; 4])),
+        says: "the boot image \\clavis\\image has a damaged index",
+    },
+];
+
+fn change(files: &mut [(&str, Vec<u8>)], path: &str, how: impl Fn(&mut Vec<u8>)) {
+    files.iter_mut().filter(|file| file.0 == path).for_each(|file| how(&mut file.1));
+}
+
+fn fill(bytes: &mut [u8], at: usize, with: &[u8]) {
+    if let Some(place) = bytes.get_mut(at..at + with.len()) {
+        place.copy_from_slice(with);
+    }
+}
+
+fn full_name(case: &Case) -> String {
+    format!("boot::{}", case.name)
+}
+
+/// Names the cases.
+pub(crate) fn list(filter: &str) {
+    for name in CASES.iter().map(full_name).filter(|name| name.contains(filter)) {
+        println!("guest {name}");
+    }
+}
+
+/// Runs the cases whose name contains the filter.
+pub(crate) fn run(
+    workspace: &Workspace,
+    options: &TestOptions,
+    filter: &str,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let chosen: Vec<&Case> = CASES.iter().filter(|case| full_name(case).contains(filter)).collect();
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let (files, _) = image::files(workspace)?;
+    for case in chosen {
+        let name = format!("guest {}", full_name(case));
+        match refusal(workspace, options, case, files.clone()) {
+            Ok(()) => tally.pass(&name),
+            Err(why) => tally.fail(&name, &format!("{why:#}")),
+        }
+    }
+    Ok(())
+}
+
+fn refusal(
+    workspace: &Workspace,
+    options: &TestOptions,
+    case: &Case,
+    mut files: Vec<(&'static str, Vec<u8>)>,
+) -> anyhow::Result<()> {
+    (case.damage)(&mut files);
+    let disk = workspace.output()?.join("damaged.img");
+    image::write(&files, &disk)?;
+    let config = Config {
+        machine: &options.machine,
+        disk: &disk,
+        command_line: "qemu-exit\n".into(),
+        console: Console::Log,
+        log: workspace.output()?.join("boot.log"),
+        display: false,
+        gdb: false,
+        counted: false,
+        limit: Some(Duration::from_secs(LIMIT)),
+    };
+    let outcome = qemu::run(&config, &mut |_| Ok(()))?;
+    let lines = outcome.log.last_lines(20);
+    let told = lines.iter().filter(|line| line.contains(case.says)).count();
+    (outcome.end == End::BootFailed && told == 1)
+        .then_some(())
+        .with_context(|| format!("it ended with {:?} and said: {}", outcome.end, lines.join(" / ")))
+}
