@@ -1,0 +1,133 @@
+//! Event queues: `redox_event_queue_*_v1` and what `poll` is built on.
+use crate::errno::error;
+use crate::pointer::{get, put};
+use crate::redox::raw;
+use clavis_abi::error::{ETIMEDOUT, Error, Result};
+use clavis_rt::sys::file;
+use clavis_rt::sys::time::{Clock, now, set_deadline};
+use clavis_rt::{Number, Place, object};
+use libc::{EINVAL, sigset_t, timespec};
+use syscall::data::Event;
+use syscall::flag::EventFlags;
+
+/// Bytes of one event of the kernel.
+pub(crate) const EVENT_SIZE: usize = size_of::<Event>();
+
+/// An event as `redox_event` lays it out.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct RawEvent {
+    fd: usize,
+    user_data: usize,
+    flags: u32,
+}
+
+/// Registers interest in a handle; no flags end it.
+///
+/// # Errors
+/// `EPERM`: the object is always ready. `EBADF`; what the server answers.
+pub(crate) fn register(queue: Number, fd: usize, flags: EventFlags, data: usize) -> Result<()> {
+    let event = Event { id: fd, flags, data };
+    file::write(queue, &event).map(drop)
+}
+
+/// Waits for events until an instant (monotonic nanoseconds; `None`: for ever). None: it came.
+///
+/// Uses the thread's deadline; one that was set before is gone afterwards.
+pub(crate) fn read(queue: Number, buffer: &mut [u8], until: Option<u64>) -> Result<usize> {
+    if let Some(until) = until {
+        // Zero would mean that there is none.
+        set_deadline(Some(until.max(1)))?;
+    }
+    let result = file::read(queue, buffer);
+    if until.is_some() {
+        set_deadline(None)?;
+    }
+    match result {
+        Err(Error { errno: ETIMEDOUT }) if until.is_some() => Ok(0),
+        result => result.map(|bytes| bytes / EVENT_SIZE),
+    }
+}
+
+/// Takes one event out of what the kernel wrote.
+pub(crate) fn event(bytes: &[u8]) -> Option<Event> {
+    let word = |at: usize| {
+        let word = bytes.get(at..)?.first_chunk()?;
+        Some(usize::from_ne_bytes(*word))
+    };
+    let flags = EventFlags::from_bits_retain(word(8)?);
+    Some(Event { id: word(0)?, flags, data: word(16)? })
+}
+
+/// Makes an event queue.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_event_queue_create_v1(flags: u32) -> usize {
+    raw(|| {
+        if flags != 0 {
+            return Err(error(EINVAL));
+        }
+        Ok(object::event_queue(Place::Lowest)?.into_number().raw())
+    })
+}
+
+/// Waits for events, at most for `timeout` (null: for ever). Answers how many there are. Signals
+/// do not interrupt it, whatever the set.
+///
+/// # Safety
+/// C contract: `buffer` takes `amount` events, `timeout` is null or readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_event_queue_get_events_v1(
+    queue: usize,
+    buffer: *mut RawEvent,
+    amount: usize,
+    flags: u32,
+    timeout: *const timespec,
+    _blocked: *const sigset_t,
+) -> usize {
+    raw(|| {
+        if flags != 0 {
+            return Err(error(EINVAL));
+        }
+        let until = if timeout.is_null() {
+            None
+        } else {
+            // SAFETY: the contract.
+            let timeout = crate::time::duration(&unsafe { get(timeout) }?)?;
+            let timeout = u64::try_from(timeout.to_nanos()).unwrap_or(u64::MAX);
+            Some(now(Clock::Monotonic).saturating_add(timeout))
+        };
+        let mut bytes = [0; 16 * EVENT_SIZE];
+        let room = amount.min(16) * EVENT_SIZE;
+        let part = bytes.get_mut(..room).ok_or(error(EINVAL))?;
+        let found = read(Number::from_raw(queue), part, until)?;
+        for (index, bytes) in part.chunks_exact(EVENT_SIZE).take(found).enumerate() {
+            let event = event(bytes).ok_or(error(libc::EIO))?;
+            let flags = event.flags.bits() as u32;
+            let event = RawEvent { fd: event.id, user_data: event.data, flags };
+            // SAFETY: the contract; `found` is at most `amount`.
+            unsafe { put(buffer.wrapping_add(index), event) }?;
+        }
+        Ok(found)
+    })
+}
+
+/// Registers interest in a handle; no flags end it.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_event_queue_ctl_v1(
+    queue: usize,
+    fd: usize,
+    flags: u32,
+    user_data: usize,
+) -> usize {
+    raw(|| {
+        let flags = EventFlags::from_bits(flags as usize).ok_or(error(EINVAL))?;
+        register(Number::from_raw(queue), fd, flags, user_data).map(|()| 0)
+    })
+}
+
+/// Closes an event queue.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_event_queue_destroy_v1(queue: usize) -> usize {
+    raw(|| file::close(Number::from_raw(queue)).map(|()| 0))
+}
+

@@ -1,0 +1,110 @@
+//! Opening, and what `fcntl` does.
+//!
+//! C declares these functions with a variable last argument. On this architecture such an
+//! argument travels as a fixed one does; it is looked at only where C promises that it is there.
+use crate::errno::{answer, error, status};
+use crate::mode::creation_mode;
+use crate::pointer::{fd, text};
+use clavis_abi::error::Result;
+use clavis_rt::sys::{self, file::OpenFlags};
+use clavis_rt::{Handle, Number, Place, namespace};
+use core::ffi::{c_char, c_int};
+use libc::{
+    AT_FDCWD, EINVAL, ENOTSUP, F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETFD, F_SETLK, F_SETLKW,
+    FD_CLOEXEC, O_CREAT, O_TRUNC, O_WRONLY, mode_t,
+};
+
+/// The open flags of the kernel for those of C: the low 16 bits carry the creation mode.
+pub(crate) fn open_flags(flags: c_int, mode: mode_t) -> OpenFlags {
+    let mode = if flags & O_CREAT != 0 { creation_mode(mode) } else { 0 };
+    OpenFlags::from(flags as u32 & 0xFFFF_0000) | OpenFlags::from(mode)
+}
+
+/// The directory that a `*at` function starts from; `None` for the current one.
+pub(crate) fn start(directory: c_int) -> Result<Option<Number>> {
+    if directory == AT_FDCWD { Ok(None) } else { fd(directory).map(Some) }
+}
+
+/// Opens a path from a directory.
+pub(crate) fn open_at(
+    from: Option<Number>,
+    path: &str,
+    flags: OpenFlags,
+    place: Place,
+) -> Result<Handle> {
+    match from {
+        Some(directory) => namespace::open_from(directory, path, flags, place),
+        None => namespace::open(path, flags, place),
+    }
+}
+
+/// A handle as a POSIX descriptor, which C owns from now on.
+pub(crate) fn descriptor(handle: Handle) -> c_int {
+    handle.into_number().raw() as c_int
+}
+
+/// Opens a path.
+///
+/// # Safety
+/// C contract: `path` is NUL-terminated; `mode` is given with `O_CREAT`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
+    // SAFETY: the same contract.
+    unsafe { openat(AT_FDCWD, path, flags, mode) }
+}
+
+/// Opens a path from a directory.
+///
+/// # Safety
+/// C contract: as [`open`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn openat(
+    directory: c_int,
+    path: *const c_char,
+    flags: c_int,
+    mode: mode_t,
+) -> c_int {
+    // SAFETY: the contract.
+    let path = unsafe { text(path) };
+    answer(path.and_then(|path| {
+        let handle = open_at(start(directory)?, path, open_flags(flags, mode), Place::Lowest)?;
+        Ok(descriptor(handle))
+    }))
+}
+
+/// Makes or empties a file and opens it for writing.
+///
+/// # Safety
+/// C contract: `path` is NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn creat(path: *const c_char, mode: mode_t) -> c_int {
+    // SAFETY: the same contract.
+    unsafe { open(path, O_CREAT | O_WRONLY | O_TRUNC, mode) }
+}
+
+/// Controls a descriptor. Record locks are `ENOTSUP`.
+#[unsafe(no_mangle)]
+pub extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: usize) -> c_int {
+    answer(fd(descriptor).and_then(|number| control(number, command, argument)))
+}
+
+fn control(number: Number, command: c_int, argument: usize) -> Result<c_int> {
+    match command {
+        F_GETLK | F_SETLK | F_SETLKW => Err(error(ENOTSUP)),
+        F_DUPFD_CLOEXEC => {
+            let copy = sys::file::fcntl(number, F_DUPFD as usize, argument)?;
+            sys::file::fcntl(Number::from_raw(copy), F_SETFD as usize, FD_CLOEXEC as usize)?;
+            Ok(copy as c_int)
+        }
+        _ => {
+            let command = usize::try_from(command).map_err(|_| error(EINVAL))?;
+            sys::file::fcntl(number, command, argument).map(|value| value as c_int)
+        }
+    }
+}
+
+/// Whole-file locks do not exist yet: `ENOTSUP`.
+#[unsafe(no_mangle)]
+pub extern "C" fn flock(descriptor: c_int, _operation: c_int) -> c_int {
+    status::<()>(fd(descriptor).and_then(|_| Err(error(ENOTSUP))))
+}

@@ -1,0 +1,156 @@
+//! Mappings.
+use crate::errno::{answer, fail, status};
+use crate::pointer::fd;
+use clavis_abi::PAGE_SIZE;
+use clavis_abi::error::Result;
+use clavis_rt::Number;
+use clavis_rt::sys::memory;
+use core::ffi::{c_char, c_int, c_void};
+use libc::{
+    EINVAL, ENOSYS, MAP_ANON, MAP_FAILED, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ,
+    PROT_WRITE, mode_t, off_t,
+};
+use syscall::data::Map;
+use syscall::flag::MapFlags;
+
+/// `MAP_FIXED` that refuses what is in use.
+const FIXED_NOREPLACE: c_int = 0xC;
+
+/// The kernel's flags for C's protection. `None`: unknown bits.
+fn protection(wanted: c_int) -> Option<MapFlags> {
+    let rows = [
+        (PROT_READ, MapFlags::PROT_READ),
+        (PROT_WRITE, MapFlags::PROT_WRITE),
+        (PROT_EXEC, MapFlags::PROT_EXEC),
+    ];
+    if wanted & !(PROT_READ | PROT_WRITE | PROT_EXEC) != 0 {
+        return None;
+    }
+    Some(rows.iter().filter(|row| wanted & row.0 != 0).fold(MapFlags::empty(), |all, row| all | row.1))
+}
+
+/// The kernel's flags for C's.
+pub(crate) fn map_flags(wanted: c_int, flags: c_int) -> Option<MapFlags> {
+    let kind = match flags & (MAP_SHARED | MAP_PRIVATE) {
+        MAP_SHARED => MapFlags::MAP_SHARED,
+        MAP_PRIVATE => MapFlags::MAP_PRIVATE,
+        _ => return None,
+    };
+    let place = match flags & FIXED_NOREPLACE {
+        0 => MapFlags::empty(),
+        MAP_FIXED => MapFlags::MAP_FIXED,
+        FIXED_NOREPLACE => MapFlags::MAP_FIXED_NOREPLACE,
+        _ => return None,
+    };
+    Some(protection(wanted)? | kind | place)
+}
+
+/// Maps an object, or anonymous memory without one.
+///
+/// # Safety
+/// With a fixed address that replaces, nothing else relies on what lies there.
+pub(crate) unsafe fn map(
+    object: Option<Number>,
+    address: usize,
+    length: usize,
+    flags: MapFlags,
+    offset: u64,
+) -> Result<usize> {
+    let invalid = crate::errno::error(EINVAL);
+    let size = length.checked_next_multiple_of(PAGE_SIZE).filter(|size| *size > 0);
+    let map = Map { offset: offset as usize, size: size.ok_or(invalid)?, flags, address };
+    // SAFETY: the caller's promise.
+    unsafe { memory::fmap(object, &map) }
+}
+
+/// Maps a file or anonymous memory; `MAP_FAILED` with the error recorded.
+///
+/// # Safety
+/// C contract: with `MAP_FIXED`, nothing else relies on what lies there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mmap(
+    address: *mut c_void,
+    length: usize,
+    wanted: c_int,
+    flags: c_int,
+    descriptor: c_int,
+    offset: off_t,
+) -> *mut c_void {
+    let plan = || {
+        let invalid = crate::errno::error(EINVAL);
+        let object = if flags & MAP_ANON != 0 { None } else { Some(fd(descriptor)?) };
+        let offset = u64::try_from(offset).map_err(|_| invalid)?;
+        Ok((object, map_flags(wanted, flags).ok_or(invalid)?, offset))
+    };
+    let mapped = plan().and_then(|(object, flags, offset)| {
+        // SAFETY: the contract.
+        unsafe { map(object, address as usize, length, flags, offset) }
+    });
+    match mapped {
+        Ok(address) => core::ptr::with_exposed_provenance_mut(address),
+        Err(error) => {
+            crate::errno::set_errno(error.errno);
+            MAP_FAILED
+        }
+    }
+}
+
+/// Unmaps whole pages.
+///
+/// # Safety
+/// C contract: nothing refers to the range any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn munmap(address: *mut c_void, length: usize) -> c_int {
+    let Some(length) = length.checked_next_multiple_of(PAGE_SIZE) else { return fail(EINVAL) };
+    // SAFETY: the contract.
+    status(unsafe { memory::funmap(address as usize, length) })
+}
+
+/// Changes the protection of whole pages.
+///
+/// # Safety
+/// C contract: nothing needs a permission that is taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mprotect(address: *mut c_void, length: usize, wanted: c_int) -> c_int {
+    let length = length.checked_next_multiple_of(PAGE_SIZE);
+    let (Some(length), Some(flags)) = (length, protection(wanted)) else { return fail(EINVAL) };
+    // SAFETY: the contract.
+    status(unsafe { memory::mprotect(address as usize, length, flags) })
+}
+
+/// Advice is not needed: accepted, without effect.
+#[unsafe(no_mangle)]
+pub extern "C" fn madvise(_address: *mut c_void, _length: usize, _advice: c_int) -> c_int {
+    0
+}
+
+/// A mapping is the object's own memory: what was written is there. A medium is reached by
+/// `fsync` on the file.
+#[unsafe(no_mangle)]
+pub extern "C" fn msync(_address: *mut c_void, _length: usize, _flags: c_int) -> c_int {
+    0
+}
+
+/// Memory is never moved out: accepted, without effect.
+#[unsafe(no_mangle)]
+pub extern "C" fn mlock(_address: *const c_void, _length: usize) -> c_int {
+    0
+}
+
+/// Memory is never moved out: accepted, without effect.
+#[unsafe(no_mangle)]
+pub extern "C" fn munlock(_address: *const c_void, _length: usize) -> c_int {
+    0
+}
+
+/// Shared memory is a handle here, passed on, not a name: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_open(_name: *const c_char, _flags: c_int, _mode: mode_t) -> c_int {
+    fail(ENOSYS)
+}
+
+/// See [`shm_open`]: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_unlink(_name: *const c_char) -> c_int {
+    answer(Err(crate::errno::error(ENOSYS)))
+}

@@ -1,0 +1,191 @@
+//! The process and its relatives, as POSIX sees them.
+//!
+//! Numbers of processes are information here, never authority; there are no users. A new process
+//! is built from explicit handles by the client crate; `fork` and what belongs to it is `ENOSYS`
+//! until it exists.
+use crate::errno::fail;
+use core::ffi::{c_char, c_int, c_void};
+use libc::{ECHILD, EINVAL, ENOSYS, EPERM, gid_t, pid_t, rlimit, rusage, uid_t};
+
+/// The number of this process.
+#[unsafe(no_mangle)]
+pub extern "C" fn getpid() -> pid_t {
+    clavis_rt::sys::thread::process_number() as pid_t
+}
+
+/// Who built a process is not told: 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn getppid() -> pid_t {
+    0
+}
+
+/// The number of the calling thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn gettid() -> pid_t {
+    clavis_rt::tls::current().number.get() as pid_t
+}
+
+macro_rules! nobody {
+    ($($name:ident: $kind:ty),*) => {$(
+        /// There are no users and groups: 0.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name() -> $kind {
+            0
+        }
+    )*};
+}
+nobody!(getuid: uid_t, geteuid: uid_t, getgid: gid_t, getegid: gid_t);
+
+macro_rules! only_nobody {
+    ($($name:ident: $kind:ty),*) => {$(
+        /// There are no users and groups: 0 is what everybody is, all else is `EPERM`.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name(wanted: $kind) -> c_int {
+            if wanted == 0 { 0 } else { fail(EPERM) }
+        }
+    )*};
+}
+only_nobody!(setuid: uid_t, seteuid: uid_t, setgid: gid_t, setegid: gid_t);
+
+/// There are no groups: none is answered.
+#[unsafe(no_mangle)]
+pub extern "C" fn getgroups(_room: c_int, _groups: *mut gid_t) -> c_int {
+    0
+}
+
+/// There are no groups: `EPERM` for any.
+#[unsafe(no_mangle)]
+pub extern "C" fn setgroups(amount: usize, _groups: *const gid_t) -> c_int {
+    if amount == 0 { 0 } else { fail(EPERM) }
+}
+
+/// Sessions and process groups do not exist yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn setsid() -> pid_t {
+    fail(ENOSYS)
+}
+
+/// Sessions do not exist yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn getsid(_process: pid_t) -> pid_t {
+    fail(ENOSYS)
+}
+
+/// Process groups do not exist yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn setpgid(_process: pid_t, _group: pid_t) -> c_int {
+    fail(ENOSYS)
+}
+
+/// Process groups do not exist yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn getpgid(_process: pid_t) -> pid_t {
+    fail(ENOSYS)
+}
+
+/// Every process is its own group.
+#[unsafe(no_mangle)]
+pub extern "C" fn getpgrp() -> pid_t {
+    getpid()
+}
+
+/// Processes cannot be copied yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn fork() -> pid_t {
+    fail(ENOSYS)
+}
+
+/// Processes cannot be copied yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn vfork() -> pid_t {
+    fail(ENOSYS)
+}
+
+/// A process cannot become another program yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn execve(
+    _path: *const c_char,
+    _arguments: *const *const c_char,
+    _environment: *const *const c_char,
+) -> c_int {
+    fail(ENOSYS)
+}
+
+/// A process cannot become another program yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn execv(_path: *const c_char, _arguments: *const *const c_char) -> c_int {
+    fail(ENOSYS)
+}
+
+/// A process cannot become another program yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn execvp(_file: *const c_char, _arguments: *const *const c_char) -> c_int {
+    fail(ENOSYS)
+}
+
+/// There are no children made by `fork`: `ECHILD`.
+#[unsafe(no_mangle)]
+pub extern "C" fn waitpid(_process: pid_t, _status: *mut c_int, _options: c_int) -> pid_t {
+    fail(ECHILD)
+}
+
+/// There are no children made by `fork`: `ECHILD`.
+#[unsafe(no_mangle)]
+pub extern "C" fn wait(_status: *mut c_int) -> pid_t {
+    fail(ECHILD)
+}
+
+/// See [`execve`]: answers `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn posix_spawn(
+    _process: *mut pid_t,
+    _path: *const c_char,
+    _actions: *const c_void,
+    _attributes: *const c_void,
+    _arguments: *const *mut c_char,
+    _environment: *const *mut c_char,
+) -> c_int {
+    ENOSYS
+}
+
+/// See [`execve`]: answers `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn posix_spawnp(
+    _process: *mut pid_t,
+    _file: *const c_char,
+    _actions: *const c_void,
+    _attributes: *const c_void,
+    _arguments: *const *mut c_char,
+    _environment: *const *mut c_char,
+) -> c_int {
+    ENOSYS
+}
+
+/// Limits belong to accounts, not to processes: every one is told as unlimited, but the number
+/// of descriptors.
+///
+/// # Safety
+/// C contract: `place` takes a limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn getrlimit(resource: c_int, place: *mut rlimit) -> c_int {
+    let bound = match resource {
+        libc::RLIMIT_NOFILE => clavis_abi::limits::TABLE_HANDLES as u64,
+        0..libc::RLIMIT_NLIMITS => u64::MAX,
+        _ => return fail(EINVAL),
+    };
+    let limit = rlimit { rlim_cur: bound, rlim_max: bound };
+    // SAFETY: the contract.
+    crate::errno::status(unsafe { crate::pointer::put(place, limit) })
+}
+
+/// Limits belong to accounts: `EPERM`.
+#[unsafe(no_mangle)]
+pub extern "C" fn setrlimit(_resource: c_int, _limit: *const rlimit) -> c_int {
+    fail(EPERM)
+}
+
+/// What a process used is not counted yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn getrusage(_who: c_int, _place: *mut rusage) -> c_int {
+    fail(ENOSYS)
+}
