@@ -25,7 +25,6 @@ pub mod exports;
 pub mod fs;
 pub mod handle;
 pub mod heap;
-mod mapping;
 pub mod namespace;
 pub mod object;
 pub mod path;

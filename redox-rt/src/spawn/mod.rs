@@ -2,15 +2,14 @@
 //!
 //! [`plan`] decides, purely, what lies where; [`source`] gets the program's bytes and memory;
 //! this file makes the calls: one for the process with all its handles, one per mapping, one to
-//! start it. The builder touches two or three pages: the startup block and the pages in which
-//! file content ends and zeroes begin.
+//! start it. Only the startup block and the pages in which file content ends and zeroes begin are
+//! written, into one memory object; everything else is shown to the child as it is.
 use crate::handle::{Handle, Number, Place};
-use crate::mapping::Draft;
 use crate::object;
 use crate::startup::Builder;
 use crate::sys;
 use alloc::vec::Vec;
-use clavis_abi::error::{E2BIG, EINVAL, ENOEXEC, Error, Result};
+use clavis_abi::error::{E2BIG, EINVAL, EIO, ENOEXEC, Error, Result};
 use clavis_abi::limits::SPAWN_GRANTS;
 use clavis_abi::params::{
     BIRTH_RANDOM, FIRST_GRANT_INDEX, GRANT_SELF, Grant, MapParams, ProcessParams,
@@ -135,16 +134,12 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Handle> {
         .ok_or(Error::new(ENOEXEC))?;
 
     let scratch = object::memory(plan.scratch_size as u64, Place::Upper)?;
-    {
-        let mut draft = Draft::of(scratch.number(), plan.scratch_size)?;
-        let bytes = draft.bytes();
-        let block = block(spawn, &granted, Some(&plan)).build();
-        bytes.get_mut(..block.len()).ok_or(Error::new(EINVAL))?.copy_from_slice(&block);
-        for tail in plan.tails() {
-            let place =
-                bytes.get_mut(tail.scratch_offset..).and_then(|to| to.get_mut(..tail.length));
-            program.read(tail.file_offset, place.ok_or(Error::new(EINVAL))?)?;
-        }
+    write_exact_at(scratch.number(), &block(spawn, &granted, Some(&plan)).build(), 0)?;
+    let mut page = [0; PAGE_SIZE];
+    for tail in plan.tails() {
+        let bytes = page.get_mut(..tail.length).ok_or(Error::new(EINVAL))?;
+        program.read(tail.file_offset, bytes)?;
+        write_exact_at(scratch.number(), bytes, tail.scratch_offset as u64)?;
     }
 
     let params = ProcessParams {
@@ -276,6 +271,16 @@ fn block(spawn: &Spawn<'_>, granted: &Granted, plan: Option<&Plan>) -> Builder {
         *builder.header_mut() = plan.header(*builder.header_mut());
     }
     builder
+}
+
+/// Writes all bytes into a memory object.
+fn write_exact_at(memory: Number, mut bytes: &[u8], mut offset: u64) -> Result<()> {
+    while !bytes.is_empty() {
+        let count = sys::file::write_at(memory, bytes, offset)?;
+        bytes = bytes.get(count..).filter(|_| count > 0).ok_or(Error::new(EIO))?;
+        offset += count as u64;
+    }
+    Ok(())
 }
 
 /// Random bits for the place of the image.

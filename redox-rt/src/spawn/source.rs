@@ -1,9 +1,9 @@
 //! The program's bytes, and memory that can be mapped from it.
 use crate::handle::{Handle, Number, Place};
-use crate::mapping::Draft;
 use crate::namespace;
 use crate::object;
 use crate::sys;
+use alloc::vec;
 use clavis_abi::Rights;
 use clavis_abi::error::{
     EACCES, EBUSY, EIO, EKEYREJECTED, ENODEV, ENOEXEC, ENOSYS, ENOTCAPABLE, EOPNOTSUPP, EPERM,
@@ -11,6 +11,9 @@ use clavis_abi::error::{
 };
 use clavis_abi::params::open_flags;
 use syscall::flag::{MODE_FILE, MODE_TYPE, MapFlags, O_RDONLY};
+
+/// Bytes moved at once when a file is copied.
+const COPY_BYTES: usize = 64 << 10;
 
 /// Where a program lies.
 #[derive(Clone, Copy, Debug)]
@@ -119,12 +122,15 @@ impl<'a> Program<'a> {
         if !rights.contains(Rights::EXEC) {
             return Err(Error::new(ENOTCAPABLE));
         }
-        let length = usize::try_from(self.size).map_err(|_| Error::new(ENOEXEC))?;
         let memory = object::memory(self.size, Place::Upper)?;
-        {
-            let mut draft = Draft::of(memory.number(), length)?;
-            let bytes = draft.bytes().get_mut(..length).ok_or(Error::new(EIO))?;
-            read_exact_at(file, bytes, 0)?;
+        let mut buffer = vec![0; COPY_BYTES];
+        let mut offset = 0;
+        while offset < self.size {
+            let left = usize::try_from(self.size - offset).unwrap_or(usize::MAX);
+            let bytes = buffer.get_mut(..left.min(COPY_BYTES)).ok_or(Error::new(EIO))?;
+            read_exact_at(file, bytes, offset)?;
+            super::write_exact_at(memory.number(), bytes, offset)?;
+            offset += bytes.len() as u64;
         }
         sys::memory::seal(memory.number())?;
         Ok((self.memory.insert(memory).number(), 0))
