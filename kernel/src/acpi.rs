@@ -108,7 +108,8 @@ impl Platform {
             for entry in madt.get().entries() {
                 match entry {
                     MadtEntry::IoApic(one) => {
-                        let place = (u64::from(one.io_apic_address), one.global_system_interrupt_base);
+                        let place =
+                            (u64::from(one.io_apic_address), one.global_system_interrupt_base);
                         found.controllers.push(place);
                     }
                     MadtEntry::InterruptSourceOverride(one) => found.overrides.push(Override {
@@ -118,7 +119,9 @@ impl Platform {
                         is_low: one.flags & 3 == 3,
                         is_level: one.flags >> 2 & 3 == 3,
                     }),
-                    MadtEntry::LocalApicAddressOverride(one) => found.local = one.local_apic_address,
+                    MadtEntry::LocalApicAddressOverride(one) => {
+                        found.local = one.local_apic_address
+                    }
                     _ => {}
                 }
             }
@@ -189,7 +192,8 @@ impl Platform {
 /// start to end of the table.
 fn sleep_types(code: &[u8]) -> Option<(u8, u8)> {
     let at = code.windows(4).position(|name| name == b"_S5_")?;
-    let is_named = |back: usize, byte: u8| at.checked_sub(back).and_then(|at| code.get(at)) == Some(&byte);
+    let is_named =
+        |back: usize, byte: u8| at.checked_sub(back).and_then(|at| code.get(at)) == Some(&byte);
     if !is_named(1, 0x08) && !(is_named(1, b'\\') && is_named(2, 0x08)) {
         return None;
     }

@@ -45,7 +45,8 @@ pub(crate) extern "sysv64" fn main(info: *const BootInfo) -> ! {
 /// # Safety
 /// Once, with a block that is true.
 unsafe fn bring_up(info: &BootInfo) -> Result<(), &'static str> {
-    let memory = info.memory.get(..info.memory_count as usize).ok_or("the memory map is too long")?;
+    let memory =
+        info.memory.get(..info.memory_count as usize).ok_or("the memory map is too long")?;
     if info.init_count as usize > INIT_SEGMENTS || memory.len() > MEMORY_RANGES {
         return Err("the boot block's counts are too large");
     }
@@ -65,9 +66,11 @@ unsafe fn bring_up(info: &BootInfo) -> Result<(), &'static str> {
     unsafe { FRAMES.lock().begin(memory) }?;
     // SAFETY: once, with the bootloader's map.
     unsafe { paging::begin(info, &features) }?;
-    let ram: u64 = memory.iter().filter(|one| frame::is_ram(one)).map(|one| one.end - one.start).sum();
+    let ram: u64 =
+        memory.iter().filter(|one| frame::is_ram(one)).map(|one| one.end - one.start).sum();
     let free = FRAMES.lock().free() as u64 * FRAME;
     print(format_args!("memory: {} MiB, {} MiB of it free", ram >> 20, free >> 20));
+    heap::bound();
     CONSOLE.lock().screen = Screen::new(&info.framebuffer);
 
     let platform = match info.rsdp {
@@ -168,7 +171,8 @@ unsafe fn make_kernel(
     kernel.boot(boot).map_err(|_| SHORT)?;
     let kept = frame::kept(info);
     // SAFETY: the bootloader's tables and stack are not in use any more, its block not after this.
-    let reclaimed = unsafe { FRAMES.lock().reclaim(&info.memory[..info.memory_count as usize], &kept) };
+    let reclaimed =
+        unsafe { FRAMES.lock().reclaim(&info.memory[..info.memory_count as usize], &kept) };
     let free = FRAMES.lock().free() as u64 * FRAME;
     print(format_args!(
         "kernel: ready; heap {} KiB, {} KiB taken back from the bootloader, {} MiB free",

@@ -214,13 +214,11 @@ impl Contexts {
 /// Both are addresses of blocks; the vector registers are those of `from`.
 pub(crate) unsafe extern "sysv64" fn activate(from: *mut Context, to: *mut Context) {
     // SAFETY: `from` is a block; this takes an address.
-    let area = unsafe { &raw mut (*from).vectors };
-    // SAFETY: it is that block's vector area.
-    unsafe { registers::vectors_save(area) };
+    let old = unsafe { &raw mut (*from).vectors };
     // SAFETY: `to` is a block; this takes an address.
-    let area = unsafe { &raw const (*to).vectors };
-    // SAFETY: it is that block's vector area.
-    unsafe { registers::vectors_load(area) };
+    let new = unsafe { &raw const (*to).vectors };
+    // SAFETY: they are those blocks' vector areas.
+    unsafe { registers::vectors_pass(old, new) };
     // SAFETY: `to` is a block.
     let tls = unsafe { (*to).tls };
     registers::fs_base(VirtAddr::new_truncate(tls));

@@ -20,16 +20,19 @@ struct KernelHeap(Mutex<Grown>);
 struct Grown {
     heap: Heap,
     pages: usize,
+    /// Pages that it grows to at most.
+    limit: usize,
 }
 
 #[global_allocator]
-static KERNEL_HEAP: KernelHeap = KernelHeap(Mutex::new(Grown { heap: Heap::empty(), pages: 0 }));
+static KERNEL_HEAP: KernelHeap =
+    KernelHeap(Mutex::new(Grown { heap: Heap::empty(), pages: 0, limit: usize::MAX }));
 
 impl Grown {
     /// Grows the heap by room for `bytes` more.
     fn grow(&mut self, bytes: usize) -> Result<(), NoMemory> {
         let wanted = bytes.div_ceil(FRAME as usize).max(STEP);
-        if FRAMES.lock().free() < wanted + RESERVE {
+        if self.pages + wanted > self.limit || FRAMES.lock().free() < wanted + RESERVE {
             return Err(NoMemory);
         }
         let end = HEAP + self.pages as u64 * FRAME;
@@ -70,6 +73,12 @@ unsafe impl GlobalAlloc for KernelHeap {
             unsafe { self.0.lock().heap.deallocate(pointer, layout) };
         }
     }
+}
+
+/// Bounds the heap to half of the memory that is free now: user memory keeps the rest.
+pub(crate) fn bound() {
+    let free = FRAMES.lock().free();
+    KERNEL_HEAP.0.lock().limit = free / 2;
 }
 
 /// Makes room for one more chunk, or says that there is none.

@@ -121,7 +121,13 @@ impl Machine for Pc {
         space.reserve(address, pages, &mut FRAMES.lock())
     }
 
-    fn space_map(&mut self, space: &mut Space, address: u64, frame: &Frame, protection: Protection) {
+    fn space_map(
+        &mut self,
+        space: &mut Space,
+        address: u64,
+        frame: &Frame,
+        protection: Protection,
+    ) {
         space.map(address, frame, protection, &mut FRAMES.lock(), self.loaded);
     }
 

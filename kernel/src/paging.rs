@@ -229,7 +229,8 @@ pub(crate) unsafe fn begin(info: &BootInfo, features: &Features) -> Result<(), &
             let physical = translate(page).ok_or("the kernel's image is not mapped completely")?;
             if !guards.contains(&page) {
                 // SAFETY: the page is one of the image's, with the protection it is linked for.
-                unsafe { map_kernel(&mut frames, page, physical, 0, bits | GLOBAL) }.ok_or(SHORT)?;
+                unsafe { map_kernel(&mut frames, page, physical, 0, bits | GLOBAL) }
+                    .ok_or(SHORT)?;
             }
             // SAFETY: RAM, read-only; the image is written at its own addresses alone.
             unsafe { protect(&mut frames, physical) }.ok_or(SHORT)?;

@@ -86,7 +86,9 @@ fn hardware() -> Option<u64> {
     for _ in 0..10 {
         let (word, ok): (u64, u8);
         // SAFETY: CPUID reports RDRAND.
-        unsafe { asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) ok, options(nomem, nostack)) };
+        unsafe {
+            asm!("rdrand {}", "setc {}", out(reg) word, out(reg_byte) ok, options(nomem, nostack))
+        };
         if ok != 0 {
             return Some(word);
         }

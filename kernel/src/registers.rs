@@ -19,7 +19,7 @@ use x86_64::structures::paging::PhysFrame;
 use crate::context::VECTOR_BYTES;
 use crate::cpu::Features;
 
-/// How vector state is saved: see [`vectors_save`].
+/// How vector state is saved: see [`vectors_pass`].
 static VECTORS: AtomicU8 = AtomicU8::new(FXSAVE);
 const FXSAVE: u8 = 0;
 const XSAVE: u8 = 1;
@@ -202,41 +202,33 @@ pub(crate) unsafe fn read_msr(register: u32) -> u64 {
     unsafe { Msr::new(register).read() }
 }
 
-/// Saves the vector registers of the running thread.
+/// Saves the vector registers of one thread and loads those of another.
 ///
 /// # Safety
-/// `area` is a context's vector area.
+/// Both are vector areas of contexts, written by this function or by [`crate::context`] only, so
+/// that neither sets a reserved bit.
 #[inline]
-pub(crate) unsafe fn vectors_save(area: *mut [u8; VECTOR_BYTES]) {
+pub(crate) unsafe fn vectors_pass(from: *mut [u8; VECTOR_BYTES], to: *const [u8; VECTOR_BYTES]) {
     match VECTORS.load(Ordering::Relaxed) {
-        // SAFETY: the area is writable, aligned to 64 bytes, and as large as the components.
+        // SAFETY: both areas are aligned to 64 bytes and as large as the components; the first is
+        // writable.
         XSAVEOPT => unsafe {
-            asm!("xsaveopt64 [{}]", in(reg) area, in("eax") COMPONENTS, in("edx") 0, options(nostack));
+            asm!(
+                "xsaveopt64 [{}]", "xrstor64 [{}]", in(reg) from, in(reg) to,
+                in("eax") COMPONENTS, in("edx") 0, options(nostack)
+            );
         },
         // SAFETY: as above.
         XSAVE => unsafe {
-            asm!("xsave64 [{}]", in(reg) area, in("eax") COMPONENTS, in("edx") 0, options(nostack));
+            asm!(
+                "xsave64 [{}]", "xrstor64 [{}]", in(reg) from, in(reg) to,
+                in("eax") COMPONENTS, in("edx") 0, options(nostack)
+            );
         },
-        // SAFETY: as above; the legacy area is its first 512 bytes.
-        _ => unsafe { asm!("fxsave64 [{}]", in(reg) area, options(nostack)) },
-    }
-}
-
-/// Loads the vector registers of the thread that runs next.
-///
-/// # Safety
-/// `area` is a context's vector area, written by [`vectors_save`] or [`crate::context`] only, so
-/// it sets no reserved bit.
-#[inline]
-pub(crate) unsafe fn vectors_load(area: *const [u8; VECTOR_BYTES]) {
-    if VECTORS.load(Ordering::Relaxed) == FXSAVE {
-        // SAFETY: by this function's contract.
-        unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(nostack, readonly)) };
-    } else {
-        // SAFETY: by this function's contract.
-        unsafe {
-            asm!("xrstor64 [{}]", in(reg) area, in("eax") COMPONENTS, in("edx") 0, options(nostack, readonly));
-        }
+        // SAFETY: as above; the legacy area is the first 512 bytes.
+        _ => unsafe {
+            asm!("fxsave64 [{}]", "fxrstor64 [{}]", in(reg) from, in(reg) to, options(nostack));
+        },
     }
 }
 

@@ -21,9 +21,7 @@ pub(crate) static SPURIOUS: AtomicU32 = AtomicU32::new(0);
 
 /// Runs an entry point of core.
 #[inline]
-fn enter(
-    entry: impl FnOnce(&mut Kernel<Pc>) -> Next<ContextRef>,
-) -> Next<ContextRef> {
+fn enter(entry: impl FnOnce(&mut Kernel<Pc>) -> Next<ContextRef>) -> Next<ContextRef> {
     match KERNEL.lock().as_deref_mut() {
         Some(kernel) => entry(kernel),
         None => Next::Idle,
