@@ -8,6 +8,9 @@ use clavis_elf::Place;
 use crate::image::manifest::Manifest;
 use crate::workspace::Workspace;
 
+/// Where init finds its manifest.
+const SERVICES: &str = "etc/services.conf";
+
 /// The boot image. Programs that the loader would refuse are refused here.
 pub(crate) fn archive(
     workspace: &Workspace,
@@ -31,9 +34,27 @@ pub(crate) fn archive(
         let path = workspace.root.join(&file.source);
         let bytes = std::fs::read(&path)
             .with_context(|| format!("image.toml names {}, which cannot be read", file.source))?;
+        if file.path == SERVICES {
+            check_services(manifest, &file.source, &bytes)?;
+        }
         builder.add(&file.path, false, bytes)?;
     }
+    if !manifest.files.iter().any(|file| file.path == SERVICES) {
+        bail!("image.toml names no service manifest ({SERVICES})");
+    }
     Ok(builder.build()?)
+}
+
+/// Refuses a service manifest that could not work: init would refuse it at every boot.
+fn check_services(manifest: &Manifest, source: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let text = std::str::from_utf8(bytes).with_context(|| format!("{source} is not text"))?;
+    let programs = manifest.programs.iter().flat_map(|p| p.also.iter().chain([&p.path]));
+    let paths: Vec<&String> = programs.chain(manifest.files.iter().map(|f| &f.path)).collect();
+    let exists = |path: &str| paths.iter().any(|known| *known == path.trim_start_matches('/'));
+    service_manifest::check(text, exists).map(drop).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+        anyhow::anyhow!("{source} cannot work:\n{}", lines.join("\n"))
+    })
 }
 
 /// A program up to the end of its last segment: symbols and debug information lie behind it.
