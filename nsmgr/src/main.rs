@@ -17,7 +17,7 @@ extern crate alloc;
 mod journal;
 
 use clavis_nsmgr::{Decision, ForwardPath, Manager, Request};
-use clavis_rt::abi::error::{EINTR, ENOENT};
+use clavis_rt::abi::error::{EINTR, EKEYREJECTED, ENOENT};
 use clavis_rt::abi::params::endpoint_flags;
 use clavis_rt::abi::startup::EntryKind;
 use clavis_rt::server::{self, Answer, Server};
@@ -153,7 +153,7 @@ impl Daemon<'_> {
                 })
             }
             Decision::Receive { ticket } => {
-                let taken = self.server.take_handle(request);
+                let taken = self.server.take_handle(request).and_then(useful);
                 self.keep(taken, |handle| manager.received(ticket, handle)).map(|_| value(0))
             }
         };
@@ -178,6 +178,13 @@ impl Daemon<'_> {
         }
         Ok(answer)
     }
+}
+
+/// A handle that opens can be forwarded to.
+fn useful(handle: Handle) -> Result<Handle> {
+    let needed = Rights::LOOKUP | Rights::FORWARD;
+    let rights = Rights::from_bits_truncate(sys::clavis::query(handle.number())?.rights);
+    if rights.contains(needed) { Ok(handle) } else { Err(Error::new(EKEYREJECTED)) }
 }
 
 fn value<'a>(value: u64) -> Answer<'a> {

@@ -9,7 +9,7 @@ use crate::handle::{Handle, Number};
 use crate::sys;
 use clavis_abi::Rights;
 use clavis_abi::class::CQE_FORWARD;
-use clavis_abi::error::{EFAULT, EIO, Error, Result, mux};
+use clavis_abi::error::{EAGAIN, EINTR, EINVAL, EIO, EKEYREJECTED, Error, Result, mux};
 use clavis_abi::params::ForwardParams;
 use core::ops::Range;
 use syscall::flag::{CallFlags, SchemeSocketCall};
@@ -82,8 +82,8 @@ impl Server {
     }
 
     /// Answers a request and waits for the next, in one call. The answer is committed before the
-    /// wait: after an error go on with [`Server::receive`]. A forward that the kernel cannot read
-    /// becomes the answer `EIO`.
+    /// wait: after an error go on with [`Server::receive`]. A forward that the kernel refuses
+    /// becomes an error for the client.
     ///
     /// # Errors
     /// As [`Server::receive`].
@@ -120,9 +120,16 @@ impl Server {
         }
         let mut bytes = [0; SQE];
         let mut moved = self.exchange(&cqe, &mut bytes);
-        if moved == Err(Error::new(EFAULT)) && cqe.flags == CQE_FORWARD {
+        if let (Err(refusal), CQE_FORWARD) = (moved, cqe.flags) {
+            // A refused forward leaves the request here. If it was the wait that failed, the kernel
+            // does not know the tag any more and swallows this answer.
+            let errno = match refusal.errno {
+                EINTR | EAGAIN => return Err(refusal),
+                EKEYREJECTED | EINVAL => refusal.errno,
+                _ => EIO,
+            };
             cqe.flags = CqeOpcode::RespondRegular as u8;
-            cqe.result = mux(Err(Error::new(EIO))) as u64;
+            cqe.result = mux(Err(Error::new(errno))) as u64;
             moved = self.exchange(&cqe, &mut bytes);
         }
         if let (Some(handle), Ok(_)) = (given, &moved) {
