@@ -254,12 +254,18 @@ impl<'m> Supervisor<'m> {
                 self.manager.stage = Stage::Pausing { until: now.saturating_add(pause) };
             }
         } else if event.data & SLOT_EVENT != 0 {
-            if let Some(filled) = self.filled.get_mut(event.data & !SLOT_EVENT) {
-                *filled = event.flags.contains(EventFlags::EVENT_READ);
-            }
+            self.look_at_slot(event.data & !SLOT_EVENT);
         } else {
             self.ended(event.data, now);
         }
+    }
+
+    /// Finds out whether a name is registered now: an event may tell of several changes.
+    fn look_at_slot(&mut self, index: usize) {
+        let slot = self.world.names.get(index).and_then(|named| named.slot.as_ref());
+        let (Some(slot), Some(filled)) = (slot, self.filled.get_mut(index)) else { return };
+        let ready = sys::file::fevent(slot.number(), EventFlags::EVENT_READ);
+        *filled = ready.is_ok_and(|ready| ready.contains(EventFlags::EVENT_READ));
     }
 
     /// Decides what happens to a service that ended.
