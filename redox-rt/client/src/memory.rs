@@ -7,9 +7,11 @@
 use crate::c;
 use crate::error::{Error, Result, check};
 use crate::handle::{AsNumber, Handle, owned};
+use crate::startup;
 use clavis_abi::PAGE_SIZE;
-use clavis_abi::error::EINVAL;
+use clavis_abi::error::{EINVAL, ENOENT};
 use clavis_abi::params::{MapParams, OUT_UPPER};
+use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::MapFlags;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -127,6 +129,23 @@ impl Drop for Mapping {
         // SAFETY: nothing refers to the range any more.
         let _ = unsafe { c::clavis_unmap(self.start as usize, self.length) };
     }
+}
+
+/// The boot image of that length, mapped for the life of this process.
+///
+/// Who starts a process gives it a memory as its boot image only if nobody can write that memory.
+///
+/// # Errors
+/// `ENOENT` when this process was not given it; refused without MAP_READ; `EINVAL` for a length
+/// beyond it.
+pub fn boot_image(length: usize) -> Result<&'static [u8]> {
+    let image = startup::number(EntryKind::BootImage).ok_or(Error::from_errno(ENOENT))?;
+    let mapping = Mapping::new(&image, 0, length, Access::Read)?;
+    let start = mapping.start.cast::<u8>();
+    // The mapping stays for ever.
+    std::mem::forget(mapping);
+    // SAFETY: mapped for reading, at least that long, never unmapped; nobody writes it.
+    Ok(unsafe { std::slice::from_raw_parts(start, length) })
 }
 
 /// A handle to the memory behind an object, for mapping with `protection` at most.

@@ -1,10 +1,12 @@
 //! Two threads around one terminal: one answers clients, one waits for the interrupt.
-use crate::driver::{Driver, PortHandle};
+use crate::driver::Driver;
 use crate::terminal::Terminal;
-use clavis_abi::params::LOG_ECHO;
+use clavis::object::{Echo, log_echo};
+use clavis::{Number, startup};
 use redox_scheme::scheme::register_sync_scheme;
 use redox_scheme::{RequestKind, Response, SignalBehavior, Socket};
 use scheme_daemon::{Resolution, Waiting};
+use scheme_uart::PortHandle;
 use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,10 +14,9 @@ use std::thread;
 use syscall::error::{ENODEV, Error, Result};
 
 const NAME: &str = "console";
-/// The handles that the manifest gives, in its order.
+/// Places of the handles among those that the manifest gives.
 const PORTS: u64 = 0;
 const INTERRUPT: u64 = 1;
-const LOG: u64 = 2;
 
 struct State {
     terminal: Terminal,
@@ -27,9 +28,9 @@ struct Console {
     state: Mutex<State>,
 }
 
-fn given(index: u64) -> Result<usize> {
-    clavis::startup::custom(index).ok_or_else(|| {
-        eprintln!("{NAME}: handle {index} is missing; its manifest gives ports, interrupt, log");
+fn given(number: Option<Number>, what: &str) -> Result<Number> {
+    number.ok_or_else(|| {
+        eprintln!("{NAME}: its manifest gives it no {what}");
         Error::new(ENODEV)
     })
 }
@@ -64,9 +65,7 @@ impl Console {
                     let result = terminal.receive(&self.socket, &request);
                     Some(Response::new(result, request))
                 }
-                RequestKind::RecvFd(request) => {
-                    Some(Response::err(syscall::EOPNOTSUPP, request))
-                }
+                RequestKind::RecvFd(request) => Some(Response::err(syscall::EOPNOTSUPP, request)),
                 RequestKind::OnClose { id } => {
                     redox_scheme::scheme::SchemeSync::on_close(terminal, id);
                     None
@@ -100,10 +99,12 @@ impl Console {
 }
 
 fn run() -> Result<()> {
-    let driver = Driver::start(PortHandle(given(PORTS)?))?;
-    let interrupt = given(INTERRUPT)?;
+    let ports = given(startup::custom(PORTS), "ports")?;
+    let interrupt = given(startup::custom(INTERRUPT), "interrupt")?.raw();
+    let log = given(clavis::object::log(), "kernel log")?;
     // From here on the line belongs to this driver; the kernel writes to it again at a panic.
-    libredox::call::fcntl(given(LOG)?, LOG_ECHO, 0)?;
+    log_echo(&log, Echo::Off).map_err(|error| Error::new(error.errno()))?;
+    let driver = Driver::start(PortHandle::new(ports))?;
     let socket = scheme_daemon::endpoint(Resolution::Structural)?;
     let mut terminal = Terminal::new(driver);
     register_sync_scheme(&socket, NAME, &mut terminal)?;

@@ -76,6 +76,13 @@ impl Discipline {
         self.sequence = Sequence::None;
     }
 
+    /// Makes an empty line readable.
+    pub fn end_line(&mut self) {
+        if self.canonical() {
+            self.deliver(vec![b'\n']);
+        }
+    }
+
     /// Takes a byte from the wire; what has to be shown is added to `echo`.
     pub fn input(&mut self, byte: u8, echo: &mut Vec<u8>) -> Option<Signal> {
         let byte = match byte {
@@ -312,6 +319,17 @@ mod tests {
         assert_eq!(read(&mut discipline), None);
         typed(&mut discipline, b"next\r");
         assert_eq!(read(&mut discipline).unwrap(), b"next\n");
+    }
+
+    #[test]
+    fn an_interrupt_that_meets_nobody_can_end_the_line() {
+        let mut discipline = Discipline::default();
+        typed(&mut discipline, b"half\x03");
+        discipline.end_line();
+        assert_eq!(read(&mut discipline).unwrap(), b"\n");
+        discipline.set(raw());
+        discipline.end_line();
+        assert_eq!(read(&mut discipline), None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The controller: its ports and interrupt as handles, and what waits to be sent.
+use clavis::account::Account;
+use clavis::{Handle, Number};
 use clavis_console::Signal;
-use scheme_uart::{Interrupts, Ports, StartError, Uart};
+use scheme_uart::{Interrupts, PortHandle, StartError, Uart};
 use std::collections::VecDeque;
-use syscall::error::{EIO, ENODEV, Error, Result};
+use syscall::error::{ENODEV, Error, Result};
 
 /// Bytes that wait to be sent at most; writers wait beyond.
 const OUTPUT_MAX: usize = 16 * 1024;
@@ -11,43 +13,23 @@ const INPUT_BURST: usize = 256;
 /// How often the controller is looked after for one interrupt before others get their turn.
 const ROUNDS: usize = 64;
 
-/// The handle of a range of ports: the offset of a read or write is the index of the port.
-pub(crate) struct PortHandle(pub(crate) usize);
-
-impl Ports for PortHandle {
-    type Error = Error;
-
-    fn read(&mut self, port: u8) -> Result<u8> {
-        let mut byte = [0];
-        match clavis::file::read_at(self.0, &mut byte, u64::from(port))? {
-            1 => {
-                let [byte] = byte;
-                Ok(byte)
-            }
-            _ => Err(Error::new(EIO)),
-        }
-    }
-
-    fn write(&mut self, port: u8, bytes: &[u8]) -> Result<()> {
-        match clavis::file::write_at(self.0, bytes, u64::from(port))? {
-            count if count == bytes.len() => Ok(()),
-            _ => Err(Error::new(EIO)),
-        }
-    }
-}
-
 /// The foreground job.
-pub(crate) struct Job(libredox::Fd);
+pub(crate) struct Job(Account);
 
 impl Job {
     pub(crate) fn new(number: usize) -> Self {
-        Self(libredox::Fd::new(number))
+        Self(Account::from_handle(Handle::from_number(Number::from_raw(number))))
     }
 
-    /// Sends a signal to everything in the job. It may be gone; that is as good.
-    pub(crate) fn signal(&self, signal: Signal) {
-        let _ = clavis::signal(self.0.raw(), signal as usize);
+    /// Sends a signal to everything in the job; whether there was anything.
+    pub(crate) fn signal(&self, signal: Signal) -> bool {
+        let alive = self.0.usage().is_ok_and(|usage| usage.processes != 0);
+        alive && self.0.signal(signal as usize).is_ok()
     }
+}
+
+fn failed(error: clavis::Error) -> Error {
+    Error::new(error.errno())
 }
 
 /// The controller and what waits to be sent.
@@ -60,9 +42,9 @@ impl Driver {
     pub(crate) fn start(ports: PortHandle) -> Result<Self> {
         let mut uart = Uart::start(ports).map_err(|error| match error {
             StartError::Absent => Error::new(ENODEV),
-            StartError::Ports(error) => error,
+            StartError::Ports(error) => failed(error),
         })?;
-        uart.interrupt_on(Interrupts::Receive)?;
+        uart.interrupt_on(Interrupts::Receive).map_err(failed)?;
         Ok(Self { uart, output: VecDeque::new() })
     }
 
@@ -87,11 +69,11 @@ impl Driver {
         loop {
             let (front, _) = self.output.as_slices();
             if front.is_empty() {
-                return self.uart.interrupt_on(Interrupts::Receive);
+                return self.uart.interrupt_on(Interrupts::Receive).map_err(failed);
             }
-            let count = self.uart.send(front)?;
+            let count = self.uart.send(front).map_err(failed)?;
             if count == 0 {
-                return self.uart.interrupt_on(Interrupts::ReceiveAndSend);
+                return self.uart.interrupt_on(Interrupts::ReceiveAndSend).map_err(failed);
             }
             self.output.drain(..count.min(self.output.len()));
         }
@@ -103,7 +85,7 @@ impl Driver {
         let mut bytes = Vec::new();
         let mut echo = Vec::new();
         for _ in 0..ROUNDS {
-            self.uart.receive(&mut bytes, INPUT_BURST)?;
+            self.uart.receive(&mut bytes, INPUT_BURST).map_err(failed)?;
             for byte in bytes.drain(..) {
                 input(byte, &mut echo);
             }
@@ -112,7 +94,7 @@ impl Driver {
             self.output.extend(echo.drain(..room));
             echo.clear();
             self.pump()?;
-            if !self.uart.pending()? {
+            if !self.uart.pending().map_err(failed)? {
                 break;
             }
         }

@@ -36,6 +36,8 @@ pub(crate) struct Terminal {
     pub(crate) job: Option<Job>,
     open: Slab<Open>,
     window: [u16; 4],
+    /// What the terminal was ready for when that was last announced.
+    announced: EventFlags,
 }
 
 impl Terminal {
@@ -46,6 +48,7 @@ impl Terminal {
             job: None,
             open: Slab::new(),
             window: WINDOW,
+            announced: EventFlags::empty(),
         }
     }
 
@@ -67,13 +70,15 @@ impl Terminal {
 
     /// Moves bytes between controller and line discipline until the controller is content.
     pub(crate) fn service(&mut self) -> Result<()> {
-        let Self { discipline, driver, job, .. } = self;
+        let Self { discipline, driver, job, announced, .. } = self;
         driver.service(|byte, echo| {
-            if let Some(signal) = discipline.input(byte, echo) {
-                // A job that has ended needs no signal.
-                if let Some(job) = job {
-                    job.signal(signal);
-                }
+            // Whatever a reader has seen before, this is news.
+            announced.remove(EventFlags::EVENT_READ);
+            if let Some(signal) = discipline.input(byte, echo)
+                && !job.as_ref().is_some_and(|job| job.signal(signal))
+            {
+                // Nobody is there to be stopped: a shell that waits for a line shows its prompt.
+                discipline.end_line();
             }
         })
     }
@@ -85,14 +90,16 @@ impl Terminal {
         ready
     }
 
-    /// Tells the kernel which handles are ready for what it asked about.
-    pub(crate) fn announce(&self, replies: &mut VecDeque<Response>) {
+    /// Tells the kernel which handles became ready for what it asked about.
+    pub(crate) fn announce(&mut self, replies: &mut VecDeque<Response>) {
         let ready = self.ready();
+        let news = ready.difference(self.announced);
+        self.announced = ready;
         for (number, open) in &self.open {
             if let Open::Terminal { interest } = open
-                && interest.intersects(ready)
+                && interest.intersects(news)
             {
-                replies.push_back(Response::post_fevent(number, (*interest & ready).bits()));
+                replies.push_back(Response::post_fevent(number, (*interest & news).bits()));
             }
         }
     }
@@ -192,7 +199,8 @@ impl SchemeSync for Terminal {
             Open::Terminal { .. } => self.discipline.read(buf).ok_or(Error::new(EWOULDBLOCK)),
             Open::Termios => Ok(copy(&self.discipline.settings().to_bytes(), buf)),
             Open::Window => {
-                let bytes: Vec<u8> = self.window.iter().flat_map(|word| word.to_le_bytes()).collect();
+                let bytes: Vec<u8> =
+                    self.window.iter().flat_map(|word| word.to_le_bytes()).collect();
                 Ok(copy(&bytes, buf))
             }
         }
@@ -203,8 +211,7 @@ impl SchemeSync for Terminal {
             Open::Root => Err(Error::new(EROFS)),
             Open::Terminal { .. } => self.write_output(buf),
             Open::Termios => {
-                let bytes: &[u8; TERMIOS_SIZE] =
-                    buf.try_into().map_err(|_| Error::new(EINVAL))?;
+                let bytes: &[u8; TERMIOS_SIZE] = buf.try_into().map_err(|_| Error::new(EINVAL))?;
                 self.discipline.set(Termios::from_bytes(bytes));
                 Ok(buf.len())
             }

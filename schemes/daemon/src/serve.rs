@@ -1,4 +1,6 @@
 //! A daemon that answers every request at once.
+use clavis::Number;
+use clavis::server::{declare, endpoint_flags};
 use redox_scheme::scheme::{SchemeState, SchemeSync, register_sync_scheme};
 use redox_scheme::{RequestKind, Response, SendFdRequest, SignalBehavior, Socket};
 use std::process::ExitCode;
@@ -31,7 +33,9 @@ pub trait Daemon: SchemeSync {
 pub fn endpoint(resolution: Resolution) -> Result<Socket> {
     let socket = Socket::create()?;
     if resolution == Resolution::Structural {
-        clavis::declare(socket.inner().raw(), clavis::EndpointFlags::STRUCTURAL)?;
+        let number = Number::from_raw(socket.inner().raw());
+        let declared = declare(&number, endpoint_flags::STRUCTURAL);
+        declared.map_err(|error| Error::new(error.errno()))?;
     }
     Ok(socket)
 }

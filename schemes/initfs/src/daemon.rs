@@ -1,5 +1,6 @@
 //! Requests of the kernel, translated.
 use boot_image::Image;
+use clavis::EntryKind;
 use clavis_initfs::Files;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
@@ -120,7 +121,13 @@ impl SchemeSync for Initfs {
 }
 
 fn run() -> Result<()> {
-    let bytes = clavis::memory::boot_image()?;
+    let given = clavis::startup::number(EntryKind::BootImage).ok_or_else(|| {
+        eprintln!("{NAME}: its manifest gives it no boot image");
+        Error::new(ENODEV)
+    })?;
+    let length = libredox::call::fstat(given.raw())?.st_size;
+    let length = usize::try_from(length).map_err(|_| Error::new(ENODEV))?;
+    let bytes = clavis::memory::boot_image(length).map_err(|error| Error::new(error.errno()))?;
     let image = Image::parse(bytes).map_err(|problem| {
         eprintln!("{NAME}: the boot image is damaged: {problem:?}");
         Error::new(ENODEV)

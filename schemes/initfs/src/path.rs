@@ -3,20 +3,17 @@ use boot_image::{Image, Node};
 use clavis_abi::error::ENOTCAPABLE;
 use clavis_abi::limits::{COMPONENT_MAX, PATH_MAX};
 use clavis_abi::params::open_flags;
-use syscall::error::{EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, Error, Result};
+use syscall::error::{ENAMETOOLONG, ENOENT, ENOTDIR, Error, Result};
 
 /// Follows `path` from the directory `start` step by step: every step up needs a directory to
 /// step up from, and the boundary that the flags set holds at each of them.
 ///
 /// # Errors
-/// `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`; `ENOTCAPABLE` where a step leaves the boundary; `EINVAL`
-/// for flags that contradict each other.
+/// `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`; `ENOTCAPABLE` where a step leaves the boundary.
 pub fn resolve(image: &Image<'_>, start: &str, path: &str, flags: u64) -> Result<String> {
-    let beneath = flags & open_flags::BENEATH != 0;
     let in_root = flags & open_flags::IN_ROOT != 0;
-    if beneath && in_root {
-        return Err(Error::new(EINVAL));
-    }
+    // Both together, as on a handle that always keeps beneath: nothing leaves either way.
+    let beneath = flags & open_flags::BENEATH != 0 && !in_root;
     if path.len() > PATH_MAX {
         return Err(Error::new(ENAMETOOLONG));
     }

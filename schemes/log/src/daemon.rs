@@ -1,5 +1,5 @@
 //! Requests of the kernel, translated.
-use clavis_abi::startup::EntryKind;
+use clavis::Number;
 use clavis_log::Handles;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
@@ -77,7 +77,7 @@ impl SchemeSync for Log {
 }
 
 fn run() -> Result<()> {
-    let kernel = clavis::startup::handle(EntryKind::Log).unwrap_or(STANDARD_ERROR);
+    let kernel = clavis::object::log().map_or(STANDARD_ERROR, Number::raw);
     let socket = scheme_daemon::endpoint(Resolution::Structural)?;
     scheme_daemon::serve(&socket, NAME, &mut Log { handles: Handles::default(), kernel })
 }

@@ -111,7 +111,7 @@ impl Handles {
         let as_link = has(O_SYMLINK) || (has(O_STAT) && has(O_NOFOLLOW));
         let exclusive = has(O_CREAT) && has(O_EXCL);
         let follow = !as_link && !has(O_NOFOLLOW) && !exclusive;
-        let rules = Rules::from_flags(flags, follow)?;
+        let rules = Rules::from_flags(flags, follow);
         let node = match self.tree.walk(base, path, rules)? {
             Place::Node { node, .. } => {
                 self.check_existing(node, flags, as_link)?;

@@ -5,7 +5,7 @@ use crate::tree::{Kind, NodeId, Tree};
 use clavis_abi::error::ENOTCAPABLE;
 use clavis_abi::limits::{LINKS_MAX, PATH_MAX};
 use clavis_abi::params::open_flags;
-use syscall::error::{EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV, Error, Result};
+use syscall::error::{ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV, Error, Result};
 
 /// What a path may do at the boundary of the directory that it starts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +38,15 @@ impl Rules {
         Rules { boundary: Boundary::Direct, no_links: false, follow_last: false };
 
     /// The rules that open flags ask for.
-    ///
-    /// # Errors
-    /// `EINVAL` when they contradict each other.
-    pub fn from_flags(flags: u64, follow_last: bool) -> Result<Rules> {
+    #[must_use]
+    pub fn from_flags(flags: u64, follow_last: bool) -> Rules {
+        // Both together, as on a handle that always keeps beneath: nothing leaves either way.
         let boundary = match (flags & open_flags::BENEATH != 0, flags & open_flags::IN_ROOT != 0) {
-            (true, true) => return Err(Error::new(EINVAL)),
+            (_, true) => Boundary::Root,
             (true, false) => Boundary::Beneath,
-            (false, true) => Boundary::Root,
             (false, false) => Boundary::Open,
         };
-        Ok(Rules { boundary, no_links: flags & open_flags::NO_SYMLINKS != 0, follow_last })
+        Rules { boundary, no_links: flags & open_flags::NO_SYMLINKS != 0, follow_last }
     }
 }
 

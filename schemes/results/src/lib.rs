@@ -12,7 +12,7 @@
     )
 )]
 
-pub mod command;
+pub mod request;
 
 /// Bytes that a frame carries at most.
 pub const PAYLOAD_MAX: usize = u16::MAX as usize;

@@ -1,14 +1,11 @@
 //! Runs the command, carries its output, reports how it ended, and switches the machine off.
-use clavis::abi::params::{ExitKind, ExitStatus, power};
-use clavis::abi::startup::EntryKind;
-use clavis::{Number, Process};
-use clavis_launch::{Directory, Launch, Powers};
-use clavis_results::command::Command;
+use clavis::account::{Account, UNLIMITED};
+use clavis::{AsNumber, Command, EntryKind, ExitStatus, Give, Number, Rights};
+use clavis_results::request::Request;
 use clavis_results::{Channel, Lines, frames};
-use scheme_uart::Uart;
+use scheme_uart::{PortHandle, Uart};
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
-use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -20,22 +17,21 @@ const PORTS: u64 = 0;
 /// Status when the command could not be tried.
 const BAD_REQUEST: i32 = 2;
 /// Number at which a suite finds the pipe for its events.
-const EVENTS: u16 = 3;
+const EVENTS: usize = 3;
 /// Bytes read from a pipe at once.
 const CHUNK: usize = 16 * 1024;
 /// What to wait for a controller that is busy.
 const BUSY: Duration = Duration::from_millis(1);
-/// Signal that ends what a command left behind.
-const SIGKILL: usize = 9;
+/// Status when the program could not be started.
+const CANNOT_START: i32 = 126;
 
 /// The line that frames leave by.
-struct Line(Mutex<Uart<clavis_ports::PortHandle>>);
+struct Line(Mutex<Uart<PortHandle>>);
 
 impl Line {
     fn open() -> Result<Line, String> {
-        let kind = EntryKind::Custom as u64 + PORTS;
-        let ports = clavis::startup::handle_of(kind).ok_or("its manifest gives it no ports")?;
-        let uart = Uart::start(clavis_ports::PortHandle::new(ports));
+        let ports = clavis::startup::custom(PORTS).ok_or("its manifest gives it no ports")?;
+        let uart = Uart::start(PortHandle::new(ports));
         let uart = uart.map_err(|error| format!("the second serial line: {error:?}"))?;
         Ok(Line(Mutex::new(uart)))
     }
@@ -77,75 +73,76 @@ impl Line {
     }
 }
 
-/// A pipe whose write end a child gets.
-fn pipe() -> io::Result<(PipeReader, File)> {
-    let (reader, writer) = io::pipe()?;
-    Ok((reader, File::from(OwnedFd::from(writer))))
-}
-
 /// What a person should know about an end that was none of the program's own doing.
-fn remark(status: &ExitStatus) -> Option<String> {
-    let code = status.code;
-    match status.kind {
-        kind if kind == ExitKind::Exit as u64 || kind == ExitKind::Signal as u64 => None,
-        kind if kind == ExitKind::Fault as u64 => Some(format!("a fault at {code:#x} ended it")),
-        kind if kind == ExitKind::OutOfMemory as u64 => Some("it ran out of memory".into()),
-        _ => Some("it was killed".into()),
+fn remark(status: ExitStatus) -> Option<String> {
+    match status {
+        ExitStatus::Exit(_) | ExitStatus::Signal(_) => None,
+        status => Some(format!("{NAME}: it ended: {status}\n")),
     }
 }
 
+/// Handles that the command gets beside its streams, as a session at the console has them.
+const POWERS: [EntryKind; 7] = [
+    EntryKind::Power,
+    EntryKind::Counters,
+    EntryKind::Log,
+    EntryKind::FactoryProcess,
+    EntryKind::FactorySlot,
+    EntryKind::FactoryMemory,
+    EntryKind::FactoryTable,
+];
+
 /// Runs the command to its end; the answer is its status.
-fn run(line: &Line, command: &Command) -> io::Result<i32> {
+fn run(line: &Line, command: &Request) -> io::Result<i32> {
     let null = File::open("/dev/null")?;
     let root = File::open("/")?;
-    let (output, output_end) = pipe()?;
-    let (error, error_end) = pipe()?;
-    let (events, events_end) = pipe()?;
-    let own = clavis::account::own().ok_or(io::ErrorKind::PermissionDenied)?;
-    let account = clavis::account::create(own, &clavis::account::UNLIMITED)?;
-    let ends = [(0, &null), (1, &output_end), (2, &error_end), (EVENTS, &events_end)];
-    let descriptors = ends.map(|(number, file)| (number, clavis::number_of(file)));
-    let launch = Launch {
-        arguments: &command.arguments,
-        environment: &[("PATH".into(), clavis_launch::DEFAULT_PATH.into())],
-        descriptors: &descriptors,
-        namespace: clavis::startup::handle(EntryKind::Namespace),
-        directory: Some(Directory {
-            handle: clavis::number_of(&root),
-            path: "/",
-            rights: clavis::Rights::all(),
-        }),
-        account: Number::from(&account),
-        powers: Powers::Handed,
+    let (output, output_end) = io::pipe()?;
+    let (error, error_end) = io::pipe()?;
+    let (events, events_end) = io::pipe()?;
+    let account = Account::new(&UNLIMITED)?;
+    let child = {
+        let events_number = Number::from_raw(EVENTS);
+        let child = Command::new(command.program)
+            .arg0(command.name)
+            .args(&command.arguments)
+            .own_env()
+            .namespace(Give::Own)
+            .cwd(Give::This(root.number()), "/")
+            .account(&account)
+            .child_account(Give::Own)
+            .self_rights(Rights::INSPECT | Rights::NAME | Rights::DUP)
+            .stdin(&null)
+            .stdout(&output_end)
+            .stderr(&error_end)
+            .handle_at(events_number, &events_end);
+        POWERS.into_iter().fold(child, Command::own_startup).spawn()
     };
-    let started =
-        clavis_launch::start(&launch, clavis_launch::DEFAULT_PATH, &clavis_launch::open);
-    drop((output_end, error_end, events_end));
-    let process: Process = match started {
-        Ok(process) => process,
+    let child = match child {
+        Ok(child) => child,
         Err(error) => {
-            let program = command.arguments.first().map_or("", String::as_str);
-            let text = format!("{NAME}: {program}: {}\n", error.reason());
+            let text = format!("{NAME}: cannot start {}: {error}\n", command.program);
             line.send(Channel::Error, text.as_bytes());
-            return Ok(i32::from(error.status()));
+            return Ok(CANNOT_START);
         }
     };
+    // Only the child may hold the write ends: they end when it does.
+    drop((output_end, error_end, events_end));
     thread::scope(|scope| {
         for (channel, pipe) in
             [(Channel::Output, output), (Channel::Error, error), (Channel::Event, events)]
         {
             scope.spawn(move || line.carry(channel, pipe));
         }
-        let status = process.wait();
-        // What it left running holds the pipes open: it ends with it.
-        let _ = clavis::account::signal(Number::from(&account), SIGKILL);
+        let status = child.wait();
+        // What it left running holds the pipes open: it ends with it. It may be gone already.
+        let _ = account.kill();
         status
     })
     .map(|status| {
-        if let Some(remark) = remark(&status) {
-            line.send(Channel::Error, format!("{NAME}: {remark}\n").as_bytes());
+        if let Some(remark) = remark(status) {
+            line.send(Channel::Error, remark.as_bytes());
         }
-        clavis::process::shell_code(&status)
+        status.shell_code()
     })
     .map_err(io::Error::from)
 }
@@ -153,7 +150,7 @@ fn run(line: &Line, command: &Command) -> io::Result<i32> {
 /// The request is the argument that the command line gave.
 fn status(line: &Line) -> i32 {
     let request = std::env::args().nth(1).unwrap_or_default();
-    let command = match Command::parse(&request) {
+    let command = match Request::parse(&request) {
         Ok(command) => command,
         Err(problem) => {
             line.send(Channel::Error, format!("{NAME}: {problem}\n").as_bytes());
@@ -161,8 +158,7 @@ fn status(line: &Line) -> i32 {
         }
     };
     run(line, &command).unwrap_or_else(|error| {
-        let reason = clavis_launch::reason(&error);
-        line.send(Channel::Error, format!("{NAME}: cannot run it: {reason}\n").as_bytes());
+        line.send(Channel::Error, format!("{NAME}: cannot run it: {error}\n").as_bytes());
         BAD_REQUEST
     })
 }
@@ -178,10 +174,7 @@ pub(crate) fn main() -> ExitCode {
     let status = status(&line);
     line.send(Channel::Status, &status.to_le_bytes());
     line.flush();
-    let off = clavis::startup::handle(EntryKind::Power)
-        .ok_or(io::Error::from(io::ErrorKind::NotFound))
-        .and_then(|handle| Ok(clavis::object::power(handle, power::OFF)?));
-    match off {
+    match clavis::object::power_off() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{NAME}: cannot switch off: {error}");

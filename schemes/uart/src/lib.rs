@@ -15,6 +15,12 @@
     )
 )]
 
+#[cfg(target_os = "redox")]
+mod port_handle;
+
+#[cfg(target_os = "redox")]
+pub use port_handle::PortHandle;
+
 use uart_16550::spec::registers::{FCR, IER, ISR, LCR, LSR, MCR, offsets};
 use uart_16550::spec::{CLK_FREQUENCY_HZ, FIFO_SIZE, NUM_REGISTERS, calc_divisor};
 

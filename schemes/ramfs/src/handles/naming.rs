@@ -18,7 +18,7 @@ impl Handles {
         let directory = flags & AT_REMOVEDIR as u64 != 0;
         // `link/` names the link's target, which cannot be removed through the link.
         let trimmed = if directory { path.trim_end_matches('/') } else { path };
-        let mut rules = Rules::from_flags(flags, false)?;
+        let mut rules = Rules::from_flags(flags, false);
         if rules.boundary == Boundary::Open {
             rules.boundary = Boundary::Direct;
         }
