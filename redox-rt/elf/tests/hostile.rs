@@ -263,7 +263,7 @@ fn whatever_the_headers_say_the_answer_is_an_error_or_a_sound_image() {
             let value = random.value().to_le_bytes();
             file[at..at + width].copy_from_slice(&value[..width]);
         }
-        let size = if random.next() % 8 == 0 { random.value() } else { FILE };
+        let size = if random.next().is_multiple_of(8) { random.value() } else { FILE };
         for place in [Place::USER, Place::KERNEL] {
             if let Ok(image) = Image::parse(&file, size, place) {
                 assert_promises(&image, size, place);

@@ -17,11 +17,7 @@ pub(crate) fn kernel(workspace: &Workspace, part: &Freestanding) -> anyhow::Resu
         packages: vec![&part.package],
         bins: vec![&part.bin],
         features: part.features(),
-        flags: words(&[
-            "-Crelocation-model=static",
-            "-Ccode-model=kernel",
-            "-Cforce-frame-pointers",
-        ]),
+        flags: words(&["-Crelocation-model=static", "-Cforce-frame-pointers"]),
     }
     .run(workspace)?;
     find(built, &part.bin)
@@ -62,7 +58,8 @@ pub(crate) fn libraries(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// A program on the runtime alone: a static position-independent executable that relocates itself.
+/// A program on the runtime alone: a static position-independent executable that relocates itself,
+/// as the compiler's defaults for its target make it.
 pub(crate) fn freestanding(workspace: &Workspace, part: &Freestanding) -> anyhow::Result<PathBuf> {
     let built = Build {
         triple: Triple::None,
@@ -70,15 +67,7 @@ pub(crate) fn freestanding(workspace: &Workspace, part: &Freestanding) -> anyhow
         packages: vec![&part.package],
         bins: vec![&part.bin],
         features: part.features(),
-        flags: words(&[
-            "-Crelocation-model=pic",
-            "-Ccode-model=small",
-            "-Cpanic=abort",
-            "-Cstrip=symbols",
-            "-Clink-arg=-pie",
-            "-Clink-arg=--no-dynamic-linker",
-            "-Clink-arg=-ztext",
-        ]),
+        flags: words(&["-Cstrip=symbols"]),
     }
     .run(workspace)?;
     find(built, &part.bin)

@@ -18,7 +18,7 @@ pub(crate) fn format(workspace: &Workspace) -> anyhow::Result<()> {
 /// Clippy over everything that is built on the host, tests included.
 pub(crate) fn host(workspace: &Workspace) -> anyhow::Result<()> {
     let mut command = call(workspace, "clippy");
-    command.args(["--locked", "--all-targets", "--", "-Dwarnings"]);
+    command.args(["--locked", "--keep-going", "--all-targets", "--", "-Dwarnings"]);
     succeed(command, "clippy found something (see above)")
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn guest(workspace: &Workspace) -> anyhow::Result<()> {
         packages.sort_unstable();
         packages.dedup();
         let mut command = call(workspace, "clippy");
-        command.args(["--locked", "--target", triple.name()]);
+        command.args(["--locked", "--keep-going", "--target", triple.name()]);
         if triple == Triple::Redox {
             command.envs(build::guest_environment());
         }
@@ -71,7 +71,7 @@ pub(crate) fn guest(workspace: &Workspace) -> anyhow::Result<()> {
 /// rustdoc over the host crates.
 pub(crate) fn documentation(workspace: &Workspace) -> anyhow::Result<()> {
     let mut command = call(workspace, "doc");
-    command.args(["--locked", "--no-deps", "--document-private-items"]);
+    command.args(["--locked", "--keep-going", "--no-deps", "--document-private-items"]);
     command.env("RUSTDOCFLAGS", "-Dwarnings -Arustdoc::private-intra-doc-links");
     succeed(command, "rustdoc found something (see above)")
 }
