@@ -35,11 +35,14 @@ extern crate alloc;
 extern crate std;
 
 mod decide;
+mod fork;
 mod list;
 mod log;
 mod manager;
 mod name;
+mod namespace;
 mod record;
+mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! The manager: state and log together. Every change is logged before it is answered.
 use crate::log::Log;
-use crate::name::{Name, matches};
-use crate::record::{Binding, OPEN, RECORD_MAX, Record, SEALED, Terms};
-use crate::state::{NAMESPACE_UNITS, Object, Resolved, State, no_memory, units};
+use crate::name::Name;
+use crate::record::{Binding, RECORD_MAX, Record, Terms};
+use crate::state::{NAMESPACE_UNITS, Object, State, no_memory, units};
 use alloc::vec::Vec;
-use clavis_abi::error::{EDQUOT, EEXIST, EINVAL, EKEYREJECTED, ENOENT, EROFS, Error, Result};
+use clavis_abi::error::{EDQUOT, EEXIST, ENOENT, EROFS, Error, Result};
 use clavis_abi::limits::PATH_MAX;
-use clavis_abi::namespace::{Items, Names, entry_flags, fork_flags, permissions};
+use clavis_abi::namespace::entry_flags;
 
 /// Bytes of log that a unit of the state needs at most.
 const UNIT_BYTES: usize = 2 * RECORD_MAX;
@@ -37,7 +37,7 @@ pub struct Manager<'s> {
     log: Log<'s>,
     /// Bytes that the state needs in the log.
     baseline: usize,
-    frame: Vec<u8>,
+    pub(crate) frame: Vec<u8>,
     /// Holds a path that an entry's prefix was put before.
     pub(crate) path: Vec<u8>,
 }
@@ -228,159 +228,7 @@ impl<'s> Manager<'s> {
         self.commit(0)
     }
 
-    /// A closed child with the names that match the patterns.
-    pub(crate) fn fork_listed(&mut self, number: u64, patterns: Names<'_>) -> Result<u64> {
-        let (parent, mut granted) = self.access(number)?;
-        granted |= permissions::LIST | permissions::INSERT | permissions::DELETE;
-        let may_list = self.access(number)?.1 & permissions::LIST != 0;
-        self.fork(parent, 0, granted, |manager, child| {
-            let mut count = 0_u32;
-            for pattern in patterns.flatten() {
-                if pattern.ends_with('*') {
-                    if !may_list {
-                        return Err(Error::new(EKEYREJECTED));
-                    }
-                    count = count.saturating_add(manager.copy(parent, child, |name| {
-                        matches(pattern, name).then_some(Mask::NONE)
-                    })?);
-                } else if let Some(name) = Name::new(pattern)
-                    && let Some(found) = manager.state.resolve(parent, &name)
-                {
-                    let record = copy_record(child, name, &found, Mask::NONE);
-                    push(&mut manager.frame, &record)?;
-                    count = count.saturating_add(units(found.terms.prefix));
-                }
-                manager.affordable(parent, count)?;
-            }
-            Ok(count)
-        })
-    }
-
-    /// A child with options.
-    pub(crate) fn fork_with(
-        &mut self,
-        number: u64,
-        flags: u64,
-        mask: u64,
-        items: Items<'_>,
-    ) -> Result<u64> {
-        let (parent, own) = self.access(number)?;
-        let open = flags & fork_flags::OPEN != 0;
-        let all = flags & fork_flags::ALL_NAMES != 0;
-        let mut granted = own | permissions::INSERT | permissions::DELETE;
-        if all && own & permissions::LIST == 0 {
-            return Err(Error::new(EKEYREJECTED));
-        }
-        if !open {
-            granted |= permissions::LIST;
-        }
-        let mut bits = if open { OPEN } else { 0 };
-        if flags & fork_flags::SEALED != 0 {
-            bits |= SEALED;
-        }
-        self.fork(parent, bits, granted & mask, |manager, child| {
-            let mut count = 0_u32;
-            if all {
-                let copied = manager.copy(parent, child, |name| {
-                    let named = items.flatten().find(|item| item.name == name);
-                    match named {
-                        Some(item) if item.flags & entry_flags::HIDE != 0 => None,
-                        Some(item) => Some(Mask::of(item.rights, item.inherit, item.flags)),
-                        None => Some(Mask::NONE),
-                    }
-                })?;
-                manager.affordable(parent, copied)?;
-                return Ok(copied);
-            }
-            for item in items.flatten() {
-                let Some(name) = Name::new(item.name) else { return Err(Error::new(EINVAL)) };
-                let mask = Mask::of(item.rights, item.inherit, item.flags);
-                let hidden = item.flags & entry_flags::HIDE != 0;
-                let mut cost = 1;
-                if open {
-                    let binding = if hidden { Binding::Hidden } else { Binding::Parent };
-                    let terms = Terms {
-                        rights: item.rights,
-                        inherit: item.inherit,
-                        flags: item.flags & entry_flags::STORED,
-                        prefix: "",
-                    };
-                    let record = Record::Bind { namespace: child, serial: 0, name, binding, terms };
-                    push(&mut manager.frame, &record)?;
-                } else if !hidden {
-                    let found = manager.state.resolve(parent, &name).ok_or(Error::new(ENOENT))?;
-                    push(&mut manager.frame, &copy_record(child, name, &found, mask))?;
-                    cost = units(found.terms.prefix);
-                }
-                count = count.saturating_add(cost);
-                manager.affordable(parent, count)?;
-            }
-            Ok(count)
-        })
-    }
-
-    /// Encodes the names of a child into the frame, then makes it. `names` answers their cost.
-    fn fork(
-        &mut self,
-        parent: u64,
-        flags: u8,
-        permissions: u64,
-        names: impl FnOnce(&mut Self, u64) -> Result<u32>,
-    ) -> Result<u64> {
-        let budget = self.state.child_budget(parent)?;
-        let child = self.state.next();
-        let number = child.saturating_add(1);
-        self.frame.clear();
-        self.record(&Record::Namespace {
-            id: child,
-            parent,
-            flags,
-            budget,
-            generation: 0,
-            serial: 1,
-        })?;
-        self.record(&Record::Access { number, namespace: child, permissions })?;
-        let cost = names(self, child)?.saturating_add(NAMESPACE_UNITS);
-        if cost > budget {
-            return Err(Error::new(EDQUOT));
-        }
-        self.state.room(parent, cost)?;
-        self.commit(cost)?;
-        Ok(number)
-    }
-
-    /// Stops a fork that cannot be afforded before it has used much memory.
-    fn affordable(&self, parent: u64, units: u32) -> Result<()> {
-        self.state.room(parent, units)
-    }
-
-    /// Encodes the visible names that `choose` gives a mask. Answers their cost.
-    fn copy(
-        &mut self,
-        parent: u64,
-        child: u64,
-        choose: impl Fn(&str) -> Option<Mask>,
-    ) -> Result<u32> {
-        let mut cost = 0_u32;
-        let mut frame = core::mem::take(&mut self.frame);
-        let mut result = Ok(());
-        for (level, namespace) in self.state.chain(parent).enumerate() {
-            for entry in namespace.after(0) {
-                if self.state.shadowed(parent, level, &entry.name) {
-                    continue;
-                }
-                let Some(found) = self.state.resolve(parent, &entry.name) else { continue };
-                let Some(mask) = choose(entry.name.as_str()) else { continue };
-                result = result
-                    .and_then(|()| push(&mut frame, &copy_record(child, entry.name, &found, mask)));
-                cost = cost.saturating_add(units(found.terms.prefix));
-            }
-        }
-        self.frame = frame;
-        result.map(|()| cost)
-    }
-
-    fn record(&mut self, record: &Record<'_>) -> Result<()> {
+    pub(crate) fn record(&mut self, record: &Record<'_>) -> Result<()> {
         push(&mut self.frame, record)
     }
 
@@ -391,7 +239,7 @@ impl<'s> Manager<'s> {
         self.commit(units)
     }
 
-    fn commit(&mut self, units: u32) -> Result<()> {
+    pub(crate) fn commit(&mut self, units: u32) -> Result<()> {
         if units > 0 && self.state.units().saturating_add(units) > self.capacity() {
             return Err(Error::new(EDQUOT));
         }
@@ -453,23 +301,7 @@ impl<'s> Manager<'s> {
     }
 }
 
-/// How a fork narrows a name.
-#[derive(Clone, Copy)]
-struct Mask {
-    rights: u64,
-    inherit: u64,
-    flags: u64,
-}
-
-impl Mask {
-    const NONE: Mask = Mask { rights: u64::MAX, inherit: u64::MAX, flags: 0 };
-
-    fn of(rights: u64, inherit: u64, flags: u64) -> Mask {
-        Mask { rights, inherit, flags }
-    }
-}
-
-fn push(frame: &mut Vec<u8>, record: &Record<'_>) -> Result<()> {
+pub(crate) fn push(frame: &mut Vec<u8>, record: &Record<'_>) -> Result<()> {
     record.encode(frame)
 }
 
@@ -484,24 +316,6 @@ fn offer_record<'a>(namespace: u64, offer: &Offer<'a>) -> Record<'a> {
             inherit: offer.inherit,
             flags: offer.flags & entry_flags::STORED,
             prefix: offer.prefix,
-        },
-    }
-}
-
-fn copy_record<'a>(child: u64, name: Name, found: &Resolved<'a>, mask: Mask) -> Record<'a> {
-    let terms = found.terms;
-    let register = terms.flags & mask.flags & entry_flags::REGISTER;
-    let narrowing = (terms.flags | mask.flags) & entry_flags::NARROWING;
-    Record::Bind {
-        namespace: child,
-        serial: 0,
-        name,
-        binding: Binding::Handle(found.handle),
-        terms: Terms {
-            rights: terms.rights & mask.rights,
-            inherit: terms.inherit & mask.inherit,
-            flags: register | narrowing,
-            prefix: terms.prefix,
         },
     }
 }

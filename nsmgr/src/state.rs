@@ -1,8 +1,8 @@
 //! The value that the manager manages: namespaces, the handles that reach them, tickets, and who
 //! pays for what. It changes only by [`State::apply`]ing records.
 use crate::name::Name;
+use crate::namespace::{Entry, Namespace, OwnedTerms};
 use crate::record::{Binding, OPEN, Record, SEALED, Terms, records};
-use alloc::string::String;
 use alloc::vec::Vec;
 use clavis_abi::error::{EDQUOT, ENOMEM, Error, Result};
 use hashbrown::HashMap;
@@ -20,97 +20,17 @@ pub(crate) enum Object {
 }
 
 impl Object {
-    fn namespace(&self) -> u64 {
+    pub(crate) fn namespace(&self) -> u64 {
         match self {
             Object::Access { namespace, .. } | Object::Ticket { namespace, .. } => *namespace,
         }
     }
 
-    fn units(&self) -> u32 {
+    pub(crate) fn units(&self) -> u32 {
         match self {
             Object::Access { .. } => 1,
             Object::Ticket { terms, .. } => units(&terms.prefix),
         }
-    }
-}
-
-/// [`Terms`] that own their prefix.
-#[derive(Debug)]
-pub(crate) struct OwnedTerms {
-    pub(crate) rights: u64,
-    pub(crate) inherit: u64,
-    pub(crate) flags: u64,
-    pub(crate) prefix: String,
-}
-
-impl OwnedTerms {
-    fn new(terms: &Terms<'_>) -> Option<OwnedTerms> {
-        let mut prefix = String::new();
-        prefix.try_reserve_exact(terms.prefix.len()).ok()?;
-        prefix.push_str(terms.prefix);
-        Some(OwnedTerms {
-            rights: terms.rights,
-            inherit: terms.inherit,
-            flags: terms.flags,
-            prefix,
-        })
-    }
-
-    pub(crate) fn borrow(&self) -> Terms<'_> {
-        Terms {
-            rights: self.rights,
-            inherit: self.inherit,
-            flags: self.flags,
-            prefix: &self.prefix,
-        }
-    }
-}
-
-/// A name in a namespace.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) serial: u64,
-    pub(crate) name: Name,
-    pub(crate) binding: Binding,
-    pub(crate) terms: OwnedTerms,
-}
-
-/// A set of names.
-#[derive(Debug)]
-pub(crate) struct Namespace {
-    /// 0: none.
-    parent: u64,
-    open: bool,
-    depth: u8,
-    pub(crate) sealed: bool,
-    generation: u64,
-    serial: u64,
-    /// Handles to it and tickets for it.
-    holders: u32,
-    children: u32,
-    open_children: u32,
-    /// Units charged to it, its descendants' included.
-    used: u32,
-    budget: u32,
-    names: HashMap<Name, u64>,
-    /// Sorted by serial.
-    entries: Vec<Entry>,
-}
-
-impl Namespace {
-    fn position(&self, name: &Name) -> Option<usize> {
-        let serial = self.names.get(name)?;
-        self.entries.binary_search_by_key(serial, |entry| entry.serial).ok()
-    }
-
-    pub(crate) fn entry(&self, name: &Name) -> Option<&Entry> {
-        self.entries.get(self.position(name)?)
-    }
-
-    /// Entries with a serial above one.
-    pub(crate) fn after(&self, serial: u64) -> &[Entry] {
-        let start = self.entries.partition_point(|entry| entry.serial <= serial);
-        self.entries.get(start..).unwrap_or_default()
     }
 }
 
@@ -137,15 +57,15 @@ pub(crate) const NAMESPACE_UNITS: u32 = 2;
 /// The state.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    next: u64,
-    namespaces: HashMap<u64, Namespace>,
-    objects: HashMap<u64, Object>,
+    pub(crate) next: u64,
+    pub(crate) namespaces: HashMap<u64, Namespace>,
+    pub(crate) objects: HashMap<u64, Object>,
     /// How many entries use a handle of the manager's table.
-    handles: HashMap<u64, u32>,
+    pub(crate) handles: HashMap<u64, u32>,
     /// Handles that nothing uses any more.
     pub(crate) released: Vec<u64>,
     /// Units in use altogether.
-    units: u32,
+    pub(crate) units: u32,
 }
 
 impl State {
@@ -438,99 +358,6 @@ impl State {
         while let Some(namespace) = self.namespaces.get_mut(&id) {
             change(namespace);
             id = namespace.parent;
-        }
-    }
-
-    /// Calls `emit` with the records that make this state, parents before children.
-    pub(crate) fn snapshot(&self, mut emit: impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
-        let mut ids = Vec::new();
-        ids.try_reserve(self.namespaces.len().max(self.objects.len())).map_err(no_memory)?;
-        emit(&Record::Next { number: self.next })?;
-        ids.extend(self.namespaces.keys().copied());
-        ids.sort_unstable();
-        for &id in &ids {
-            let Some(namespace) = self.namespaces.get(&id) else { continue };
-            let flags = if namespace.open { OPEN } else { 0 };
-            emit(&Record::Namespace {
-                id,
-                parent: namespace.parent,
-                flags: flags | if namespace.sealed { SEALED } else { 0 },
-                budget: namespace.budget,
-                // Each name that follows adds one again.
-                generation: namespace.generation.wrapping_sub(namespace.entries.len() as u64),
-                serial: namespace.serial,
-            })?;
-            for entry in &namespace.entries {
-                emit(&Record::Bind {
-                    namespace: id,
-                    serial: entry.serial,
-                    name: entry.name,
-                    binding: entry.binding,
-                    terms: entry.terms.borrow(),
-                })?;
-            }
-        }
-        ids.clear();
-        ids.extend(self.objects.keys().copied());
-        ids.sort_unstable();
-        for &number in &ids {
-            match self.objects.get(&number) {
-                Some(&Object::Access { namespace, permissions }) => {
-                    emit(&Record::Access { number, namespace, permissions })?;
-                }
-                Some(Object::Ticket { namespace, name, terms }) => emit(&Record::Ticket {
-                    number,
-                    namespace: *namespace,
-                    name: *name,
-                    terms: terms.borrow(),
-                })?,
-                None => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether counts and references agree with what is there.
-    #[cfg(test)]
-    pub(crate) fn check(&self) {
-        let mut used: HashMap<u64, u32> = HashMap::new();
-        let mut charge = |id: u64, units: u32| {
-            let mut at = id;
-            while let Some(namespace) = self.namespaces.get(&at) {
-                *used.entry(at).or_insert(0) += units;
-                at = namespace.parent;
-            }
-        };
-        let mut handles: HashMap<u64, u32> = HashMap::new();
-        for (&id, namespace) in &self.namespaces {
-            charge(id, 1);
-            assert!(namespace.holders + namespace.children > 0, "unreachable namespace {id}");
-            assert_eq!(namespace.names.len(), namespace.entries.len());
-            assert!(namespace.entries.is_sorted_by(|a, b| a.serial < b.serial));
-            if namespace.holders + namespace.open_children == 0 {
-                assert!(namespace.entries.is_empty());
-            }
-            for entry in &namespace.entries {
-                charge(id, units(&entry.terms.prefix));
-                assert_eq!(namespace.names.get(&entry.name), Some(&entry.serial));
-                if let Binding::Handle(handle) = entry.binding {
-                    *handles.entry(handle).or_insert(0) += 1;
-                }
-            }
-        }
-        let mut holders: HashMap<u64, u32> = HashMap::new();
-        for object in self.objects.values() {
-            charge(object.namespace(), object.units());
-            *holders.entry(object.namespace()).or_insert(0) += 1;
-        }
-        for (id, namespace) in &self.namespaces {
-            assert_eq!(used.get(id).copied().unwrap_or(0), namespace.used);
-            assert!(namespace.used <= namespace.budget);
-            assert_eq!(holders.get(id).copied().unwrap_or(0), namespace.holders);
-        }
-        assert_eq!(handles, self.handles);
-        for handle in &self.released {
-            assert!(!handles.contains_key(handle));
         }
     }
 }

@@ -1,4 +1,5 @@
 //! What the manager promises, example by example; `random` has the properties.
+mod books;
 mod kill;
 mod random;
 

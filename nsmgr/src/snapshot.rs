@@ -1,0 +1,56 @@
+//! The state as records that make it anew.
+use crate::record::{OPEN, Record, SEALED};
+use crate::state::{Object, State, no_memory};
+use alloc::vec::Vec;
+use clavis_abi::error::Result;
+
+impl State {
+    /// Calls `emit` with the records that make this state, parents before children.
+    pub(crate) fn snapshot(&self, mut emit: impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
+        let mut ids = Vec::new();
+        ids.try_reserve(self.namespaces.len().max(self.objects.len())).map_err(no_memory)?;
+        emit(&Record::Next { number: self.next })?;
+        ids.extend(self.namespaces.keys().copied());
+        ids.sort_unstable();
+        for &id in &ids {
+            let Some(namespace) = self.namespaces.get(&id) else { continue };
+            let flags = if namespace.open { OPEN } else { 0 };
+            emit(&Record::Namespace {
+                id,
+                parent: namespace.parent,
+                flags: flags | if namespace.sealed { SEALED } else { 0 },
+                budget: namespace.budget,
+                // Each name that follows adds one again.
+                generation: namespace.generation.wrapping_sub(namespace.entries.len() as u64),
+                serial: namespace.serial,
+            })?;
+            for entry in &namespace.entries {
+                emit(&Record::Bind {
+                    namespace: id,
+                    serial: entry.serial,
+                    name: entry.name,
+                    binding: entry.binding,
+                    terms: entry.terms.borrow(),
+                })?;
+            }
+        }
+        ids.clear();
+        ids.extend(self.objects.keys().copied());
+        ids.sort_unstable();
+        for &number in &ids {
+            match self.objects.get(&number) {
+                Some(&Object::Access { namespace, permissions }) => {
+                    emit(&Record::Access { number, namespace, permissions })?;
+                }
+                Some(Object::Ticket { namespace, name, terms }) => emit(&Record::Ticket {
+                    number,
+                    namespace: *namespace,
+                    name: *name,
+                    terms: terms.borrow(),
+                })?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
