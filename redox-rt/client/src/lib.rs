@@ -14,6 +14,7 @@ mod c;
 pub mod command;
 pub mod error;
 pub mod handle;
+pub mod measure;
 pub mod memory;
 pub mod namespace;
 pub mod object;

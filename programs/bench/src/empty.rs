@@ -1,0 +1,4 @@
+//! An empty program on std: what starting one costs beside `minimal`.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,85 @@
+//! Processes: starting one, and the call that does nothing.
+use crate::measure::{Outcome, Row, median, median_of_long, said};
+use clavis::Give;
+use clavis::abi::error::ENOSYS;
+use clavis::account::{Account, UNLIMITED};
+use clavis::handle::AsNumber;
+use clavis_launch::{DEFAULT_PATH, Directory, Launch, Powers};
+
+pub(crate) const NULL: &[Row] = &[Row {
+    name: "null-call",
+    what: "a system call that does not exist, in and out",
+    run: null_call,
+}];
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "spawn-exit-wait",
+        what: "open, start and wait for the smallest static program",
+        run: || spawn("minimal"),
+    },
+    Row {
+        name: "spawn-exit-wait-std",
+        what: "the same with an empty program on std",
+        run: || spawn("minimal-std"),
+    },
+];
+
+/// A process in an account of its own, ended with this value.
+pub(crate) struct Server(Account);
+
+impl Server {
+    /// Starts a program with this one's descriptors and namespace.
+    pub(crate) fn start(words: &[String]) -> Result<Self, String> {
+        let account = Account::new(&UNLIMITED).map_err(|error| said("account", error))?;
+        let launch = Launch {
+            arguments: words,
+            environment: &[],
+            descriptors: &clavis_launch::standard_descriptors(),
+            namespace: Give::Own,
+            directory: NOWHERE,
+            account: Some(account.number()),
+            powers: Powers::Kept,
+        };
+        clavis_launch::start(&launch, DEFAULT_PATH, &clavis_launch::open)
+            .map_err(|error| format!("{}: {}", words.join(" "), error.reason()))?;
+        Ok(Server(account))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        _ = self.0.kill();
+    }
+}
+
+/// No current directory.
+const NOWHERE: Directory<'_> = Directory { handle: Give::None, path: "" };
+
+fn null_call() -> Outcome {
+    const ANSWER: isize = -(ENOSYS as isize);
+    median(|| match clavis::measure::null_call() {
+        ANSWER => Ok(()),
+        other => Err(format!("the call that does not exist answered {other}")),
+    })
+}
+
+fn spawn(program: &str) -> Outcome {
+    let words = [program.to_owned()];
+    median_of_long(|| {
+        let launch = Launch {
+            arguments: &words,
+            environment: &[],
+            descriptors: &[],
+            namespace: Give::None,
+            directory: NOWHERE,
+            account: None,
+            powers: Powers::Kept,
+        };
+        let process = clavis_launch::start(&launch, DEFAULT_PATH, &clavis_launch::open)
+            .map_err(|error| format!("{program}: {}", error.reason()))?;
+        let status = process.wait().map_err(|error| said("wait", error))?;
+        if status.success() { Ok(()) } else { Err(format!("{program}: {status}")) }
+    })
+}

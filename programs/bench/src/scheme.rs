@@ -1,0 +1,135 @@
+//! Calls to a scheme in another process.
+use crate::measure::{Outcome, Row, median, said, said_number};
+use crate::server::{COMBINED, PLAIN};
+use clavis::handle::{AsNumber, limit};
+use clavis::namespace::Namespace;
+use clavis::{Handle, Rights, handle_flags};
+use std::hint::black_box;
+use syscall::CallFlags;
+use syscall::flag::{O_RDONLY, O_RDWR};
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "scheme-call",
+        what: "call and answer without payload, two processes",
+        run: || call(COMBINED, 0),
+    },
+    Row {
+        name: "scheme-call-plain-loop",
+        what: "the same to a server that reads requests and writes answers one by one",
+        run: || call(PLAIN, 0),
+    },
+    Row {
+        name: "scheme-call-8b",
+        what: "call and answer with 8 bytes that travel both ways",
+        run: || call(COMBINED, 8),
+    },
+    Row { name: "read-4k", what: "read 4 KiB from a scheme", run: read },
+    Row {
+        name: "open-close-nsmgr",
+        what: "open an absolute path through the namespace manager, and close",
+        run: open_absolute,
+    },
+    Row {
+        name: "openat-beneath-close",
+        what: "open a name beneath a directory handle, and close",
+        run: open_beneath,
+    },
+    Row { name: "stat", what: "metadata of an open file of a scheme", run: stat },
+];
+
+/// A server that runs while this value lives.
+struct Served {
+    name: String,
+    _server: crate::process::Server,
+}
+
+impl Served {
+    fn start(style: &str) -> Result<Self, String> {
+        let name = format!("bench-{style}-{}", std::process::id());
+        let own = std::env::args().next().unwrap_or_else(|| "bench".into());
+        let words = [own, "--server".into(), name.clone(), style.into()];
+        let server = crate::process::Server::start(&words)?;
+        Ok(Served { name, _server: server })
+    }
+
+    fn path(&self) -> String {
+        format!("/scheme/{}/file", self.name)
+    }
+
+    /// Opens a path; while the server is starting the open waits.
+    fn open(&self, flags: usize) -> Result<Handle, String> {
+        let path = self.path();
+        Handle::open(&path, flags as u64).map_err(|error| said(&path, error))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // The name goes with its server; that it stays bound to nothing is no failure of a row.
+        if let Ok(namespace) = Namespace::current() {
+            _ = namespace.unbind(&self.name);
+        }
+    }
+}
+
+fn call(style: &str, payload: usize) -> Outcome {
+    let served = Served::start(style)?;
+    let file = served.open(O_RDWR)?;
+    let number = file.number().raw();
+    let mut payload = vec![0; payload];
+    median(|| {
+        let answer = if payload.is_empty() {
+            libredox::call::call_wo(number, &payload, CallFlags::empty(), &[1])
+        } else {
+            libredox::call::call_rw(number, &mut payload, CallFlags::empty(), &[1])
+        };
+        answer.map(|_| ()).map_err(|error| said_number("call", error))
+    })
+}
+
+fn read() -> Outcome {
+    let served = Served::start(COMBINED)?;
+    let file = served.open(O_RDONLY)?;
+    let number = file.number().raw();
+    let mut buffer = vec![0; 4096];
+    median(|| match libredox::call::read(number, &mut buffer) {
+        Ok(4096) => Ok(()),
+        Ok(count) => Err(format!("read: {count} bytes instead of 4096")),
+        Err(error) => Err(said_number("read", error)),
+    })
+}
+
+fn open_absolute() -> Outcome {
+    let served = Served::start(COMBINED)?;
+    drop(served.open(O_RDONLY)?);
+    let path = served.path();
+    median(|| {
+        let file = Handle::open(&path, O_RDONLY as u64);
+        drop(black_box(file.map_err(|error| said(&path, error))?));
+        Ok(())
+    })
+}
+
+fn open_beneath() -> Outcome {
+    let served = Served::start(COMBINED)?;
+    let directory = served.open(O_RDONLY)?;
+    let (all, beneath) = (Rights::all(), handle_flags::BENEATH);
+    limit(&directory, all, all, beneath).map_err(|error| said("limit", error))?;
+    median(|| {
+        let file = Handle::open_at(&directory, "name", O_RDONLY as u64);
+        drop(black_box(file.map_err(|error| said("openat", error))?));
+        Ok(())
+    })
+}
+
+fn stat() -> Outcome {
+    let served = Served::start(COMBINED)?;
+    let file = served.open(O_RDONLY)?;
+    let number = file.number().raw();
+    median(|| {
+        let stat = libredox::call::fstat(number).map_err(|error| said_number("stat", error))?;
+        black_box(stat);
+        Ok(())
+    })
+}

@@ -1,0 +1,132 @@
+//! `caps [PID]`: the handles of a process: number, type, where it was opened, path, and by name
+//! what it permits and what can be obtained through it. Without a number: its own.
+#![forbid(unsafe_code)]
+
+use clavis::abi::error;
+use clavis::abi::params::ObjectType;
+use clavis::process::Row;
+use clavis::{AsNumber, EntryKind, Rights, process};
+use clavis_render::table::{Align, Table};
+use clavis_render::{handle, reason, rights};
+use std::process::ExitCode;
+
+/// How long a server may take to say a path, in nanoseconds.
+const PATIENCE: u64 = 500_000_000;
+
+const USAGE: &str = "\
+usage: caps [-l] [PROCESS]   the handles of a process (without a number: caps itself)
+       caps --legend         what the names of rights and groups mean
+  -l   name every right instead of groups";
+
+/// How rights are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Groups, and what is left by name.
+    Compact,
+    /// Every right by name.
+    Full,
+}
+
+fn main() -> ExitCode {
+    let mut form = Form::Compact;
+    let mut number = None;
+    for word in std::env::args().skip(1) {
+        match word.as_str() {
+            "-l" => form = Form::Full,
+            "--legend" => {
+                print!("{}", rights::legend());
+                return ExitCode::SUCCESS;
+            }
+            "--help" => {
+                println!("{USAGE}");
+                return ExitCode::SUCCESS;
+            }
+            _ => match word.parse::<u64>() {
+                Ok(parsed) if number.is_none() => number = Some(parsed),
+                _ => {
+                    eprintln!("caps: {word}: not a process number\n{USAGE}");
+                    return ExitCode::from(2);
+                }
+            },
+        }
+    }
+    match show(number, form) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("caps: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a call failed, for a person.
+fn said(error: clavis::Error) -> String {
+    reason::of_error(&error.into(), clavis::error::last_denial)
+}
+
+fn show(number: Option<u64>, form: Form) -> Result<String, String> {
+    match number {
+        None => {
+            let own = clavis::startup::number(EntryKind::SelfProcess);
+            table(&own.ok_or("this process was not given a handle to itself")?, form)
+        }
+        Some(number) => {
+            let process = clavis::object::process(number).map_err(|error| {
+                let absent = error.errno() == error::ENOENT;
+                let why = if absent { "no such process".to_owned() } else { said(error) };
+                format!("{number}: {why}")
+            })?;
+            table(&process, form)
+        }
+    }
+}
+
+fn table(process: &impl AsNumber, form: Form) -> Result<String, String> {
+    let rows = process::inspect(process).map_err(said)?;
+    use Align::{Left, Right};
+    let mut table = Table::with_heading([
+        ("HANDLE", Right),
+        ("OBJECT", Left),
+        ("FROM", Left),
+        ("PATH", Left),
+        ("RIGHTS", Left),
+        ("INHERIT", Left),
+    ]);
+    for row in rows {
+        let label = handle::printable(&row.info.label);
+        table.row([
+            handle::number(row.number.raw()),
+            handle::object(row.info.object).to_owned(),
+            if label.is_empty() { "-".into() } else { label },
+            path(process, &row).unwrap_or_else(|| "-".into()),
+            named(row.info.rights, form),
+            named(row.info.inherit, form),
+        ]);
+    }
+    Ok(table.text())
+}
+
+fn named(set: Rights, form: Form) -> String {
+    match form {
+        Form::Compact => rights::compact(set),
+        Form::Full => set.names().collect::<Vec<_>>().join("+"),
+    }
+}
+
+/// The path behind a handle, where its server says one in time.
+fn path(process: &impl AsNumber, row: &Row) -> Option<String> {
+    if row.info.object != Some(ObjectType::Scheme) {
+        return None;
+    }
+    let now = libredox::call::clock_gettime(libredox::flag::CLOCK_MONOTONIC).ok()?;
+    let now = u64::try_from(now.tv_sec).ok()?.checked_mul(1_000_000_000)?;
+    process::set_deadline(now.checked_add(PATIENCE)).ok()?;
+    let path =
+        process::borrow(process, row.number).and_then(|handle| clavis::handle::path(&handle));
+    // Without a deadline again: what follows may take its time.
+    process::set_deadline(None).ok()?;
+    Some(handle::printable(&path.ok()?))
+}

@@ -1,0 +1,256 @@
+//! Starting a program as a shell does: found on a path, given an explicit list of handles.
+#![forbid(unsafe_code)]
+
+use clavis::abi::error;
+use clavis::abi::params::Denial;
+use clavis::{Child, Command, EntryKind, Give, Number, Rights};
+use clavis_render::reason::{of_denial, of_error, of_number};
+use std::fs::File;
+use std::io::{self, Read};
+
+/// What a process may do with the handle to itself: show what it holds.
+const SELF: Rights = Rights::INSPECT.union(Rights::NAME).union(Rights::DUP);
+
+/// Startup handles that a program at the console hands on to the programs it starts.
+const POWERS: &[EntryKind] = &[
+    EntryKind::Console,
+    EntryKind::Log,
+    EntryKind::Power,
+    EntryKind::Counters,
+    EntryKind::FactoryProcess,
+];
+
+/// Where programs are looked for when nothing else says so.
+pub const DEFAULT_PATH: &str = "/scheme/initfs/bin";
+
+/// Most bytes of the first line of a script.
+const SCRIPT_LINE: usize = 256;
+/// Interpreter of a text file that names none.
+const SHELL: &str = "sh";
+
+/// Whether a program also gets the startup handles in which its starter's special powers lie:
+/// power control, counters, processes, the kernel log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Powers {
+    /// It gets those that the starter has.
+    Handed,
+    /// It gets none.
+    Kept,
+}
+
+/// Where a program's current directory is.
+#[derive(Clone, Copy, Debug)]
+pub struct Directory<'a> {
+    /// The directory.
+    pub handle: Give,
+    /// The path that it is shown under; its own where it is the starter's own.
+    pub path: &'a str,
+}
+
+/// Descriptors 0 to 2 of the process, for the same numbers of a program.
+#[must_use]
+pub fn standard_descriptors() -> [(u16, Number); 3] {
+    [0, 1, 2].map(|number| (number, Number::from_raw(usize::from(number))))
+}
+
+/// What a program gets.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// Its arguments; the first says which program.
+    pub arguments: &'a [String],
+    /// Its environment.
+    pub environment: &'a [(String, String)],
+    /// Its descriptors: number there, handle here.
+    pub descriptors: &'a [(u16, Number)],
+    /// Its namespace.
+    pub namespace: Give,
+    /// Its current directory.
+    pub directory: Directory<'a>,
+    /// The account it runs in; `None`: its starter's own.
+    pub account: Option<Number>,
+    /// What else it gets.
+    pub powers: Powers,
+}
+
+/// Why a program did not start.
+#[derive(Debug)]
+pub enum LaunchError {
+    /// There is no such file.
+    NotFound,
+    /// There is, but it cannot be started.
+    Failed(io::Error),
+}
+
+impl LaunchError {
+    /// The status that a shell gives it.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            LaunchError::NotFound => 127,
+            LaunchError::Failed(_) => 126,
+        }
+    }
+
+    /// Why, for a person.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            LaunchError::NotFound => "not found".into(),
+            LaunchError::Failed(error) => reason(error),
+        }
+    }
+}
+
+impl From<io::Error> for LaunchError {
+    fn from(error: io::Error) -> Self {
+        LaunchError::Failed(error)
+    }
+}
+
+/// Why a call failed, for a person; a missing right is named.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<clavis::Error>()) {
+        Some(error) => reason_of(error),
+        None => of_error(error, clavis::error::last_denial),
+    }
+}
+
+/// Why a call of the client crate failed, for a person; a missing right is named.
+#[must_use]
+pub fn reason_of(error: &clavis::Error) -> String {
+    let denial: Option<&Denial> = error.denial();
+    denial.map_or_else(|| of_number(error.errno()), of_denial)
+}
+
+/// Where a program may lie: the name itself if it holds a slash, else in each directory of `path`.
+#[must_use]
+pub fn candidates(name: &str, path: &str) -> Vec<String> {
+    if name.contains('/') {
+        return vec![name.to_owned()];
+    }
+    if name.is_empty() {
+        return Vec::new();
+    }
+    path.split(':').filter(|part| !part.is_empty()).map(|part| format!("{part}/{name}")).collect()
+}
+
+/// Finds the program that `name` means and opens it; gives its path too. `open` opens a path.
+///
+/// # Errors
+/// It is nowhere, or what is there cannot be opened.
+pub fn find(
+    name: &str,
+    path: &str,
+    open: &dyn Fn(&str) -> io::Result<File>,
+) -> Result<(File, String), LaunchError> {
+    let mut failure = LaunchError::NotFound;
+    for candidate in candidates(name, path) {
+        match open(&candidate) {
+            Ok(file) => match file.metadata() {
+                Ok(metadata) if metadata.is_dir() => {
+                    failure = io::Error::from(io::ErrorKind::IsADirectory).into();
+                }
+                _ => return Ok((file, candidate)),
+            },
+            Err(error) if is_absent(&error) => {}
+            Err(error) => failure = error.into(),
+        }
+    }
+    Err(failure)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Opens a path in the process's own namespace and directory.
+///
+/// # Errors
+/// Of the open.
+pub fn open(path: &str) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Finds and starts a program. A text file is given to its interpreter (`#! PROGRAM ARGUMENT`),
+/// or else to the shell.
+///
+/// # Errors
+/// It is not found, or cannot be started.
+pub fn start(
+    launch: &Launch<'_>,
+    path: &str,
+    open: &dyn Fn(&str) -> io::Result<File>,
+) -> Result<Child, LaunchError> {
+    let Some(name) = launch.arguments.first() else { return Err(LaunchError::NotFound) };
+    let (file, found) = find(name, path, open)?;
+    match spawn(launch, &file, &found) {
+        Err(failure) if failure.errno() == error::ENOEXEC => {
+            let Some(mut words) = interpreter(&file) else {
+                return Err(io::Error::from(failure).into());
+            };
+            let program = words.first().cloned().unwrap_or_default();
+            // Where programs lie elsewhere than the script believes, the name alone decides.
+            let (file, at) = find(&program, path, open).or_else(|failure| {
+                let last = program.rsplit('/').next().unwrap_or_default();
+                find(last, path, open).map_err(|_| failure)
+            })?;
+            words.push(found);
+            words.extend(launch.arguments.iter().skip(1).cloned());
+            let launch = Launch { arguments: &words, ..*launch };
+            Ok(spawn(&launch, &file, &at).map_err(io::Error::from)?)
+        }
+        outcome => Ok(outcome.map_err(io::Error::from)?),
+    }
+}
+
+/// The program and argument that a script names in its first line; the shell for other text,
+/// nothing for what is no text.
+fn interpreter(file: &File) -> Option<Vec<String>> {
+    let mut file = file;
+    let mut head = vec![0; SCRIPT_LINE];
+    let length = file.read(&mut head).ok()?;
+    head.truncate(length);
+    if head.contains(&0) || head.is_empty() {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&head);
+    let line = text.lines().next().unwrap_or_default();
+    match line.strip_prefix("#!") {
+        Some(command) => {
+            let (program, argument) = match command.trim().split_once([' ', '\t']) {
+                Some((program, argument)) => (program, Some(argument.trim())),
+                None => (command.trim(), None),
+            };
+            let words = [Some(program), argument].into_iter().flatten().map(str::to_owned);
+            Some(words.collect()).filter(|_| !program.is_empty())
+        }
+        None => Some(vec![SHELL.to_owned()]),
+    }
+}
+
+fn spawn(launch: &Launch<'_>, file: &File, path: &str) -> clavis::Result<Child> {
+    let mut command = Command::from_file(file, path)
+        .namespace(launch.namespace)
+        .cwd(launch.directory.handle, launch.directory.path)
+        .child_account(Give::Own)
+        .self_rights(SELF);
+    if let Some((first, rest)) = launch.arguments.split_first() {
+        command = command.arg0(first).args(rest);
+    }
+    for (name, value) in launch.environment {
+        command = command.env(name, value);
+    }
+    for (number, handle) in launch.descriptors {
+        command = command.handle_at(Number::from_raw(usize::from(*number)), handle);
+    }
+    if let Some(account) = &launch.account {
+        command = command.account(account);
+    }
+    if launch.powers == Powers::Handed {
+        for kind in POWERS {
+            command = command.own_startup(*kind);
+        }
+    }
+    command.spawn()
+}

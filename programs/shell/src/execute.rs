@@ -1,0 +1,285 @@
+//! Programs run: lists, chains, pipelines, compounds.
+use crate::stage::{self, Stage};
+use crate::state::{Flow, INTERRUPTED, Shell, Talk};
+use crate::system::{self, Job};
+use shell_language::expand::{fields, single};
+use shell_language::glob;
+use shell_language::syntax::{
+    Chain, Command, Compound, Connector, How, Mode, Pipeline, Program, Redirection, Sense, Word,
+};
+use shell_language::wire::{End, Place, wire};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::Arc;
+
+/// The descriptors of a command.
+pub(crate) type Descriptors = BTreeMap<u32, Arc<File>>;
+
+/// Runs a program in its own copy of a shell, to the end, and gives its status.
+pub(crate) fn to_end(mut shell: Shell, inner: &Program) -> i32 {
+    match program(&mut shell, inner) {
+        Flow::Exit(status) => status,
+        Flow::Interrupted => INTERRUPTED,
+        _ => shell.status,
+    }
+}
+
+/// Runs a program.
+pub(crate) fn program(shell: &mut Shell, program: &Program) -> Flow {
+    for item in &program.items {
+        let flow = match item.mode {
+            Mode::Foreground => chain(shell, &item.chain),
+            Mode::Background => background(shell, &item.chain),
+        };
+        if flow != Flow::Next {
+            return flow;
+        }
+    }
+    Flow::Next
+}
+
+/// Runs a chain beside the shell, in a copy of it, with nothing to read.
+fn background(shell: &mut Shell, inner: &Chain) -> Flow {
+    let mut copy = shell.subshell();
+    copy.job = None;
+    match system::nothing() {
+        Ok(file) => _ = copy.descriptors.insert(0, Arc::new(file)),
+        Err(_) => _ = copy.descriptors.remove(&0),
+    }
+    let inner = inner.clone();
+    let runner = std::thread::Builder::new().spawn(move || match chain(&mut copy, &inner) {
+        Flow::Exit(status) => status,
+        _ => copy.status,
+    });
+    shell.status = match runner {
+        Ok(runner) => {
+            shell.background.push(runner);
+            0
+        }
+        Err(error) => {
+            shell.complain(&format!("&: {}", system::reason(&error)));
+            1
+        }
+    };
+    Flow::Next
+}
+
+fn chain(shell: &mut Shell, chain: &Chain) -> Flow {
+    let mut flow = pipeline(shell, &chain.first);
+    for (connector, next) in &chain.rest {
+        if flow != Flow::Next {
+            return flow;
+        }
+        let wanted = match connector {
+            Connector::And => shell.status == 0,
+            Connector::Or => shell.status != 0,
+        };
+        if wanted {
+            flow = pipeline(shell, next);
+        }
+    }
+    flow
+}
+
+/// Runs a pipeline in a job: its own if the shell is in none.
+fn pipeline(shell: &mut Shell, pipeline: &Pipeline) -> Flow {
+    let outermost = shell.job.is_none();
+    if outermost && pipeline.commands.iter().any(stage::may_start_processes) {
+        match Job::create() {
+            Ok(job) => {
+                if shell.talk == Talk::Interactive
+                    && let Some(console) = shell.descriptors.get(&0)
+                    && let Err(error) = job.to_foreground(console)
+                {
+                    shell.complain(&format!("Ctrl-C: {}", system::reason(&error)));
+                }
+                shell.job = Some(Arc::new(job));
+            }
+            Err(error) => {
+                shell.complain(&format!("no job: {}", system::reason(&error)));
+                shell.status = 1;
+                return Flow::Next;
+            }
+        }
+    }
+    let flow = match pipeline.commands.as_slice() {
+        [only] => command(shell, only),
+        commands => stage::together(shell, commands),
+    };
+    if outermost {
+        shell.job = None;
+    }
+    if pipeline.sense == Sense::Negated {
+        shell.status = i32::from(shell.status == 0);
+    }
+    flow
+}
+
+/// Runs a command that stands alone in its pipeline: builtins change the shell itself.
+pub(crate) fn command(shell: &mut Shell, command: &Command) -> Flow {
+    let place = Place { index: 0, count: 1 };
+    match command {
+        Command::Simple(simple) => match stage::prepare(shell, simple, place, None, None) {
+            Ok(Stage::Nothing) => Flow::Next,
+            Ok(Stage::Builtin(call)) => call.run(shell),
+            Ok(Stage::Program(launch)) => {
+                let started = launch.start(shell);
+                shell.status = stage::wait(shell, started);
+                if shell.status == INTERRUPTED { Flow::Interrupted } else { Flow::Next }
+            }
+            Err(status) => {
+                shell.status = status;
+                Flow::Next
+            }
+        },
+        Command::Compound(inner, redirections) => {
+            match descriptors(shell, place, redirections, None, None) {
+                Ok(wired) => {
+                    let outer = std::mem::replace(&mut shell.descriptors, wired);
+                    let flow = compound(shell, inner);
+                    shell.descriptors = outer;
+                    flow
+                }
+                Err(status) => {
+                    shell.status = status;
+                    Flow::Next
+                }
+            }
+        }
+    }
+}
+
+/// Runs a compound command with the shell's descriptors as they are.
+pub(crate) fn compound(shell: &mut Shell, compound: &Compound) -> Flow {
+    match compound {
+        Compound::Group(inner) => program(shell, inner),
+        Compound::Subshell(inner) => {
+            shell.status = to_end(shell.subshell(), inner);
+            Flow::Next
+        }
+        Compound::If { branches, otherwise } => {
+            for (condition, body) in branches {
+                let flow = program(shell, condition);
+                if flow != Flow::Next {
+                    return flow;
+                }
+                if shell.status == 0 {
+                    return program(shell, body);
+                }
+            }
+            shell.status = 0;
+            otherwise.as_ref().map_or(Flow::Next, |body| program(shell, body))
+        }
+        Compound::Loop { sense, condition, body } => {
+            let mut status = 0;
+            loop {
+                let mut flow = program(shell, condition);
+                if flow == Flow::Next {
+                    if (shell.status == 0) != (*sense == Sense::Plain) {
+                        shell.status = status;
+                        return Flow::Next;
+                    }
+                    flow = program(shell, body);
+                    status = shell.status;
+                }
+                if let Some(flow) = after_turn(flow) {
+                    return flow;
+                }
+            }
+        }
+        Compound::For { name, words, body } => {
+            let values = match words {
+                Some(words) => match arguments(shell, words) {
+                    Ok(values) => values,
+                    Err(status) => {
+                        shell.status = status;
+                        return Flow::Next;
+                    }
+                },
+                None => shell.arguments.clone(),
+            };
+            shell.status = 0;
+            for value in values {
+                shell.set(name, &value);
+                if let Some(flow) = after_turn(program(shell, body)) {
+                    return flow;
+                }
+            }
+            Flow::Next
+        }
+    }
+}
+
+/// What a loop hands on after a turn; `None`: it goes on.
+fn after_turn(flow: Flow) -> Option<Flow> {
+    match flow {
+        Flow::Next | Flow::Continue(0 | 1) => None,
+        Flow::Continue(levels) => Some(Flow::Continue(levels - 1)),
+        Flow::Break(0 | 1) => Some(Flow::Next),
+        Flow::Break(levels) => Some(Flow::Break(levels - 1)),
+        Flow::Interrupted | Flow::Exit(_) => Some(flow),
+    }
+}
+
+/// Words to arguments, globs matched. An error was told and is the status.
+pub(crate) fn arguments(shell: &mut Shell, words: &[Word]) -> Result<Vec<String>, i32> {
+    let fields = fields(words, shell).map_err(|error| {
+        shell.complain(&error.to_string());
+        1
+    })?;
+    let mut arguments = Vec::with_capacity(fields.len());
+    for field in fields {
+        let found =
+            if field.wild { glob::matches(&field.pattern, &shell.directory) } else { Vec::new() };
+        if found.is_empty() {
+            arguments.push(field.text);
+        } else {
+            arguments.extend(found);
+        }
+    }
+    Ok(arguments)
+}
+
+/// A command's descriptors: the shell's own, pipes, then redirections. An error was told and is
+/// the status.
+pub(crate) fn descriptors(
+    shell: &mut Shell,
+    place: Place,
+    redirections: &[Redirection],
+    pipe_in: Option<&Arc<File>>,
+    pipe_out: Option<&Arc<File>>,
+) -> Result<Descriptors, i32> {
+    let own: Vec<u32> = shell.descriptors.keys().copied().collect();
+    let wiring = wire(place, own, redirections).map_err(|number| {
+        shell.complain(&format!("{number}: no such descriptor"));
+        1
+    })?;
+    let mut files = Vec::with_capacity(wiring.files.len());
+    for (how, word) in wiring.files {
+        files.push(Arc::new(open(shell, how, word)?));
+    }
+    let mut wired = Descriptors::new();
+    for (number, end) in wiring.descriptors {
+        let file = match end {
+            End::Shell(number) => shell.descriptors.get(&number),
+            End::PipeIn => pipe_in,
+            End::PipeOut => pipe_out,
+            End::File(index) => files.get(index),
+        };
+        if let Some(file) = file {
+            wired.insert(number, Arc::clone(file));
+        }
+    }
+    Ok(wired)
+}
+
+fn open(shell: &mut Shell, how: How, word: &Word) -> Result<File, i32> {
+    let path = single(word, shell).map_err(|error| {
+        shell.complain(&error.to_string());
+        1
+    })?;
+    shell.directory.open(&path, how).map_err(|error| {
+        shell.complain(&format!("{path}: {}", system::reason(&error)));
+        1
+    })
+}

@@ -1,0 +1,281 @@
+//! One command of a pipeline: what it is, and how it starts beside the others.
+use crate::builtins::{self, Builtin};
+use crate::execute::{self, Descriptors, arguments, descriptors};
+use crate::state::{Flow, INTERRUPTED, NOT_FOUND, NOT_RUNNABLE, Shell};
+use crate::system::{self, Launch};
+use clavis::{Child, ExitStatus};
+use shell_language::expand::single;
+use shell_language::syntax::{Command, Simple};
+use shell_language::wire::Place;
+use std::fs::File;
+use std::sync::Arc;
+
+/// A simple command after expansion.
+pub(crate) enum Stage {
+    /// Only assignments and redirections; they are done.
+    Nothing,
+    /// The shell does it itself.
+    Builtin(BuiltinCall),
+    /// A program does it.
+    Program(ProgramCall),
+}
+
+/// A builtin to be run.
+pub(crate) struct BuiltinCall {
+    builtin: Builtin,
+    arguments: Vec<String>,
+    assignments: Vec<(String, String)>,
+    descriptors: Descriptors,
+}
+
+impl BuiltinCall {
+    /// Runs it in a shell. Its assignments hold while it runs.
+    pub(crate) fn run(self, shell: &mut Shell) -> Flow {
+        let outer = std::mem::replace(&mut shell.descriptors, self.descriptors);
+        let mut before = Vec::new();
+        for (name, value) in &self.assignments {
+            before.push((name.clone(), shell.variables.get(name).cloned()));
+            shell.set(name, value);
+        }
+        let flow = (self.builtin)(shell, &self.arguments);
+        for (name, variable) in before.into_iter().rev() {
+            match variable {
+                Some(variable) => _ = shell.variables.insert(name, variable),
+                None => _ = shell.variables.remove(&name),
+            }
+        }
+        shell.descriptors = outer;
+        flow
+    }
+}
+
+/// A program to be started.
+pub(crate) struct ProgramCall {
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    descriptors: Descriptors,
+}
+
+impl ProgramCall {
+    /// Starts it in the shell's job. An error was told and is the status.
+    pub(crate) fn start(self, shell: &Shell) -> Result<Running, i32> {
+        let name = self.arguments.first().cloned().unwrap_or_default();
+        let launch = Launch {
+            arguments: self.arguments,
+            environment: self.environment,
+            descriptors: &self.descriptors,
+            directory: &shell.directory,
+            job: shell.job.as_deref(),
+        };
+        match launch.start(&shell.path()) {
+            Ok(process) => Ok(Running { process, name }),
+            Err(system::LaunchError::NotFound) => {
+                let why =
+                    if name.contains('/') { "no such file or directory" } else { "not found" };
+                shell.complain(&format!("{name}: {why}"));
+                Err(NOT_FOUND)
+            }
+            Err(system::LaunchError::Failed(error)) => {
+                shell.complain(&format!("{name}: {}", system::reason(&error)));
+                Err(NOT_RUNNABLE)
+            }
+        }
+    }
+}
+
+/// A process that runs.
+pub(crate) struct Running {
+    process: Child,
+    name: String,
+}
+
+/// Waits for a process that was started, or takes the status of the failure.
+pub(crate) fn wait(shell: &Shell, started: Result<Running, i32>) -> i32 {
+    let running = match started {
+        Ok(running) => running,
+        Err(status) => return status,
+    };
+    match running.process.wait() {
+        Ok(status) => {
+            let code = status.shell_code();
+            // What a person did with Ctrl-C, and a closed pipe, need no word.
+            const PIPE_CLOSED: i32 = 128 + 13;
+            if !matches!(status, ExitStatus::Exit(_)) && code != INTERRUPTED && code != PIPE_CLOSED
+            {
+                shell.complain(&format!("{}: {status}", running.name));
+            }
+            code
+        }
+        Err(error) => {
+            shell.complain(&format!("{}: {}", running.name, system::reason(&error.into())));
+            NOT_RUNNABLE
+        }
+    }
+}
+
+/// Whether a command could start a process, and so needs a job.
+pub(crate) fn may_start_processes(command: &Command) -> bool {
+    match command {
+        Command::Compound(..) => true,
+        Command::Simple(simple) => match simple.words.first() {
+            // Substitutions in words or assignments start what they like.
+            Some(word) => {
+                let builtin = word.bare().is_some_and(|name| builtins::find(name).is_some());
+                !builtin || !is_plain(simple)
+            }
+            None => !is_plain(simple),
+        },
+    }
+}
+
+fn is_plain(simple: &Simple) -> bool {
+    use shell_language::syntax::{Part, Target};
+    let assigned = simple.assignments.iter().map(|assignment| &assignment.value);
+    let targets = simple.redirections.iter().filter_map(|redirection| match &redirection.target {
+        Target::File(_, word) => Some(word),
+        Target::Descriptor(_) | Target::Closed => None,
+    });
+    simple.words.iter().chain(assigned).chain(targets).all(|word| {
+        word.parts.iter().all(|part| {
+            !matches!(part, Part::Substitution { .. })
+                && !matches!(
+                    part,
+                    Part::Variable { form: shell_language::syntax::Form::Otherwise(..), .. }
+                )
+        })
+    })
+}
+
+/// Expands a simple command and opens its redirections. An error was told and is the status.
+pub(crate) fn prepare(
+    shell: &mut Shell,
+    simple: &Simple,
+    place: Place,
+    pipe_in: Option<&Arc<File>>,
+    pipe_out: Option<&Arc<File>>,
+) -> Result<Stage, i32> {
+    let words = arguments(shell, &simple.words)?;
+    let mut assignments = Vec::with_capacity(simple.assignments.len());
+    let mut substituted = 0;
+    for assignment in &simple.assignments {
+        let value = single(&assignment.value, shell).map_err(|error| {
+            shell.complain(&error.to_string());
+            1
+        })?;
+        substituted = shell.status;
+        assignments.push((assignment.name.clone(), value));
+    }
+    let descriptors = descriptors(shell, place, &simple.redirections, pipe_in, pipe_out)?;
+    let Some(name) = words.first() else {
+        for (name, value) in &assignments {
+            shell.set(name, value);
+        }
+        // The status of `X=$(…)` is that of the substitution.
+        shell.status = if is_plain(simple) { 0 } else { substituted };
+        return Ok(Stage::Nothing);
+    };
+    if let Some(builtin) = builtins::find(name) {
+        let arguments = words;
+        return Ok(Stage::Builtin(BuiltinCall { builtin, arguments, assignments, descriptors }));
+    }
+    let mut environment = shell.environment();
+    for (name, value) in assignments {
+        environment.retain(|(known, _)| *known != name);
+        environment.push((name, value));
+    }
+    Ok(Stage::Program(ProgramCall { arguments: words, environment, descriptors }))
+}
+
+/// One stage of a pipeline that has been started.
+enum Part<'scope> {
+    Process(Result<Running, i32>),
+    Thread(std::thread::ScopedJoinHandle<'scope, i32>),
+    Done(i32),
+}
+
+/// Runs the commands of a pipeline side by side; the status is the last one's.
+pub(crate) fn together(shell: &mut Shell, commands: &[Command]) -> Flow {
+    let count = commands.len();
+    let status = std::thread::scope(|scope| {
+        let mut parts = Vec::with_capacity(count);
+        let mut pipe_in = None;
+        for (index, command) in commands.iter().enumerate() {
+            let place = Place { index, count };
+            let (next_in, pipe_out) = if index + 1 < count {
+                match system::pipe() {
+                    Ok((reader, writer)) => (Some(Arc::new(reader)), Some(Arc::new(writer))),
+                    Err(error) => {
+                        shell.complain(&format!("pipe: {}", system::reason(&error)));
+                        parts.push(Part::Done(1));
+                        break;
+                    }
+                }
+            } else {
+                (None, None)
+            };
+            let part = start(shell, scope, command, place, pipe_in.as_ref(), pipe_out.as_ref());
+            parts.push(part);
+            // The ends that the commands hold are theirs alone: who reads to the end sees it.
+            pipe_in = next_in;
+        }
+        drop(pipe_in);
+        let mut status = 0;
+        let mut interrupted = false;
+        for part in parts {
+            status = match part {
+                Part::Process(started) => wait(shell, started),
+                Part::Thread(runner) => runner.join().unwrap_or(NOT_RUNNABLE),
+                Part::Done(status) => status,
+            };
+            interrupted |= status == INTERRUPTED;
+        }
+        if interrupted { INTERRUPTED } else { status }
+    });
+    shell.status = status;
+    if status == INTERRUPTED { Flow::Interrupted } else { Flow::Next }
+}
+
+fn start<'scope>(
+    shell: &mut Shell,
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    command: &Command,
+    place: Place,
+    pipe_in: Option<&Arc<File>>,
+    pipe_out: Option<&Arc<File>>,
+) -> Part<'scope> {
+    // What runs in a thread runs in a copy of the shell.
+    let run: Box<dyn FnOnce(&mut Shell) -> Flow + Send> = match command {
+        Command::Simple(simple) => match prepare(shell, simple, place, pipe_in, pipe_out) {
+            Ok(Stage::Nothing) => return Part::Done(shell.status),
+            Ok(Stage::Program(call)) => return Part::Process(call.start(shell)),
+            Ok(Stage::Builtin(call)) => Box::new(move |shell| call.run(shell)),
+            Err(status) => return Part::Done(status),
+        },
+        Command::Compound(compound, redirections) => {
+            match descriptors(shell, place, redirections, pipe_in, pipe_out) {
+                Ok(wired) => {
+                    let compound = compound.clone();
+                    Box::new(move |shell| {
+                        shell.descriptors = wired;
+                        execute::compound(shell, &compound)
+                    })
+                }
+                Err(status) => return Part::Done(status),
+            }
+        }
+    };
+    let mut copy = shell.subshell();
+    copy.descriptors.clear();
+    let runner = std::thread::Builder::new().spawn_scoped(scope, move || match run(&mut copy) {
+        Flow::Exit(status) => status,
+        Flow::Interrupted => INTERRUPTED,
+        _ => copy.status,
+    });
+    match runner {
+        Ok(runner) => Part::Thread(runner),
+        Err(error) => {
+            shell.complain(&system::reason(&error));
+            Part::Done(NOT_RUNNABLE)
+        }
+    }
+}
