@@ -2,7 +2,7 @@
 //!
 //! A program for `x86_64-unknown-none` says
 //!
-//! ```ignore
+//! ```text
 //! clavis_rt::entry!(main);
 //! fn main(startup: &'static clavis_rt::startup::Startup<'static>) -> i32 { 0 }
 //! ```
@@ -268,4 +268,44 @@ pub fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
     // There is nobody left to tell of a failure.
     let _ = writeln!(LastWords::new(), "{info}");
     sys::thread::exit(EXIT_PANIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small image: words 0–7 hold offsets to be relocated, then come the tables.
+    fn relocated(words: &mut [u64; 32]) -> u64 {
+        let base = words.as_ptr() as usize;
+        // SAFETY: the tables below lie in `words` and name words of it.
+        unsafe { relocate(base, base + 16 * 8) };
+        base as u64
+    }
+
+    #[test]
+    fn relative_entries_become_addresses() {
+        let mut words = [0; 32];
+        // The table at word 8: word 1 becomes base + 0x30; the second entry is of another kind.
+        words[8..14].copy_from_slice(&[8, RELATIVE, 0x30, 16, 6, 0x40]);
+        words[16..22].copy_from_slice(&[7, 64, 8, 48, 0, 0]);
+        let base = relocated(&mut words);
+        assert_eq!((words[1], words[2]), (base + 0x30, 0));
+    }
+
+    #[test]
+    fn packed_entries_become_addresses() {
+        let mut words = [0; 32];
+        words[..8].copy_from_slice(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        // Word 1, then by bitmap words 2 and 4 (bits 1 and 3).
+        words[8..10].copy_from_slice(&[8, 0b1011]);
+        words[16..22].copy_from_slice(&[36, 64, 35, 16, 0, 0]);
+        let base = relocated(&mut words);
+        assert_eq!(words[..6], [0, base + 1, base + 2, 3, base + 4, 5]);
+    }
+
+    #[test]
+    fn an_image_without_a_dynamic_section_is_left_alone() {
+        // SAFETY: nothing is touched.
+        unsafe { relocate(1, 0) };
+    }
 }

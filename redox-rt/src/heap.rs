@@ -53,7 +53,7 @@ fn is_large(layout: Layout) -> bool {
 
 /// The heap of a process. Exactly one static of it per program:
 ///
-/// ```ignore
+/// ```text
 /// #[global_allocator]
 /// static HEAP: clavis_rt::heap::Heap = clavis_rt::heap::Heap::new();
 /// ```

@@ -267,3 +267,96 @@ impl<T: Copy> Default for OnceCell<T> {
         OnceCell::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::thread;
+    use std::vec::Vec;
+
+    // The host's futex calls answer at once, so waiting becomes looking again; everything that
+    // decides who may go on is as on the machine.
+
+    #[test]
+    fn a_lock_has_one_holder() {
+        const ROUNDS: u32 = 200;
+        let count = Arc::new(Mutex::const_new(RawMutex::new(), 0));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let count = count.clone();
+                thread::spawn(move || {
+                    for _ in 0..ROUNDS {
+                        let mut guard = count.lock();
+                        let seen = *guard;
+                        thread::yield_now();
+                        *guard = seen + 1;
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(*count.lock(), 4 * ROUNDS);
+    }
+
+    #[test]
+    fn a_held_lock_is_not_taken_again() {
+        let lock = RawMutex::new();
+        lock.acquire();
+        assert!(!lock.try_acquire());
+        lock.release();
+        assert!(lock.try_acquire());
+    }
+
+    #[test]
+    fn a_waiter_goes_on_when_it_is_told() {
+        let shared = Arc::new((RawMutex::new(), Condvar::new(), AtomicU32::new(0)));
+        let waiter = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let (lock, condition, ready) = &*shared;
+                lock.acquire();
+                while ready.load(Ordering::Relaxed) == 0 {
+                    condition.wait(lock);
+                }
+                let held = lock.is_held();
+                lock.release();
+                held
+            })
+        };
+        let (lock, condition, ready) = &*shared;
+        lock.acquire();
+        ready.store(1, Ordering::Relaxed);
+        lock.release();
+        condition.notify_all();
+        assert!(waiter.join().unwrap(), "a waiter holds the lock when it goes on");
+    }
+
+    #[test]
+    fn what_happens_once_has_happened_for_everybody() {
+        let once = Arc::new((Once::new(), AtomicU32::new(0)));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let once = once.clone();
+                thread::spawn(move || {
+                    once.0.call(|| {
+                        thread::yield_now();
+                        once.1.fetch_add(1, Ordering::Relaxed);
+                    });
+                    once.1.load(Ordering::Relaxed)
+                })
+            })
+            .collect();
+        assert!(threads.into_iter().all(|thread| thread.join().unwrap() == 1));
+        assert!(once.0.is_done());
+    }
+
+    #[test]
+    fn a_cell_keeps_its_first_value() {
+        let cell = OnceCell::new();
+        assert_eq!(cell.get(), None);
+        cell.set(1);
+        cell.set(2);
+        assert_eq!(cell.get(), Some(&1));
+    }
+}

@@ -136,3 +136,38 @@ unsafe fn store<T>(at: *mut T, result: Result<T>) -> usize {
     unsafe { at.write(value) };
     0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::ptr::{null, null_mut};
+
+    #[test]
+    fn a_null_pointer_is_a_bad_address_unless_nothing_lies_there() {
+        // SAFETY: null is answered with an error.
+        let words = unsafe { array::<u64>(null(), 3) };
+        assert_eq!(words, Err(Error::new(EFAULT)));
+        // SAFETY: nothing lies there.
+        let words = unsafe { array::<u64>(null(), 0) };
+        assert_eq!(words, Ok(&[][..]));
+        // SAFETY: null is answered with an error.
+        let stored = unsafe { store(null_mut::<u64>(), Ok(1)) };
+        assert_eq!(clavis_abi::error::demux(stored), Err(Error::new(EFAULT)));
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_invalid() {
+        let bytes = [0xFF, 0xFE];
+        // SAFETY: two bytes lie there.
+        let text = unsafe { text(bytes.as_ptr(), bytes.len()) };
+        assert_eq!(text, Err(Error::new(EINVAL)));
+    }
+
+    #[test]
+    fn own_means_what_the_process_has() {
+        assert_eq!(choice(OWN, Some(number(5))), Ok(Some(number(5))));
+        assert_eq!(choice(OWN, None), Err(Error::new(ENOENT)));
+        assert_eq!(choice(NONE, Some(number(5))), Ok(None));
+        assert_eq!(choice(7, None), Ok(Some(number(7))));
+    }
+}
