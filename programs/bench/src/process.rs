@@ -14,12 +14,12 @@ pub(crate) const NULL: &[Row] = &[Row {
 
 pub(crate) const ROWS: &[Row] = &[
     Row {
-        name: "spawn-exit-wait",
+        name: "spawn",
         what: "open, start and wait for the smallest static program",
         run: || spawn("minimal"),
     },
     Row {
-        name: "spawn-exit-wait-std",
+        name: "spawn-std",
         what: "the same with an empty program on std",
         run: || spawn("minimal-std"),
     },

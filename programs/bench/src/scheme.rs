@@ -20,18 +20,18 @@ pub(crate) const ROWS: &[Row] = &[
         run: || call(PLAIN, 0),
     },
     Row {
-        name: "scheme-call-8b",
+        name: "scheme-call-small",
         what: "call and answer with 8 bytes that travel both ways",
         run: || call(COMBINED, 8),
     },
     Row { name: "read-4k", what: "read 4 KiB from a scheme", run: read },
     Row {
-        name: "open-close-nsmgr",
+        name: "open-close",
         what: "open an absolute path through the namespace manager, and close",
         run: open_absolute,
     },
     Row {
-        name: "openat-beneath-close",
+        name: "openat-beneath",
         what: "open a name beneath a directory handle, and close",
         run: open_beneath,
     },
