@@ -170,8 +170,11 @@ fn any_text_is_read_or_refused() {
 }
 
 #[test]
-fn the_manifest_of_the_system_is_good() {
+fn the_manifest_of_the_system_fits_its_image() {
     let text = include_str!("../../services.conf");
-    let manifest = check(text, |_| true).unwrap_or_else(|problems| panic!("{}", problems[0]));
+    let image = include_str!("../../../../xtask/image.toml");
+    let has = |path: &str| image.contains(&format!("\"{}\"", path.trim_start_matches('/')));
+    let manifest = check(text, has).unwrap_or_else(|problems| panic!("{}", problems[0]));
     assert!(manifest.services.iter().any(|service| service.start == Start::Interactive));
+    assert!(has("/bin/nsmgr"));
 }
