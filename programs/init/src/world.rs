@@ -14,7 +14,7 @@ use service_manifest::{FACTORIES, Manifest, Service};
 use syscall::flag::{O_DIRECTORY, O_RDONLY};
 
 /// Bytes of the namespace manager's state.
-const STATE: u64 = 2 << 20;
+const STATE: u64 = 4 << 20;
 /// Numbers in its table.
 const SOCKET: Number = Number::lower(3);
 const STATE_AT: Number = Number::lower(4);
