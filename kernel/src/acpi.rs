@@ -47,7 +47,7 @@ impl PmTimer {
     /// Its count.
     pub(crate) fn read(&self) -> u64 {
         // SAFETY: the tables say that this port is the timer; reading has no effect.
-        u64::from(unsafe { registers::port_read_long(self.port) }) & self.mask
+        u64::from(unsafe { registers::port_read::<u32>(self.port) }) & self.mask
     }
 }
 
@@ -194,7 +194,7 @@ fn sleep_types(code: &[u8]) -> Option<(u8, u8)> {
     let at = code.windows(4).position(|name| name == b"_S5_")?;
     let is_named =
         |back: usize, byte: u8| at.checked_sub(back).and_then(|at| code.get(at)) == Some(&byte);
-    if !is_named(1, 0x08) && !(is_named(1, b'\\') && is_named(2, 0x08)) {
+    if !(is_named(1, 0x08) || is_named(1, b'\\') && is_named(2, 0x08)) {
         return None;
     }
     let mut bytes = code.get(at + 4..)?.iter().copied();

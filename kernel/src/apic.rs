@@ -95,7 +95,7 @@ pub(crate) fn timer_start(ticks: u32) {
 
 /// Moves the old controllers' vectors out of the exceptions' way and masks all their lines.
 fn silence_old() {
-    let steps = [
+    let steps: [(u16, u8); 10] = [
         (0x20, 0x11),
         (0xA0, 0x11),
         (0x21, 0x20),
@@ -231,7 +231,7 @@ impl Lines {
             let isa = number < 16;
             lines.pins.push(Pin {
                 line: number,
-                entry: u32::from(FIRST_PIN) + number | if isa { 0 } else { LOW | LEVEL },
+                entry: (u32::from(FIRST_PIN) + number) | if isa { 0 } else { LOW | LEVEL },
                 is_level: !isa,
                 masked: true,
                 silent: true,
@@ -298,7 +298,7 @@ impl Lines {
             self.silence(number, false);
         }
         if pending {
-            local_write(COMMAND, TO_SELF | u32::from(FIRST_PIN) + number as u32);
+            local_write(COMMAND, TO_SELF | (u32::from(FIRST_PIN) + number as u32));
         }
     }
 

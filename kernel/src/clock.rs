@@ -32,7 +32,7 @@ fn set_frequency(hertz: u64) {
 #[inline]
 pub(crate) fn now() -> u64 {
     let ticks = cpu::time_stamp().wrapping_sub(START.load(Ordering::Relaxed));
-    (u128::from(ticks) * u128::from(SCALE.load(Ordering::Relaxed)) >> 32) as u64
+    ((u128::from(ticks) * u128::from(SCALE.load(Ordering::Relaxed))) >> 32) as u64
 }
 
 /// One reading of three clocks.
@@ -89,7 +89,7 @@ pub(crate) fn measure(pm: Option<PmTimer>) -> (u64, u64) {
 fn pit_start(count: u16) {
     let [low, high] = count.to_le_bytes();
     // SAFETY: reads the gate of the timer's channel.
-    let gate = unsafe { registers::port_read(0x61) };
+    let gate: u8 = unsafe { registers::port_read(0x61) };
     for (port, value) in [(0x61, gate & !3), (0x43, 0xB0), (0x42, low), (0x42, high)] {
         // SAFETY: the timer is the kernel's own, and only this uses channel 2.
         unsafe { registers::port_write(port, value) };
@@ -100,5 +100,5 @@ fn pit_start(count: u16) {
 
 fn pit_expired() -> bool {
     // SAFETY: reads the output of the timer's channel.
-    unsafe { registers::port_read(0x61) & 0x20 != 0 }
+    unsafe { registers::port_read::<u8>(0x61) & 0x20 != 0 }
 }

@@ -54,30 +54,10 @@ pub(crate) struct Registers {
 
 impl Registers {
     const fn empty() -> Registers {
-        Registers {
-            r15: 0,
-            r14: 0,
-            r13: 0,
-            r12: 0,
-            rbp: 0,
-            rbx: 0,
-            r9: 0,
-            r8: 0,
-            r10: 0,
-            rdx: 0,
-            rsi: 0,
-            rdi: 0,
-            rax: 0,
-            rcx: 0,
-            r11: 0,
-            entered: 0,
-            error: 0,
-            rip: NOWHERE,
-            cs: USER_CODE as u64,
-            rflags: 0x202,
-            rsp: 0,
-            ss: USER_DATA as u64,
-        }
+        // SAFETY: plain numbers, of the same total size.
+        let zero: Registers = unsafe { core::mem::transmute([0_u64; REGISTERS as usize / 8]) };
+        let (cs, ss) = (USER_CODE as u64, USER_DATA as u64);
+        Registers { rip: NOWHERE, cs, rflags: 0x202, ss, ..zero }
     }
 }
 
@@ -208,7 +188,7 @@ impl Contexts {
 }
 
 /// Passes the CPU from one thread to another: saves and loads what the stubs do not. Called by
-/// the stub [`crate::entry::switch`] only.
+/// the stub `clavis_switch` only.
 ///
 /// # Safety
 /// Both are addresses of blocks; the vector registers are those of `from`.

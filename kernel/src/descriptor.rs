@@ -1,6 +1,5 @@
 //! Segments, gates and stacks of the CPU.
 use core::cell::UnsafeCell;
-use x86_64::PrivilegeLevel;
 use x86_64::VirtAddr;
 use x86_64::structures::gdt::{Descriptor, GlobalDescriptorTable, SegmentSelector};
 use x86_64::structures::idt::InterruptDescriptorTable;
@@ -80,6 +79,7 @@ pub(crate) fn load() {
     }
     task.interrupt_stack_table = stacks;
 
+    let segment = &raw const *task;
     let tables = TABLES.call_once(|| {
         let mut gdt = GlobalDescriptorTable::new();
         gdt.append(Descriptor::kernel_code_segment());
@@ -88,7 +88,7 @@ pub(crate) fn load() {
         gdt.append(Descriptor::user_data_segment());
         gdt.append(Descriptor::user_code_segment());
         // SAFETY: the segment lives for ever.
-        gdt.append(unsafe { Descriptor::tss_segment_unchecked(&raw const (*block()).task) });
+        gdt.append(unsafe { Descriptor::tss_segment_unchecked(segment) });
         Tables { gdt, idt: gates() }
     });
     // SAFETY: the selectors are those of the entries above; the gates lead to the stubs.
@@ -101,59 +101,32 @@ pub(crate) fn load() {
             SegmentSelector(TASK),
         );
     }
-    let stub = VirtAddr::new_truncate(entry::syscall as *const () as u64);
+    let stub = VirtAddr::new_truncate(entry::clavis_syscall as *const () as u64);
     // SAFETY: the stub is SYSCALL's, the block is this CPU's, the tables are loaded.
     unsafe {
         registers::syscall(stub, VirtAddr::new_truncate(block() as u64), KERNEL_CODE, SYSRET_BASE);
     }
 }
 
-/// The interrupt table: every vector has a gate with interrupts off.
+/// The interrupt table: every vector has a gate with interrupts off, to its stub.
 fn gates() -> InterruptDescriptorTable {
-    let mut idt = InterruptDescriptorTable::new();
-    let stub = |vector: u64| {
-        // The first stub lies at the next multiple: functions may start anywhere.
-        let first = (entry::vectors as *const () as u64).next_multiple_of(entry::VECTOR_STEP);
-        VirtAddr::new_truncate(first + vector * entry::VECTOR_STEP)
+    let gate = |vector: usize| {
+        let stub = entry::clavis_vectors as *const () as u64 + vector as u64 * entry::VECTOR_STEP;
+        let (stub, stack) = match vector {
+            1 => (entry::clavis_debug as *const () as u64, 1),
+            2 => (entry::clavis_nmi as *const () as u64, 2),
+            8 => (entry::clavis_double_fault as *const () as u64, 3),
+            18 => (entry::clavis_machine_check as *const () as u64, 4),
+            _ => (stub, 0),
+        };
+        // Programs may raise #BP and #OF by an instruction, and no other.
+        let ring = if matches!(vector, 3 | 4) { 3 } else { 0 };
+        let low = stub & 0xFFFF | u64::from(KERNEL_CODE) << 16 | stack << 32;
+        // Present, an interrupt gate (Intel SDM vol. 3A 6.14.1).
+        [low | (0x8E00 | ring << 13) << 32 | (stub >> 16 & 0xFFFF) << 48, stub >> 32]
     };
-    let own = |stub: unsafe extern "sysv64" fn()| VirtAddr::new_truncate(stub as *const () as u64);
-    macro_rules! gate {
-        ($gate:expr, $address:expr) => {{
-            // SAFETY: the address is that of a stub for this vector.
-            let options = unsafe { $gate.set_handler_addr($address) };
-            // SAFETY: the selector is that of the kernel's code in the table built with this one.
-            unsafe { options.set_code_selector(SegmentSelector(KERNEL_CODE)) }
-        }};
-        ($gate:expr, $address:expr, stack $index:expr) => {{
-            let options = gate!($gate, $address);
-            // SAFETY: the index is that of a stack of the task-state segment, used by this gate
-            // alone.
-            unsafe { options.set_stack_index($index) }
-        }};
-    }
-    gate!(idt.divide_error, stub(0));
-    gate!(idt.debug, own(entry::debug), stack 0);
-    gate!(idt.non_maskable_interrupt, own(entry::nmi), stack 1);
-    // The two that a program may raise by an instruction.
-    gate!(idt.breakpoint, stub(3)).set_privilege_level(PrivilegeLevel::Ring3);
-    gate!(idt.overflow, stub(4)).set_privilege_level(PrivilegeLevel::Ring3);
-    gate!(idt.bound_range_exceeded, stub(5));
-    gate!(idt.invalid_opcode, stub(6));
-    gate!(idt.device_not_available, stub(7));
-    gate!(idt.double_fault, own(entry::double_fault), stack 2);
-    gate!(idt.invalid_tss, stub(10));
-    gate!(idt.segment_not_present, stub(11));
-    gate!(idt.stack_segment_fault, stub(12));
-    gate!(idt.general_protection_fault, stub(13));
-    gate!(idt.page_fault, stub(14));
-    gate!(idt.x87_floating_point, stub(16));
-    gate!(idt.alignment_check, stub(17));
-    gate!(idt.machine_check, own(entry::machine_check), stack 3);
-    gate!(idt.simd_floating_point, stub(19));
-    gate!(idt.virtualization, stub(20));
-    gate!(idt.cp_protection_exception, stub(21));
-    for (gate, vector) in idt.slice_mut(32..=255).iter_mut().zip(32..) {
-        gate!(gate, stub(vector));
-    }
-    idt
+    let gates: [[u64; 2]; 256] = core::array::from_fn(gate);
+    // SAFETY: the table's type is 256 gates of 16 bytes, which is what these are; each leads to a
+    // stub for its vector, on a stack of the task-state segment that no other gate uses.
+    unsafe { core::mem::transmute(gates) }
 }

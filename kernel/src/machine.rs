@@ -237,7 +237,7 @@ impl Machine for Pc {
         self.deadline = deadline;
         let ticks = deadline.map_or(0, |instant| {
             let left = instant.saturating_sub(clock::now());
-            let ticks = u128::from(left) * u128::from(self.timer_scale) >> 32;
+            let ticks = (u128::from(left) * u128::from(self.timer_scale)) >> 32;
             u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
         });
         apic::timer_start(ticks);
@@ -270,7 +270,7 @@ impl Machine for Pc {
     fn window_permit(&self, physical: u64, pages: usize) -> bool {
         let bytes = (pages as u64).checked_mul(FRAME).filter(|bytes| *bytes > 0);
         let Some(end) = bytes.and_then(|bytes| physical.checked_add(bytes)) else { return false };
-        if physical % FRAME != 0 || end > self.address_end {
+        if !physical.is_multiple_of(FRAME) || end > self.address_end {
             return false;
         }
         if self.is_framebuffer(physical, end - 1) {

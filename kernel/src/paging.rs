@@ -251,7 +251,7 @@ fn map_ram(frames: &mut Frames, range: &MemoryRange, features: &Features) -> Opt
     while at < range.end {
         let fits = |level: u32| {
             let size = FRAME << (9 * level);
-            at % size == 0 && range.end - at >= size
+            at.is_multiple_of(size) && range.end - at >= size
         };
         let level = if features.huge_pages && fits(2) { 2 } else { u32::from(fits(1)) };
         let large = if level > 0 { LARGE } else { 0 };

@@ -79,7 +79,7 @@ fn report(what: Arguments<'_>, frame: Option<&Registers>, mut base: u64) -> ! {
     while count < DEPTH {
         // Frames lie on one of the kernel's stacks, each above the one that it called.
         let Some((_, top)) = descriptor::stack_of(base) else { break };
-        if base % 8 != 0 || base + 16 > top {
+        if !base.is_multiple_of(8) || base + 16 > top {
             break;
         }
         // SAFETY: two words within a stack, which is mapped.

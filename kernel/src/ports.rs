@@ -1,7 +1,5 @@
 //! Which ports a driver may be given: none that the kernel uses itself, and none through which a
 //! device writes memory or the machine is reprogrammed.
-use alloc::vec::Vec;
-
 /// Ports that no driver gets, as first and last.
 const OWN: [(u16, u16); 15] = [
     // Memory access by the old DMA controllers, and their page registers.
@@ -32,7 +30,7 @@ const OWN: [(u16, u16); 15] = [
 ];
 
 /// Whether `count` ports from `first` may be given away, with those of power management besides.
-pub(crate) fn permit(first: u16, count: u16, power: &Vec<(u16, u16)>) -> bool {
+pub(crate) fn permit(first: u16, count: u16, power: &[(u16, u16)]) -> bool {
     let Some(last) = count.checked_sub(1).and_then(|more| first.checked_add(more)) else {
         return false;
     };

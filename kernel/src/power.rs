@@ -50,7 +50,7 @@ pub(crate) fn exit_after_panic() {
 fn exit(value: u32) {
     if EXIT.load(Ordering::Relaxed) {
         // SAFETY: the command line says that the port is QEMU's exit device.
-        unsafe { registers::port_write_long(EXIT_PORT, value) };
+        unsafe { registers::port_write(EXIT_PORT, value) };
     }
 }
 
@@ -58,7 +58,7 @@ fn exit(value: u32) {
 fn pause(steps: u32) {
     for _ in 0..steps {
         // SAFETY: the port shows diagnostic codes, if anything.
-        unsafe { registers::port_write(0x80, 0) };
+        unsafe { registers::port_write(0x80, 0_u8) };
     }
 }
 
@@ -93,7 +93,7 @@ impl Power {
             if let Some(control) = control {
                 let value = read(control) & !(7 << 10) | u16::from(kind) << 10 | 1 << 13;
                 // SAFETY: the fixed table says that this is the sleep control register.
-                unsafe { registers::port_write_word(control, value) };
+                unsafe { registers::port_write(control, value) };
             }
         }
         pause(1_000_000);
@@ -107,7 +107,7 @@ impl Power {
         }
         // The keyboard controller's reset line, then a fault that nothing handles.
         // SAFETY: the machine restarts, which is what is wanted.
-        unsafe { registers::port_write(0x64, 0xFE) };
+        unsafe { registers::port_write(0x64, 0xFE_u8) };
         pause(100_000);
         registers::triple_fault()
     }
@@ -115,5 +115,5 @@ impl Power {
 
 fn read(control: u16) -> u16 {
     // SAFETY: the fixed table says that this is a power control register; reading has no effect.
-    unsafe { registers::port_read_word(control) }
+    unsafe { registers::port_read(control) }
 }

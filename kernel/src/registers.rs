@@ -15,6 +15,7 @@ use x86_64::registers::xcontrol::{XCr0, XCr0Flags};
 use x86_64::structures::gdt::{GlobalDescriptorTable, SegmentSelector};
 use x86_64::structures::idt::InterruptDescriptorTable;
 use x86_64::structures::paging::PhysFrame;
+use x86_64::structures::port::{PortRead, PortWrite};
 
 use crate::context::VECTOR_BYTES;
 use crate::cpu::Features;
@@ -266,56 +267,20 @@ pub(crate) fn triple_fault() -> ! {
     unsafe { asm!("ud2", options(noreturn)) };
 }
 
-/// Reads a port of one byte.
+/// Reads a port of one, two or four bytes.
 ///
 /// # Safety
 /// Reading the port has no effect on memory or on a device that another part of the kernel owns.
-pub(crate) unsafe fn port_read(port: u16) -> u8 {
+pub(crate) unsafe fn port_read<T: PortRead>(port: u16) -> T {
     // SAFETY: by this function's contract.
-    unsafe { Port::<u8>::new(port).read() }
+    unsafe { Port::new(port).read() }
 }
 
-/// Reads a port of four bytes.
-///
-/// # Safety
-/// As [`port_read`].
-pub(crate) unsafe fn port_read_long(port: u16) -> u32 {
-    // SAFETY: by this function's contract.
-    unsafe { Port::<u32>::new(port).read() }
-}
-
-/// Writes a port of one byte.
+/// Writes a port of one, two or four bytes.
 ///
 /// # Safety
 /// Writing the value has no effect on memory or on a device that another part of the kernel owns.
-pub(crate) unsafe fn port_write(port: u16, value: u8) {
+pub(crate) unsafe fn port_write<T: PortWrite>(port: u16, value: T) {
     // SAFETY: by this function's contract.
-    unsafe { Port::<u8>::new(port).write(value) };
-}
-
-/// Reads a port of two bytes.
-///
-/// # Safety
-/// As [`port_read`].
-pub(crate) unsafe fn port_read_word(port: u16) -> u16 {
-    // SAFETY: by this function's contract.
-    unsafe { Port::<u16>::new(port).read() }
-}
-
-/// Writes a port of two bytes.
-///
-/// # Safety
-/// As [`port_write`].
-pub(crate) unsafe fn port_write_word(port: u16, value: u16) {
-    // SAFETY: by this function's contract.
-    unsafe { Port::<u16>::new(port).write(value) };
-}
-
-/// Writes a port of four bytes.
-///
-/// # Safety
-/// As [`port_write`].
-pub(crate) unsafe fn port_write_long(port: u16, value: u32) {
-    // SAFETY: by this function's contract.
-    unsafe { Port::<u32>::new(port).write(value) };
+    unsafe { Port::new(port).write(value) };
 }

@@ -152,5 +152,5 @@ pub(crate) fn start() -> ! {
     let first = settle(enter(|kernel| kernel.run(CPU)));
     // SAFETY: this is the boot code's last act, on this CPU's stack, which is free from here on;
     // the context is a live one, from core.
-    unsafe { entry::start(first.0) }
+    unsafe { entry::clavis_start(first.0) }
 }
