@@ -1,19 +1,30 @@
-//! The Clavis kernel as one safe value (work in progress).
+//! The Clavis kernel as one safe value.
+//!
+//! [`Kernel`] holds every object; a system call, a fault, an interrupt or a timer tick is a method
+//! on `&mut Kernel` that says what the CPU does next ([`run`]). It knows hardware only as
+//! [`machine::Machine`]. Read on in [`handle`] (what a process can name), [`scheme`] (how it asks a
+//! server), [`memory`], [`task`], [`object`] and [`syscall`].
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+
 extern crate alloc;
+
+pub mod account;
+pub mod boot;
+pub mod container;
+pub mod event;
+pub mod handle;
+pub mod kernel;
 pub mod machine;
-pub mod memory {
-    bitflags::bitflags! {
-        /// What a mapping permits. Never both WRITE and EXEC.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct Protection: u8 {
-            /// Readable.
-            const READ = 1;
-            /// Writable.
-            const WRITE = 2;
-            /// Executable.
-            const EXEC = 4;
-        }
-    }
-}
+pub mod memory;
+pub mod object;
+pub mod run;
+pub mod scheme;
+mod syscall;
+pub mod task;
+
+pub use boot::Boot;
+pub use kernel::{Kernel, Statistics};
+pub use machine::{Cpu, Machine, Next, NoMemory};
+pub use memory::Protection;
+pub use run::Fault;

@@ -1,0 +1,332 @@
+//! Accounts: who pays, and who is ended together.
+use crate::container::{Id, Link, List, links};
+use crate::event::Watchers;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::task::process::ProcessK;
+use clavis_abi::error::{EAGAIN, EDQUOT, EMFILE, ENOMEM, Error, Result};
+use clavis_abi::limits;
+use clavis_abi::params::{AccountLimits, AccountUsage};
+
+/// Kind of [`Account`] ids.
+#[derive(Debug)]
+pub enum AccountK {}
+/// Names an account.
+pub type AccountId = Id<AccountK>;
+
+/// What an account pays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Frames of memory, page tables included.
+    Frames,
+    /// Handles in tables and in flight.
+    Handles,
+    /// Threads.
+    Threads,
+    /// Requests abandoned at servers.
+    Requests,
+    /// Bytes of kernel objects.
+    KernelBytes,
+}
+
+impl Resource {
+    /// Every resource.
+    pub const ALL: [Resource; 5] = [
+        Resource::Frames,
+        Resource::Handles,
+        Resource::Threads,
+        Resource::Requests,
+        Resource::KernelBytes,
+    ];
+
+    fn exhausted(self) -> Error {
+        Error::new(match self {
+            Resource::Frames | Resource::KernelBytes => ENOMEM,
+            Resource::Handles => EMFILE,
+            Resource::Threads => EAGAIN,
+            Resource::Requests => EDQUOT,
+        })
+    }
+}
+
+/// One amount per resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// See [`Resource::Frames`].
+    pub frames: u64,
+    /// See [`Resource::Handles`].
+    pub handles: u64,
+    /// See [`Resource::Threads`].
+    pub threads: u64,
+    /// See [`Resource::Requests`].
+    pub requests: u64,
+    /// See [`Resource::KernelBytes`].
+    pub kernel_bytes: u64,
+}
+
+impl Amounts {
+    /// No bound on anything.
+    pub const UNLIMITED: Amounts = Amounts {
+        frames: u64::MAX,
+        handles: u64::MAX,
+        threads: u64::MAX,
+        requests: u64::MAX,
+        kernel_bytes: u64::MAX,
+    };
+
+    #[inline]
+    fn get(&self, resource: Resource) -> u64 {
+        match resource {
+            Resource::Frames => self.frames,
+            Resource::Handles => self.handles,
+            Resource::Threads => self.threads,
+            Resource::Requests => self.requests,
+            Resource::KernelBytes => self.kernel_bytes,
+        }
+    }
+
+    #[inline]
+    fn get_mut(&mut self, resource: Resource) -> &mut u64 {
+        match resource {
+            Resource::Frames => &mut self.frames,
+            Resource::Handles => &mut self.handles,
+            Resource::Threads => &mut self.threads,
+            Resource::Requests => &mut self.requests,
+            Resource::KernelBytes => &mut self.kernel_bytes,
+        }
+    }
+
+    /// As the ABI's structure.
+    #[must_use]
+    pub fn wire(&self) -> AccountLimits {
+        AccountLimits {
+            frames: self.frames,
+            handles: self.handles,
+            threads: self.threads,
+            requests: self.requests,
+            kernel_bytes: self.kernel_bytes,
+        }
+    }
+
+    /// From the ABI's structure.
+    #[must_use]
+    pub fn from_wire(wire: &AccountLimits) -> Self {
+        Self {
+            frames: wire.frames,
+            handles: wire.handles,
+            threads: wire.threads,
+            requests: wire.requests,
+            kernel_bytes: wire.kernel_bytes,
+        }
+    }
+}
+
+/// An account. Its use counts in every account above it as well.
+#[derive(Debug)]
+pub struct Account {
+    parent: Option<AccountId>,
+    depth: u8,
+    limits: Amounts,
+    /// What it and the accounts beneath it use.
+    pub used: Amounts,
+    /// Handles to it, and objects that name it as their payer.
+    refs: u32,
+    /// Accounts directly beneath it.
+    pub children: List<AccountK, 0>,
+    sibling: Link<AccountK>,
+    /// Processes alive directly in it.
+    pub processes: List<ProcessK, 0>,
+    /// How many processes are alive in it and beneath it.
+    pub alive: u32,
+    /// Who is told when the last process has ended.
+    pub watchers: Watchers,
+}
+
+links!(AccountK, Account, [], 0 => sibling);
+
+impl<M: Machine> Kernel<M> {
+    /// Makes the account at the root of all.
+    pub(crate) fn account_root(&mut self) -> Result<AccountId> {
+        self.account_insert(None, 0, Amounts::UNLIMITED)
+    }
+
+    fn account_insert(
+        &mut self,
+        parent: Option<AccountId>,
+        depth: u8,
+        limits: Amounts,
+    ) -> Result<AccountId> {
+        let account = Account {
+            parent,
+            depth,
+            limits,
+            used: Amounts::default(),
+            refs: 1,
+            children: List::new(),
+            sibling: Link::new(),
+            processes: List::new(),
+            alive: 0,
+            watchers: Watchers::new(),
+        };
+        Ok(self.accounts.insert(&mut self.machine, account)?)
+    }
+
+    /// Makes an account beneath another, with one reference.
+    pub(crate) fn account_create(
+        &mut self,
+        parent: AccountId,
+        limits: Amounts,
+    ) -> Result<AccountId> {
+        let depth = self.accounts[parent].depth;
+        if depth >= limits::ACCOUNT_DEPTH {
+            return Err(Error::new(EDQUOT));
+        }
+        self.charge(parent, Resource::KernelBytes, size_of::<Account>() as u64)?;
+        match self.account_insert(Some(parent), depth.wrapping_add(1), limits) {
+            Ok(id) => {
+                self.account_retain(parent);
+                let mut children = core::mem::take(&mut self.accounts[parent].children);
+                children.push_back(&mut self.accounts, id);
+                self.accounts[parent].children = children;
+                Ok(id)
+            }
+            Err(error) => {
+                self.uncharge(parent, Resource::KernelBytes, size_of::<Account>() as u64);
+                Err(error)
+            }
+        }
+    }
+
+    /// Charges an account and all above it.
+    ///
+    /// # Errors
+    /// The resource's error when any of them would pass its limit; nothing is charged then.
+    pub(crate) fn charge(&mut self, id: AccountId, resource: Resource, n: u64) -> Result<()> {
+        let mut at = Some(id);
+        while let Some(account) = at {
+            let Account { limits, used, parent, .. } = &mut self.accounts[account];
+            let after = used.get(resource).checked_add(n);
+            match after.filter(|after| *after <= limits.get(resource)) {
+                Some(after) => *used.get_mut(resource) = after,
+                None => {
+                    self.uncharge_until(id, Some(account), resource, n);
+                    return Err(resource.exhausted());
+                }
+            }
+            at = *parent;
+        }
+        Ok(())
+    }
+
+    /// Charges what cannot be refused any more, over the limit if it must be.
+    pub(crate) fn charge_over(&mut self, id: AccountId, resource: Resource, n: u64) {
+        let mut at = Some(id);
+        while let Some(account) = at {
+            let Account { used, parent, .. } = &mut self.accounts[account];
+            let amount = used.get_mut(resource);
+            *amount = amount.saturating_add(n);
+            at = *parent;
+        }
+    }
+
+    /// Whether an account has abandoned as many requests as it may.
+    pub(crate) fn is_over_requests(&self, id: AccountId) -> bool {
+        let account = &self.accounts[id];
+        account.used.requests >= account.limits.requests
+    }
+
+    /// Takes a charge back.
+    pub(crate) fn uncharge(&mut self, id: AccountId, resource: Resource, n: u64) {
+        self.uncharge_until(id, None, resource, n);
+    }
+
+    fn uncharge_until(
+        &mut self,
+        id: AccountId,
+        end: Option<AccountId>,
+        resource: Resource,
+        n: u64,
+    ) {
+        let mut at = Some(id);
+        while at != end {
+            let Some(account) = at else { break };
+            let Account { used, parent, .. } = &mut self.accounts[account];
+            let amount = used.get_mut(resource);
+            debug_assert!(*amount >= n, "an account was credited more than it paid");
+            *amount = amount.saturating_sub(n);
+            at = *parent;
+        }
+    }
+
+    /// Charges for a kernel object and keeps the account alive as its payer.
+    pub(crate) fn charge_object<T>(&mut self, id: AccountId) -> Result<()> {
+        self.charge(id, Resource::KernelBytes, size_of::<T>() as u64)?;
+        self.account_retain(id);
+        Ok(())
+    }
+
+    /// Takes the charge for a kernel object back.
+    pub(crate) fn uncharge_object<T>(&mut self, id: AccountId) {
+        self.uncharge(id, Resource::KernelBytes, size_of::<T>() as u64);
+        self.account_release(id);
+    }
+
+    /// Whether an account may use the frames kept in reserve: those that init made directly.
+    pub(crate) fn account_has_reserve(&self, id: AccountId) -> bool {
+        self.accounts[id].depth <= 1
+    }
+
+    /// One more reference.
+    pub(crate) fn account_retain(&mut self, id: AccountId) {
+        let account = &mut self.accounts[id];
+        account.refs = account.refs.wrapping_add(1);
+    }
+
+    /// One reference less; an account that nobody names is gone.
+    pub(crate) fn account_release(&mut self, id: AccountId) {
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let account = &mut self.accounts[id];
+            account.refs = account.refs.wrapping_sub(1);
+            if account.refs > 0 {
+                return;
+            }
+            let parent = account.parent;
+            let watchers = core::mem::take(&mut account.watchers);
+            self.watchers_drop(watchers);
+            if let Some(parent) = parent {
+                let mut children = core::mem::take(&mut self.accounts[parent].children);
+                children.remove(&mut self.accounts, id);
+                self.accounts[parent].children = children;
+                self.uncharge(parent, Resource::KernelBytes, size_of::<Account>() as u64);
+            }
+            self.accounts.remove(id);
+            at = parent;
+        }
+    }
+
+    /// Counts a process in or out of an account and all above it. When the last one has ended,
+    /// watchers are told.
+    pub(crate) fn account_count_process(&mut self, id: AccountId, change: i32) {
+        let mut at = Some(id);
+        while let Some(id) = at {
+            let account = &mut self.accounts[id];
+            account.alive = account.alive.wrapping_add_signed(change);
+            let (empty, parent) = (account.alive == 0, account.parent);
+            if empty && change < 0 {
+                self.notify(crate::event::Source::Account(id), crate::event::READABLE);
+            }
+            at = parent;
+        }
+    }
+
+    /// What an account uses, for people.
+    pub(crate) fn account_usage(&self, id: AccountId) -> AccountUsage {
+        let account = &self.accounts[id];
+        AccountUsage {
+            limits: account.limits.wire(),
+            used: account.used.wire(),
+            processes: u64::from(account.alive),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Boot: the first process, and the handles to everything there is.
+use crate::handle::Handle;
+use crate::handle::description::{Object, View};
+use crate::kernel::Kernel;
+use crate::machine::{Machine, NoMemory, Start};
+use crate::memory::object::Backing;
+use crate::memory::space::{Mapping, Place};
+use crate::memory::{PAGE, Protection, page_of};
+use crate::task::process::{ProcessId, ProcessState};
+use alloc::vec::Vec;
+use clavis_abi::error::Result;
+use clavis_abi::limits::PRIORITIES;
+use clavis_abi::params::{FIRST_GRANT_INDEX, FactoryKind, upper_number};
+use clavis_abi::startup::{Entry, EntryKind, Header, MAGIC};
+use zerocopy::IntoBytes;
+
+/// What the machine hands over for the first process.
+pub struct Boot<'a, M: Machine> {
+    /// Init's pages in order: address, protection, frame.
+    pub init: &'a mut dyn Iterator<Item = (u64, Protection, M::Frame)>,
+    /// Its first instruction.
+    pub init_entry: u64,
+    /// The boot image's frames in order.
+    pub image: &'a mut dyn Iterator<Item = M::Frame>,
+    /// Its bytes.
+    pub image_len: u64,
+    /// The command line: init's arguments, one a line.
+    pub command_line: &'a str,
+    /// The framebuffer: physical address and pages.
+    pub framebuffer: Option<(u64, usize)>,
+}
+
+/// Top of init's stack: below the end of the user half, with a page to spare.
+const STACK_TOP: u64 = 0x0000_7FFF_FFF0_0000;
+const STACK_PAGES: u64 = 64;
+/// Where init finds its startup block.
+const BLOCK: u64 = 0x0000_7FFF_FFF8_0000;
+
+/// A run of pages with one protection.
+struct Run<F> {
+    start: u64,
+    protection: Protection,
+    frames: Vec<F>,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Makes init from what the bootloader loaded. It runs at the next [`Kernel::run`].
+    ///
+    /// # Errors
+    /// The machine is too small for init.
+    pub fn boot(&mut self, boot: Boot<'_, M>) -> core::result::Result<(), NoMemory> {
+        self.boot_init(boot).map_err(|_| NoMemory)
+    }
+
+    fn boot_init(&mut self, boot: Boot<'_, M>) -> Result<()> {
+        let root = self.account_root()?;
+        self.root_account = Some(root);
+        let priority = (PRIORITIES - 1) as u8;
+        let init = self.process_create(root, None, priority, 0)?;
+        self.init = Some(init);
+        self.load_init(init, boot.init)?;
+        self.boot_stack(init)?;
+        let name = self.memory_create(root, 4, Backing::Zero)?;
+        self.processes[init].name = Some(name);
+        self.boot_birth(init)?;
+        let entries = self.boot_handles(init, boot.image, boot.image_len, boot.framebuffer)?;
+        self.boot_block(init, &entries, boot.command_line)?;
+        let start = Start { entry: boot.init_entry, stack: STACK_TOP, argument: BLOCK, tls: 0 };
+        self.process_start(init, start)?;
+        debug_assert!(self.processes[init].state == ProcessState::Running);
+        Ok(())
+    }
+
+    fn load_init(
+        &mut self,
+        init: ProcessId,
+        pages: &mut dyn Iterator<Item = (u64, Protection, M::Frame)>,
+    ) -> Result<()> {
+        let mut run: Option<Run<M::Frame>> = None;
+        for (address, protection, frame) in pages {
+            let page = page_of(address);
+            let fits = run.as_ref().is_some_and(|run| {
+                run.protection == protection && run.start + run.frames.len() as u64 == page
+            });
+            if !fits {
+                if let Some(run) = run.take() {
+                    self.load_run(init, run)?;
+                }
+                run = Some(Run { start: page, protection, frames: Vec::new() });
+            }
+            if let Some(run) = run.as_mut() {
+                run.frames.try_reserve(1).map_err(|_| NoMemory)?;
+                run.frames.push(frame);
+            }
+        }
+        match run {
+            Some(run) => self.load_run(init, run),
+            None => Ok(()),
+        }
+    }
+
+    fn load_run(&mut self, init: ProcessId, run: Run<M::Frame>) -> Result<()> {
+        let (space, account) = (self.processes[init].space, self.processes[init].account);
+        let pages = run.frames.len() as u64;
+        let memory = self.memory_create(account, pages * PAGE, Backing::Zero)?;
+        for (page, frame) in run.frames.into_iter().enumerate() {
+            self.memory_adopt(memory, page as u64, frame)?;
+        }
+        let writable = run.protection.contains(Protection::WRITE);
+        self.memories[memory].private = writable;
+        self.memories[memory].sealed = !writable;
+        let mapping = Mapping {
+            memory,
+            offset: 0,
+            pages,
+            protection: run.protection,
+            most: run.protection | Protection::READ,
+            shared: false,
+            grant: None,
+        };
+        self.space_map(space, &mapping, Place::Free(run.start))?;
+        self.memory_release(memory);
+        Ok(())
+    }
+
+    fn boot_stack(&mut self, init: ProcessId) -> Result<()> {
+        let (space, account) = (self.processes[init].space, self.processes[init].account);
+        let memory = self.memory_create(account, STACK_PAGES * PAGE, Backing::Zero)?;
+        self.memories[memory].private = true;
+        let both = Protection::READ | Protection::WRITE;
+        let mapping = Mapping {
+            memory,
+            offset: 0,
+            pages: STACK_PAGES,
+            protection: both,
+            most: both,
+            shared: false,
+            grant: None,
+        };
+        let place = Place::Free(page_of(STACK_TOP) - STACK_PAGES);
+        self.space_map(space, &mapping, place)?;
+        self.memory_release(memory);
+        Ok(())
+    }
+
+    fn boot_birth(&mut self, init: ProcessId) -> Result<()> {
+        use clavis_abi::Rights;
+        use clavis_abi::params::{BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM};
+        self.birth(init, BIRTH_NULL, Object::Null, Rights::all())?;
+        self.birth(init, BIRTH_RANDOM, Object::Random, Rights::all())?;
+        if let Some(name) = self.processes[init].name {
+            self.memory_retain(name);
+            self.birth(init, BIRTH_NAME, Object::Name(name), Rights::all())?;
+        }
+        Ok(())
+    }
+
+    /// Gives init a handle to everything there is.
+    fn boot_handles(
+        &mut self,
+        init: ProcessId,
+        image: &mut dyn Iterator<Item = M::Frame>,
+        image_len: u64,
+        framebuffer: Option<(u64, usize)>,
+    ) -> Result<Vec<Entry>> {
+        let account = self.processes[init].account;
+        let memory = self.memory_create(account, image_len.max(1), Backing::Zero)?;
+        for (page, frame) in image.enumerate() {
+            self.memory_adopt(memory, page as u64, frame)?;
+        }
+        self.memories[memory].sealed = true;
+        let pages = self.memories[memory].pages;
+        let view = View { memory, first: 0, pages, grant: None, bytes: image_len };
+        self.process_retain(init);
+        self.account_retain(account);
+        let mut objects = Vec::new();
+        objects.try_reserve_exact(32).map_err(|_| NoMemory)?;
+        objects.push((EntryKind::SelfProcess, Object::Process(init)));
+        objects.push((EntryKind::Account, Object::Account(account)));
+        objects.push((EntryKind::BootImage, Object::Memory(view)));
+        objects.push((EntryKind::Log, Object::Log));
+        objects.push((EntryKind::Power, Object::Power));
+        objects.push((EntryKind::Counters, Object::Counters));
+        if let Some((physical, pages)) = framebuffer
+            && self.machine.window_permit(physical, pages)
+        {
+            let window = self.window(account, physical, pages as u64 * PAGE)?;
+            objects.push((EntryKind::Framebuffer, window));
+        }
+        for (entry, kind) in [
+            (EntryKind::FactoryScheme, FactoryKind::Scheme),
+            (EntryKind::FactorySlot, FactoryKind::Slot),
+            (EntryKind::FactoryMemory, FactoryKind::Memory),
+            (EntryKind::FactoryEvent, FactoryKind::Event),
+            (EntryKind::FactoryPipe, FactoryKind::Pipe),
+            (EntryKind::FactoryTime, FactoryKind::Time),
+            (EntryKind::FactoryProcess, FactoryKind::Process),
+            (EntryKind::FactoryIrq, FactoryKind::Irq),
+            (EntryKind::FactoryPort, FactoryKind::Port),
+            (EntryKind::FactoryWindow, FactoryKind::Window),
+            (EntryKind::FactoryTable, FactoryKind::Table),
+        ] {
+            objects.push((entry, Object::Factory(kind)));
+        }
+        let mut entries = Vec::new();
+        entries.try_reserve_exact(objects.len()).map_err(|_| NoMemory)?;
+        let table = self.processes[init].table;
+        for (index, (kind, object)) in objects.into_iter().enumerate() {
+            let number = upper_number(FIRST_GRANT_INDEX + index as u16, 0);
+            let reserved = self.number_reserve(table, number)?;
+            let handle: Handle = self.handle_create(account, object)?;
+            self.number_fill(reserved, handle);
+            entries.push(Entry { kind: kind as u64, number: number as u64 });
+        }
+        Ok(entries)
+    }
+
+    /// Writes init's startup block.
+    fn boot_block(&mut self, init: ProcessId, entries: &[Entry], line: &str) -> Result<()> {
+        let (space, account) = (self.processes[init].space, self.processes[init].account);
+        let head = size_of::<Header>() + size_of_val(entries);
+        let arguments = || line.lines().filter(|line| !line.is_empty());
+        let strings: usize =
+            "init".len() + 1 + arguments().map(|line| line.len() + 1).sum::<usize>();
+        let size = head + strings;
+        let header = Header {
+            magic: MAGIC,
+            size: size as u64,
+            entries: entries.len() as u64,
+            argc: 1 + arguments().count() as u64,
+            args: head as u64,
+            envs: size as u64,
+            cwd: size as u64,
+            stack_base: STACK_TOP - STACK_PAGES * PAGE,
+            stack_size: STACK_PAGES * PAGE,
+            ..Header::default()
+        };
+        let mut block = Vec::new();
+        block.try_reserve_exact(size).map_err(|_| NoMemory)?;
+        block.extend_from_slice(header.as_bytes());
+        for entry in entries {
+            block.extend_from_slice(entry.as_bytes());
+        }
+        for text in core::iter::once("init").chain(arguments()) {
+            block.extend_from_slice(text.as_bytes());
+            block.push(0);
+        }
+        let memory = self.memory_create(account, size as u64, Backing::Zero)?;
+        for (page, bytes) in block.chunks(PAGE as usize).enumerate() {
+            self.memory_populate(memory, page as u64)?;
+            if let Some(frame) = self.memories[memory].frame_mut(page as u64) {
+                self.machine.frame_write(frame, 0, bytes);
+            }
+        }
+        let mapping = Mapping {
+            memory,
+            offset: 0,
+            pages: self.memories[memory].pages,
+            protection: Protection::READ,
+            most: Protection::READ,
+            shared: false,
+            grant: None,
+        };
+        self.space_map(space, &mapping, Place::Free(page_of(BLOCK)))?;
+        self.memory_release(memory);
+        Ok(())
+    }
+}

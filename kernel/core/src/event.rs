@@ -1,0 +1,332 @@
+//! Events: who is told what about which object. A registration belongs to one handle and dies with
+//! it; its events are edges, coalesced, so a queue is bounded by its registrations.
+use crate::account::AccountId;
+use crate::container::{Id, Link, List, links};
+use crate::handle::description::{Object, SchemeObject};
+use crate::handle::table::TableId;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::object::irq::IrqId;
+use crate::object::pipe::PipeId;
+use crate::object::queue::QueueId;
+use crate::object::slot::SlotId;
+use crate::object::timer::TimerId;
+use crate::scheme::endpoint::{EndpointId, WATCH_BUCKETS};
+use crate::task::process::ProcessId;
+use crate::task::thread::Resume;
+use clavis_abi::error::{ENOSPC, EPERM, Error, Result};
+use clavis_abi::limits;
+
+/// Something can be read, or happened.
+pub const READABLE: u8 = 1;
+/// Something can be written.
+pub const WRITABLE: u8 = 2;
+/// The other side is gone. Told whether asked for or not.
+pub const HANGUP: u8 = 4;
+
+/// Kind of [`Registration`] ids.
+#[derive(Debug)]
+pub enum RegistrationK {}
+/// Names a registration.
+pub type RegistrationId = Id<RegistrationK>;
+
+/// Where events come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An object of a scheme: its server posts them.
+    Scheme(EndpointId, u64),
+    /// A socket: requests wait.
+    Socket(EndpointId),
+    /// A pipe's read end.
+    PipeReader(PipeId),
+    /// A pipe's write end.
+    PipeWriter(PipeId),
+    /// A process: it ended.
+    Process(ProcessId),
+    /// An account: its last process ended.
+    Account(AccountId),
+    /// An interrupt line.
+    Irq(IrqId),
+    /// A timer.
+    Timer(TimerId),
+    /// A slot: filled or emptied.
+    Slot(SlotId),
+    /// The kernel log: more text.
+    Log,
+}
+
+/// Registrations on one source.
+#[derive(Debug, Default)]
+pub struct Watchers {
+    list: List<RegistrationK, 0>,
+    count: u32,
+}
+
+impl Watchers {
+    /// Nobody.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { list: List::new(), count: 0 }
+    }
+
+    /// The first registration.
+    pub(crate) fn front(&self) -> Option<RegistrationId> {
+        self.list.front()
+    }
+}
+
+/// Greatest number of registrations on one source.
+const WATCHERS_MAX: u32 = 256;
+
+/// One interest in one object.
+#[derive(Debug)]
+pub struct Registration {
+    queue: QueueId,
+    source: Source,
+    table: TableId,
+    /// The handle that it was made through.
+    pub number: usize,
+    /// What its maker gets back with each event.
+    pub data: usize,
+    interest: u8,
+    /// What happened and was not yet read.
+    pub pending: u8,
+    next_of_handle: Option<RegistrationId>,
+    account: AccountId,
+    of_source: Link<RegistrationK>,
+    of_queue: Link<RegistrationK>,
+    in_ready: Link<RegistrationK>,
+}
+
+links!(RegistrationK, Registration, [], 0 => of_source, 1 => of_queue, 2 => in_ready);
+
+impl<M: Machine> Kernel<M> {
+    fn watchers(&mut self, source: Source) -> Option<&mut Watchers> {
+        match source {
+            Source::Scheme(endpoint, number) => {
+                let bucket = number as usize % WATCH_BUCKETS;
+                self.endpoints.get_mut(endpoint)?.watchers.get_mut(bucket)
+            }
+            Source::Socket(id) => self.endpoints.get_mut(id).map(|e| &mut e.socket_watchers),
+            Source::PipeReader(id) => self.pipes.get_mut(id).map(|p| &mut p.reader_watchers),
+            Source::PipeWriter(id) => self.pipes.get_mut(id).map(|p| &mut p.writer_watchers),
+            Source::Process(id) => self.processes.get_mut(id).map(|p| &mut p.watchers),
+            Source::Account(id) => self.accounts.get_mut(id).map(|a| &mut a.watchers),
+            Source::Irq(id) => self.irqs.get_mut(id).map(|i| &mut i.watchers),
+            Source::Timer(id) => self.timers.get_mut(id).map(|t| &mut t.watchers),
+            Source::Slot(id) => self.slots.get_mut(id).map(|s| &mut s.watchers),
+            Source::Log => Some(&mut self.log.watchers),
+        }
+    }
+
+    /// Where events of an object come from.
+    pub(crate) fn source_of(&self, object: Object) -> Result<Source> {
+        Ok(match object {
+            Object::Scheme(SchemeObject { endpoint, number, .. }) => {
+                Source::Scheme(endpoint, number)
+            }
+            Object::Socket(id) => Source::Socket(id),
+            Object::PipeReader(id) => Source::PipeReader(id),
+            Object::PipeWriter(id) => Source::PipeWriter(id),
+            Object::Process(id) => Source::Process(id),
+            Object::Account(id) => Source::Account(id),
+            Object::Irq(id) => Source::Irq(id),
+            Object::Timer(id) => Source::Timer(id),
+            Object::Slot(id) => Source::Slot(id),
+            Object::Log => Source::Log,
+            // The others are always ready.
+            _ => return Err(Error::new(EPERM)),
+        })
+    }
+
+    /// What an object of the kernel is ready for now.
+    pub(crate) fn readiness(&self, object: Object) -> u8 {
+        match object {
+            Object::Socket(id) => {
+                if self.endpoint_has_messages(id) {
+                    READABLE
+                } else {
+                    0
+                }
+            }
+            Object::PipeReader(id) => self.pipes[id].reader_readiness(),
+            Object::PipeWriter(id) => self.pipes[id].writer_readiness(),
+            Object::Process(id) => {
+                let dead = self.processes[id].state == crate::task::process::ProcessState::Dead;
+                if dead { READABLE } else { 0 }
+            }
+            Object::Account(id) => {
+                if self.accounts[id].alive == 0 {
+                    READABLE
+                } else {
+                    0
+                }
+            }
+            Object::Irq(id) => {
+                if self.irqs[id].pending() {
+                    READABLE
+                } else {
+                    0
+                }
+            }
+            Object::Slot(id) => {
+                if self.slot_filled(id) {
+                    READABLE
+                } else {
+                    0
+                }
+            }
+            Object::Timer(_) | Object::Scheme(_) => 0,
+            _ => READABLE | WRITABLE,
+        }
+    }
+
+    /// Registers interest; an older registration of the same handle at the same queue is replaced.
+    pub(crate) fn register(
+        &mut self,
+        queue: QueueId,
+        table: TableId,
+        number: usize,
+        object: Object,
+        interest: u8,
+        data: usize,
+    ) -> Result<RegistrationId> {
+        let source = self.source_of(object)?;
+        self.unregister(queue, table, number);
+        if self.watchers(source).is_none_or(|w| w.count >= WATCHERS_MAX)
+            || self.queues[queue].count >= limits::EVENTS_PER_QUEUE as u32
+        {
+            return Err(Error::new(ENOSPC));
+        }
+        let account = self.queues[queue].account;
+        self.charge_object::<Registration>(account)?;
+        let head = self.tables[table].registration_mut(number).and_then(|head| *head);
+        let registration = Registration {
+            queue,
+            source,
+            table,
+            number,
+            data,
+            interest,
+            pending: 0,
+            next_of_handle: head,
+            account,
+            of_source: Link::new(),
+            of_queue: Link::new(),
+            in_ready: Link::new(),
+        };
+        let id = match self.registrations.insert(&mut self.machine, registration) {
+            Ok(id) => id,
+            Err(error) => {
+                self.uncharge_object::<Registration>(account);
+                return Err(error.into());
+            }
+        };
+        if let Some(head) = self.tables[table].registration_mut(number) {
+            *head = Some(id);
+        }
+        let Self { queues, registrations, .. } = self;
+        queues[queue].all.push_back(registrations, id);
+        queues[queue].count = queues[queue].count.wrapping_add(1);
+        let mut watchers = self.watchers(source).map(core::mem::take).unwrap_or_default();
+        watchers.list.push_back(&mut self.registrations, id);
+        watchers.count = watchers.count.wrapping_add(1);
+        if let Some(place) = self.watchers(source) {
+            *place = watchers;
+        }
+        Ok(id)
+    }
+
+    /// Tells one registration.
+    pub(crate) fn tell(&mut self, id: RegistrationId, events: u8) {
+        let registration = &mut self.registrations[id];
+        let events = events & (registration.interest | HANGUP);
+        if events == 0 {
+            return;
+        }
+        registration.pending |= events;
+        let (queue, waits) = (registration.queue, !registration.in_ready.is_linked());
+        if waits {
+            self.queues[queue].ready.push_back(&mut self.registrations, id);
+        }
+        while let Some(thread) = self.queues[queue].waiters.pop_front(&mut self.threads) {
+            self.wake(thread, Resume::Retry);
+        }
+    }
+
+    /// The registration behind that one among those of its source.
+    pub(crate) fn next_watcher(&self, id: RegistrationId) -> Option<RegistrationId> {
+        self.registrations[id].of_source.next()
+    }
+
+    /// Tells everybody who watches a source.
+    pub(crate) fn notify(&mut self, source: Source, events: u8) {
+        let mut at = match self.watchers(source) {
+            Some(watchers) => watchers.list.front(),
+            None => None,
+        };
+        while let Some(id) = at {
+            at = self.registrations[id].of_source.next();
+            if self.registrations[id].source == source {
+                self.tell(id, events);
+            }
+        }
+    }
+
+    /// Ends the registration of a handle at a queue, if there is one.
+    pub(crate) fn unregister(&mut self, queue: QueueId, table: TableId, number: usize) {
+        let mut at = self.tables[table].registration_mut(number).and_then(|head| *head);
+        while let Some(id) = at {
+            at = self.registrations[id].next_of_handle;
+            if self.registrations[id].queue == queue {
+                self.registration_end(id);
+            }
+        }
+    }
+
+    /// Ends all registrations of a handle that is being closed.
+    pub(crate) fn registrations_drop(&mut self, table: TableId, number: usize) {
+        while let Some(id) = self.tables[table].registration_mut(number).and_then(|head| *head) {
+            self.registration_end(id);
+        }
+    }
+
+    /// Ends a registration.
+    pub(crate) fn registration_end(&mut self, id: RegistrationId) {
+        let Registration { queue, source, table, number, next_of_handle, account, .. } =
+            self.registrations[id];
+        self.queues[queue].ready.remove(&mut self.registrations, id);
+        self.queues[queue].all.remove(&mut self.registrations, id);
+        self.queues[queue].count = self.queues[queue].count.wrapping_sub(1);
+        let mut watchers = self.watchers(source).map(core::mem::take).unwrap_or_default();
+        watchers.list.remove(&mut self.registrations, id);
+        watchers.count = watchers.count.saturating_sub(1);
+        if let Some(place) = self.watchers(source) {
+            *place = watchers;
+        }
+        // Unlink it from the registrations of its handle.
+        if let Some(head) = self.tables.get_mut(table).and_then(|t| t.registration_mut(number)) {
+            if *head == Some(id) {
+                *head = next_of_handle;
+            } else {
+                let mut at = *head;
+                while let Some(previous) = at {
+                    at = self.registrations[previous].next_of_handle;
+                    if at == Some(id) {
+                        self.registrations[previous].next_of_handle = next_of_handle;
+                        break;
+                    }
+                }
+            }
+        }
+        self.registrations.remove(id);
+        self.uncharge_object::<Registration>(account);
+    }
+
+    /// Ends all registrations of a source that is going away. Its watchers were moved out.
+    pub(crate) fn watchers_drop(&mut self, mut watchers: Watchers) {
+        while let Some(id) = watchers.list.pop_front(&mut self.registrations) {
+            self.registration_end(id);
+        }
+    }
+}

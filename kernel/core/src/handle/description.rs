@@ -1,0 +1,271 @@
+//! Descriptions: what handles point to.
+use super::Handle;
+use super::table::TableId;
+use crate::account::AccountId;
+use crate::container::{Id, Link, links};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::object::MemoryId;
+use crate::object::irq::IrqId;
+use crate::object::pipe::PipeId;
+use crate::object::queue::QueueId;
+use crate::object::slot::SlotId;
+use crate::object::timer::TimerId;
+use crate::scheme::endpoint::EndpointId;
+use crate::scheme::grant::GrantId;
+use crate::task::process::ProcessId;
+use clavis_abi::error::Result;
+use clavis_abi::params::{FactoryKind, ObjectType};
+
+/// Kind of [`Description`] ids.
+#[derive(Debug)]
+pub enum DescriptionK {}
+/// Names a description.
+pub type DescriptionId = Id<DescriptionK>;
+
+/// An object of a scheme, as its server knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchemeObject {
+    /// The scheme.
+    pub endpoint: EndpointId,
+    /// The server instance that minted the number.
+    pub epoch: u32,
+    /// The server's number.
+    pub number: u64,
+    /// Arrives with requests on it.
+    pub badge: u64,
+}
+
+/// A run of pages of a memory object, as a handle gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The object. The description holds a reference.
+    pub memory: MemoryId,
+    /// The first page.
+    pub first: u64,
+    /// How many pages.
+    pub pages: u64,
+    /// The grant that it lives from. The description holds a reference.
+    pub grant: Option<GrantId>,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// What a description stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// Not yet known: a call in flight will answer it.
+    Pending,
+    /// An object of a scheme.
+    Scheme(SchemeObject),
+    /// The server's end of an endpoint.
+    Socket(EndpointId),
+    /// Memory.
+    Memory(View),
+    /// An event queue.
+    Queue(QueueId),
+    /// The read end of a pipe.
+    PipeReader(PipeId),
+    /// The write end of a pipe.
+    PipeWriter(PipeId),
+    /// A timer.
+    Timer(TimerId),
+    /// An interrupt line.
+    Irq(IrqId),
+    /// A range of ports.
+    Ports {
+        /// The first.
+        first: u16,
+        /// How many.
+        count: u16,
+    },
+    /// A process.
+    Process(ProcessId),
+    /// An account.
+    Account(AccountId),
+    /// A handle table.
+    Table(TableId),
+    /// A slot.
+    Slot(SlotId),
+    /// Makes other objects.
+    Factory(FactoryKind),
+    /// The scheme-creation capability.
+    SchemeCreation,
+    /// Reads end of file, swallows writes.
+    Null,
+    /// Random bytes.
+    Random,
+    /// The kernel log.
+    Log,
+    /// Power control.
+    Power,
+    /// Counters.
+    Counters,
+    /// An image name, as readable bytes.
+    Name(MemoryId),
+}
+
+/// An open object. Handles share it by duplication.
+#[derive(Debug)]
+pub struct Description {
+    /// What it stands for.
+    pub object: Object,
+    /// Handles and calls that refer to it.
+    pub refs: u32,
+    /// Open flags: the kernel's copy is the truth.
+    pub flags: u32,
+    /// The kernel keeps the offset.
+    pub positioned: bool,
+    /// Opened with O_APPEND and no right to write elsewhere: it can never be cleared.
+    pub append_locked: bool,
+    /// The offset, when positioned; otherwise a cursor of kernel objects.
+    pub offset: u64,
+    /// A call at its own offset is under way.
+    pub busy: bool,
+    /// The slot it was opened through: a label for people.
+    pub slot: Option<SlotId>,
+    /// Who pays for it.
+    pub account: AccountId,
+    /// Order of its close notice among its endpoint's messages.
+    pub close_order: u64,
+    close: Link<DescriptionK>,
+}
+
+links!(DescriptionK, Description, [], 0 => close);
+
+impl Object {
+    /// Its type, as tools show it.
+    #[must_use]
+    pub fn kind(&self) -> ObjectType {
+        match self {
+            Object::Pending | Object::Scheme(_) => ObjectType::Scheme,
+            Object::Socket(_) => ObjectType::Socket,
+            Object::Memory(_) => ObjectType::Memory,
+            Object::Queue(_) => ObjectType::EventQueue,
+            Object::PipeReader(_) => ObjectType::PipeReader,
+            Object::PipeWriter(_) => ObjectType::PipeWriter,
+            Object::Timer(_) => ObjectType::Timer,
+            Object::Irq(_) => ObjectType::Irq,
+            Object::Ports { .. } => ObjectType::PortRange,
+            Object::Process(_) => ObjectType::Process,
+            Object::Account(_) => ObjectType::Account,
+            Object::Table(_) => ObjectType::HandleTable,
+            Object::Slot(_) => ObjectType::Slot,
+            Object::Factory(_) | Object::SchemeCreation => ObjectType::Factory,
+            Object::Null => ObjectType::Null,
+            Object::Random => ObjectType::Random,
+            Object::Log => ObjectType::Log,
+            Object::Power => ObjectType::Power,
+            Object::Counters => ObjectType::Counters,
+            Object::Name(_) => ObjectType::Name,
+        }
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Makes a description with one reference. The object's reference moves in.
+    pub(crate) fn description_create(
+        &mut self,
+        account: AccountId,
+        object: Object,
+        flags: u32,
+    ) -> Result<DescriptionId> {
+        self.charge_object::<Description>(account)?;
+        let description = Description {
+            object,
+            refs: 1,
+            flags,
+            positioned: false,
+            append_locked: false,
+            offset: 0,
+            busy: false,
+            slot: None,
+            account,
+            close_order: 0,
+            close: Link::new(),
+        };
+        match self.descriptions.insert(&mut self.machine, description) {
+            Ok(id) => Ok(id),
+            Err(error) => {
+                self.uncharge_object::<Description>(account);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Makes a full handle to an object, or lets go of the object.
+    pub(crate) fn handle_create(&mut self, account: AccountId, object: Object) -> Result<Handle> {
+        match self.description_create(account, object, 0) {
+            Ok(id) => Ok(Handle::full(id)),
+            Err(error) => {
+                self.object_release(object);
+                Err(error)
+            }
+        }
+    }
+
+    /// One more reference.
+    pub(crate) fn description_retain(&mut self, id: DescriptionId) {
+        let description = &mut self.descriptions[id];
+        description.refs = description.refs.wrapping_add(1);
+    }
+
+    /// One reference less. The last one of a scheme's object becomes its close notice.
+    pub(crate) fn description_release(&mut self, id: DescriptionId) {
+        let description = &mut self.descriptions[id];
+        description.refs = description.refs.wrapping_sub(1);
+        if description.refs > 0 {
+            return;
+        }
+        let object = description.object;
+        match object {
+            Object::Scheme(object) if self.scheme_alive(&object) => {
+                self.close_notice(object.endpoint, id);
+            }
+            _ => self.description_free(id),
+        }
+    }
+
+    /// Frees a description that nobody refers to and whose close notice, if any, was delivered.
+    pub(crate) fn description_free(&mut self, id: DescriptionId) {
+        let Some(description) = self.descriptions.remove(id) else { return };
+        if let Some(slot) = description.slot {
+            self.slot_release(slot);
+        }
+        self.uncharge_object::<Description>(description.account);
+        self.object_release(description.object);
+    }
+
+    /// Lets go of what a description stood for.
+    pub(crate) fn object_release(&mut self, object: Object) {
+        match object {
+            Object::Scheme(object) => self.endpoint_release(object.endpoint),
+            Object::Socket(endpoint) => self.socket_release(endpoint),
+            Object::Memory(view) => {
+                self.memory_release(view.memory);
+                if let Some(grant) = view.grant {
+                    self.grant_release(grant);
+                }
+            }
+            Object::Name(memory) => self.memory_release(memory),
+            Object::Queue(queue) => self.queue_release(queue),
+            Object::PipeReader(pipe) => self.pipe_reader_release(pipe),
+            Object::PipeWriter(pipe) => self.pipe_writer_release(pipe),
+            Object::Timer(timer) => self.timer_release(timer),
+            Object::Irq(irq) => self.irq_release(irq),
+            Object::Process(process) => self.process_release(process),
+            Object::Account(account) => self.account_release(account),
+            Object::Table(table) => self.table_release(table),
+            Object::Slot(slot) => self.slot_release(slot),
+            Object::Ports { .. }
+            | Object::Pending
+            | Object::Factory(_)
+            | Object::SchemeCreation
+            | Object::Null
+            | Object::Random
+            | Object::Log
+            | Object::Power
+            | Object::Counters => {}
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The door: the only way from a number to an object. Checks number, generation and rights
+//! together, and records what was missing.
+use super::denial::Refusal;
+use super::description::Object;
+use super::{Handle, description::Description};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::run::Caller;
+use clavis_abi::Rights;
+use clavis_abi::error::{EBADF, ENOTCAPABLE, Error, Result};
+use clavis_abi::params::DenialRule;
+
+impl<M: Machine> Kernel<M> {
+    /// The handle with that number, if it has all rights in `need`.
+    ///
+    /// # Errors
+    /// `EBADF`; `ENOTCAPABLE` with the missing rights on record.
+    #[inline]
+    pub(crate) fn door(&mut self, caller: &Caller, number: usize, need: Rights) -> Result<Handle> {
+        let handle = *self.tables[caller.table].get(number).ok_or(Error::new(EBADF))?;
+        if handle.rights.contains(need) {
+            Ok(handle)
+        } else {
+            Err(self.refuse(caller, number, need - handle.rights, DenialRule::Rights))
+        }
+    }
+
+    /// The handle with that number and the object behind it.
+    #[inline]
+    pub(crate) fn door_object(
+        &mut self,
+        caller: &Caller,
+        number: usize,
+        need: Rights,
+    ) -> Result<(Handle, Object)> {
+        let handle = self.door(caller, number, need)?;
+        let Description { object, .. } = &self.descriptions[handle.description];
+        Ok((handle, *object))
+    }
+
+    /// Records a refusal and makes its error.
+    #[cold]
+    pub(crate) fn refuse(
+        &mut self,
+        caller: &Caller,
+        number: usize,
+        missing: Rights,
+        rule: DenialRule,
+    ) -> Error {
+        let thread = &mut self.threads[caller.thread];
+        thread.refusal = Some(Refusal { call: thread.call, handle: number, missing, rule });
+        Error::new(ENOTCAPABLE)
+    }
+}

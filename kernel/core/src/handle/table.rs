@@ -1,0 +1,386 @@
+//! Handle tables: numbers to handles. Lower numbers are plain POSIX ones; upper numbers carry a
+//! generation, so that a stale one never means somebody else's handle.
+use super::Handle;
+use crate::account::{AccountId, Resource};
+use crate::container::{Chunks, Id, Link, links};
+use crate::event::RegistrationId;
+use crate::kernel::Kernel;
+use crate::machine::{Machine, NoMemory};
+use clavis_abi::error::{EBADF, EEXIST, EINVAL, EMFILE, Error, Result};
+use clavis_abi::limits;
+use clavis_abi::params::{OUT_LOWEST, OUT_UPPER, UPPER_INDEX_BITS, UPPER_TAG, upper_number};
+
+/// Kind of [`HandleTable`] ids.
+#[derive(Debug)]
+pub enum TableK {}
+/// Names a table.
+pub type TableId = Id<TableK>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Free,
+    /// Kept for a call in flight.
+    Reserved,
+    Live(Handle),
+    /// Answered with by a plain write: taken until its owner closes it.
+    Tombstone,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    state: State,
+    generation: u32,
+    /// The first event registration made through this handle.
+    registration: Option<RegistrationId>,
+}
+
+const WORDS: usize = limits::TABLE_HANDLES / 64;
+
+/// One half of a table: dense numbers, lowest free first.
+#[derive(Debug)]
+struct Half {
+    entries: Chunks<Entry>,
+    /// A set bit is a number in use.
+    used: Chunks<u64>,
+    /// A set bit is a word of `used` that is full.
+    full: [u64; WORDS / 64],
+}
+
+impl Half {
+    const fn new() -> Self {
+        Self { entries: Chunks::new(), used: Chunks::new(), full: [0; WORDS / 64] }
+    }
+
+    fn lowest_free(&self) -> Option<usize> {
+        for (index, full) in self.full.iter().enumerate() {
+            if *full != u64::MAX {
+                let word = index * 64 + full.trailing_ones() as usize;
+                let used = self.used.get(word).copied().unwrap_or(0);
+                return Some(word * 64 + used.trailing_ones() as usize);
+            }
+        }
+        None
+    }
+
+    fn grow<M: Machine>(&mut self, machine: &mut M, index: usize) -> Result<(), NoMemory> {
+        let words = index / 64 + 1;
+        self.used.reserve(machine, words)?;
+        while self.used.len() < words {
+            self.used.push(0).map_err(|_| NoMemory)?;
+        }
+        let count = index + 1;
+        self.entries.reserve(machine, count)?;
+        while self.entries.len() < count {
+            let entry = Entry { state: State::Free, generation: 0, registration: None };
+            self.entries.push(entry).map_err(|_| NoMemory)?;
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, index: usize, in_use: bool) {
+        let Some(word) = self.used.get_mut(index / 64) else { return };
+        let bit = 1u64 << (index % 64);
+        *word = if in_use { *word | bit } else { *word & !bit };
+        let is_full = *word == u64::MAX;
+        if let Some(full) = self.full.get_mut(index / 64 / 64) {
+            let bit = 1u64 << (index / 64 % 64);
+            *full = if is_full { *full | bit } else { *full & !bit };
+        }
+    }
+}
+
+/// A table. It is an object of its own: it can outlive a process and be given to the next.
+#[derive(Debug)]
+pub struct HandleTable {
+    lower: Half,
+    upper: Half,
+    /// Handles and processes that use it.
+    pub refs: u32,
+    /// Numbers in use.
+    pub live: u32,
+    /// Who pays for its handles.
+    pub account: AccountId,
+    /// Where taking it apart goes on: numbers below are closed.
+    cursor: usize,
+    dead: Link<TableK>,
+}
+
+links!(TableK, HandleTable, [], 0 => dead);
+
+/// A place in a table that was kept for a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// The table.
+    pub table: TableId,
+    /// The number.
+    pub number: usize,
+}
+
+/// Splits a number into half, index and (for upper ones) generation.
+#[inline]
+fn split(number: usize) -> Option<(bool, usize, u32)> {
+    if number & UPPER_TAG != 0 {
+        let index = number & ((1 << UPPER_INDEX_BITS) - 1);
+        let generation = (number & !UPPER_TAG) >> UPPER_INDEX_BITS;
+        Some((true, index, u32::try_from(generation).ok()?))
+    } else if number < limits::TABLE_HANDLES {
+        Some((false, number, 0))
+    } else {
+        None
+    }
+}
+
+impl HandleTable {
+    fn half(&self, upper: bool) -> &Half {
+        if upper { &self.upper } else { &self.lower }
+    }
+
+    fn half_mut(&mut self, upper: bool) -> &mut Half {
+        if upper { &mut self.upper } else { &mut self.lower }
+    }
+
+    #[inline]
+    fn entry(&self, number: usize) -> Option<&Entry> {
+        let (upper, index, generation) = split(number)?;
+        let entry = self.half(upper).entries.get(index)?;
+        (!upper || entry.generation == generation).then_some(entry)
+    }
+
+    fn entry_mut(&mut self, number: usize) -> Option<&mut Entry> {
+        let (upper, index, generation) = split(number)?;
+        let entry = self.half_mut(upper).entries.get_mut(index)?;
+        (!upper || entry.generation == generation).then_some(entry)
+    }
+
+    /// The handle with that number.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, number: usize) -> Option<&Handle> {
+        match &self.entry(number)?.state {
+            State::Live(handle) => Some(handle),
+            State::Free | State::Reserved | State::Tombstone => None,
+        }
+    }
+
+    /// The handle with that number.
+    pub fn get_mut(&mut self, number: usize) -> Option<&mut Handle> {
+        match &mut self.entry_mut(number)?.state {
+            State::Live(handle) => Some(handle),
+            State::Free | State::Reserved | State::Tombstone => None,
+        }
+    }
+
+    /// The head of the registrations made through a handle.
+    pub fn registration_mut(&mut self, number: usize) -> Option<&mut Option<RegistrationId>> {
+        Some(&mut self.entry_mut(number)?.registration)
+    }
+
+    /// The first live handle whose place is at least `cursor` (lower numbers first, then upper
+    /// ones), its number, and the cursor behind it.
+    #[must_use]
+    pub fn next(&self, cursor: usize) -> Option<(usize, Handle, usize)> {
+        let mut at = cursor;
+        while at < limits::TABLE_HANDLES * 2 {
+            let upper = at >= limits::TABLE_HANDLES;
+            let index = at % limits::TABLE_HANDLES;
+            let half = self.half(upper);
+            if index >= half.entries.len() {
+                if upper {
+                    return None;
+                }
+                at = limits::TABLE_HANDLES;
+                continue;
+            }
+            if let Some(Entry { state: State::Live(handle), generation, .. }) =
+                half.entries.get(index)
+            {
+                let number = if upper { upper_number(index as u16, *generation) } else { index };
+                return Some((number, *handle, at + 1));
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+/// The generation after `generation`. One whose low 16 bits are all ones is skipped: a number with
+/// it would read as an error in `redox_syscall`.
+fn next_generation(generation: u32) -> u32 {
+    let next = generation.wrapping_add(1);
+    if next & 0xFFFF == 0xFFFF { next.wrapping_add(1) } else { next }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Makes an empty table with one reference.
+    pub(crate) fn table_create(&mut self, account: AccountId) -> Result<TableId> {
+        self.charge_object::<HandleTable>(account)?;
+        let table = HandleTable {
+            lower: Half::new(),
+            upper: Half::new(),
+            refs: 1,
+            live: 0,
+            account,
+            cursor: 0,
+            dead: Link::new(),
+        };
+        match self.tables.insert(&mut self.machine, table) {
+            Ok(id) => Ok(id),
+            Err(error) => {
+                self.uncharge_object::<HandleTable>(account);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Keeps a number for a handle: `OUT_LOWEST`, `OUT_UPPER`, or exactly `number`.
+    ///
+    /// # Errors
+    /// `EEXIST` when the number is in use, `EMFILE` at the table's or the account's bound,
+    /// `EINVAL` for numbers that cannot be.
+    pub(crate) fn number_reserve(&mut self, id: TableId, number: usize) -> Result<Reserved> {
+        let table = &mut self.tables[id];
+        let (upper, index, generation) = match number {
+            OUT_LOWEST | OUT_UPPER => {
+                let upper = number == OUT_UPPER;
+                let index = table.half(upper).lowest_free().ok_or(Error::new(EMFILE))?;
+                (upper, index, None)
+            }
+            number => {
+                let (upper, index, generation) = split(number).ok_or(Error::new(EINVAL))?;
+                (upper, index, Some(generation))
+            }
+        };
+        let account = table.account;
+        let half = table.half_mut(upper);
+        half.grow(&mut self.machine, index)?;
+        let entry = half.entries.get_mut(index).ok_or(Error::new(EMFILE))?;
+        if entry.state != State::Free {
+            return Err(Error::new(EEXIST));
+        }
+        if upper && generation.is_some_and(|generation| generation != entry.generation) {
+            return Err(Error::new(EINVAL));
+        }
+        let number = if upper { upper_number(index as u16, entry.generation) } else { index };
+        self.charge(account, Resource::Handles, 1)?;
+        let table = &mut self.tables[id];
+        table.live = table.live.wrapping_add(1);
+        if let Some(entry) = table.half_mut(upper).entries.get_mut(index) {
+            entry.state = State::Reserved;
+        }
+        table.half_mut(upper).mark(index, true);
+        Ok(Reserved { table: id, number })
+    }
+
+    /// Puts a handle at the number kept for it. The handle's reference moves in.
+    pub(crate) fn number_fill(&mut self, reserved: Reserved, handle: Handle) {
+        if let Some(entry) = self.tables[reserved.table].entry_mut(reserved.number) {
+            debug_assert!(entry.state == State::Reserved);
+            entry.state = State::Live(handle);
+        }
+    }
+
+    /// Gives a kept number back.
+    pub(crate) fn number_cancel(&mut self, reserved: Reserved) {
+        self.number_free(reserved.table, reserved.number);
+    }
+
+    fn number_free(&mut self, id: TableId, number: usize) {
+        let Some((upper, index, _)) = split(number) else { return };
+        let table = &mut self.tables[id];
+        let account = table.account;
+        table.live = table.live.wrapping_sub(1);
+        let half = table.half_mut(upper);
+        if let Some(entry) = half.entries.get_mut(index) {
+            entry.state = State::Free;
+            entry.registration = None;
+            if upper {
+                entry.generation = next_generation(entry.generation);
+            }
+        }
+        half.mark(index, false);
+        self.uncharge(account, Resource::Handles, 1);
+    }
+
+    /// Takes a handle out of its table; its reference moves to the caller. Its event registrations
+    /// die.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub(crate) fn handle_take(&mut self, id: TableId, number: usize) -> Result<Handle> {
+        let handle = *self.tables[id].get(number).ok_or(Error::new(EBADF))?;
+        self.registrations_drop(id, number);
+        self.number_free(id, number);
+        Ok(handle)
+    }
+
+    /// Takes a handle out of its table, but leaves its number taken until that is closed.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub(crate) fn handle_entomb(&mut self, id: TableId, number: usize) -> Result<Handle> {
+        let handle = *self.tables[id].get(number).ok_or(Error::new(EBADF))?;
+        self.registrations_drop(id, number);
+        if let Some(entry) = self.tables[id].entry_mut(number) {
+            entry.state = State::Tombstone;
+        }
+        Ok(handle)
+    }
+
+    /// The lowest free number that is at least `least`.
+    pub(crate) fn number_reserve_from(&mut self, id: TableId, least: usize) -> Result<Reserved> {
+        let mut number = least;
+        loop {
+            if number >= limits::TABLE_HANDLES {
+                return Err(Error::new(EMFILE));
+            }
+            let used = self.tables[id].lower.used.get(number / 64).copied().unwrap_or(0);
+            if used & (1 << (number % 64)) == 0 {
+                return self.number_reserve(id, number);
+            }
+            number += 1;
+        }
+    }
+
+    /// Closes a handle. Needs no memory and waits for nobody.
+    pub(crate) fn handle_close(&mut self, id: TableId, number: usize) -> Result<()> {
+        if self.tables[id].entry(number).is_some_and(|entry| entry.state == State::Tombstone) {
+            self.number_free(id, number);
+            return Ok(());
+        }
+        let handle = self.handle_take(id, number)?;
+        self.description_release(handle.description);
+        Ok(())
+    }
+
+    /// One more reference.
+    pub(crate) fn table_retain(&mut self, id: TableId) {
+        let table = &mut self.tables[id];
+        table.refs = table.refs.wrapping_add(1);
+    }
+
+    /// One reference less; the last one leaves the table to be emptied piece by piece.
+    pub(crate) fn table_release(&mut self, id: TableId) {
+        let table = &mut self.tables[id];
+        table.refs = table.refs.wrapping_sub(1);
+        if table.refs == 0 {
+            self.work.dead_tables.push_back(&mut self.tables, id);
+        }
+    }
+
+    /// Closes a quantum of a dead table's handles; true when the table is gone.
+    pub(crate) fn table_reap(&mut self, id: TableId) -> bool {
+        for _ in 0..limits::QUANTUM_HANDLES {
+            let Some((number, _, next)) = self.tables[id].next(self.tables[id].cursor) else {
+                // Numbers kept for calls in flight went back when their threads ended.
+                let account = self.tables[id].account;
+                self.tables.remove(id);
+                self.uncharge_object::<HandleTable>(account);
+                return true;
+            };
+            self.tables[id].cursor = next;
+            let closed = self.handle_close(id, number);
+            debug_assert!(closed.is_ok());
+        }
+        false
+    }
+}

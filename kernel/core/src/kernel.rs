@@ -1,0 +1,217 @@
+//! The kernel: one value that holds everything.
+use crate::account::{Account, AccountId, AccountK};
+use crate::container::{Arena, Deadline, DeadlineHeap, List};
+use crate::event::{Registration, RegistrationK};
+use crate::handle::description::{Description, DescriptionK};
+use crate::handle::table::{HandleTable, TableK};
+use crate::machine::{Cpu, Machine, NoMemory};
+use crate::memory::object::{Memory, MemoryK};
+use crate::memory::region::{Region, RegionK};
+use crate::memory::space::{Space, SpaceId, SpaceK};
+use crate::object::irq::{Irq, IrqK};
+use crate::object::log::LogRing;
+use crate::object::pipe::{Pipe, PipeK};
+use crate::object::queue::{Queue, QueueK};
+use crate::object::slot::{Slot, SlotK};
+use crate::object::timer::{Timer, TimerId, TimerK};
+use crate::scheme::endpoint::{Endpoint, EndpointK};
+use crate::scheme::grant::{Grant, GrantK};
+use crate::scheme::request::{Request, RequestK};
+use crate::scheme::transfer::{Batch, BatchK};
+use crate::task::futex::Futexes;
+use crate::task::process::{Process, ProcessId, ProcessK};
+use crate::task::sched::Ready;
+use crate::task::thread::{Thread, ThreadId, ThreadK};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use clavis_abi::error::{ENOMEM, Error};
+use clavis_abi::limits;
+
+/// Frames that only init's own accounts may still take.
+pub const RESERVED_FRAMES: usize = 256;
+
+/// What a CPU is doing.
+#[derive(Debug)]
+pub struct CpuState {
+    pub(crate) number: Cpu,
+    /// The thread that runs, or ran when the kernel was entered.
+    pub(crate) current: Option<ThreadId>,
+    /// The space that is loaded.
+    pub(crate) loaded: Option<SpaceId>,
+    /// The thread to switch to directly.
+    pub(crate) handoff: Option<ThreadId>,
+    /// Another thread may have to run.
+    pub(crate) reschedule: bool,
+    /// Timers or queues changed since the last look.
+    pub(crate) attention: bool,
+    /// When the current slice ends.
+    pub(crate) slice_end: u64,
+    /// What the timer is armed for.
+    pub(crate) armed: Option<u64>,
+    /// Entries of `run`, for spreading background work.
+    pub(crate) turns: u32,
+}
+
+/// Who waits in the deadline heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiter {
+    /// A thread's wait.
+    Thread(ThreadId),
+    /// A timer object.
+    Timer(TimerId),
+}
+
+/// The objects that keep their places in the deadline heap.
+pub(crate) struct Owners<'a, M: Machine> {
+    pub(crate) threads: &'a mut Arena<ThreadK, Thread<M>>,
+    pub(crate) timers: &'a mut Arena<TimerK, Timer>,
+}
+
+impl<M: Machine> Deadline<Waiter> for Owners<'_, M> {
+    fn placed(&mut self, who: Waiter, place: Option<u32>) {
+        match who {
+            Waiter::Thread(id) => self.threads[id].place = place,
+            Waiter::Timer(id) => self.timers[id].place = place,
+        }
+    }
+}
+
+/// Objects that are taken apart piece by piece.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) dead_tables: List<TableK, 0>,
+    pub(crate) dead_spaces: List<SpaceK, 0>,
+    pub(crate) dead_memories: List<MemoryK, 0>,
+}
+
+/// Things that happened, for tests and tools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Answers to requests that were not waiting for one: late, double, forged.
+    pub swallowed: u64,
+    /// System calls.
+    pub calls: u64,
+    /// Switches from one thread to another.
+    pub switches: u64,
+}
+
+/// The kernel.
+pub struct Kernel<M: Machine> {
+    pub(crate) machine: M,
+    pub(crate) accounts: Arena<AccountK, Account>,
+    pub(crate) processes: Arena<ProcessK, Process>,
+    pub(crate) threads: Arena<ThreadK, Thread<M>>,
+    pub(crate) spaces: Arena<SpaceK, Space<M>>,
+    pub(crate) regions: Arena<RegionK, Region>,
+    pub(crate) memories: Arena<MemoryK, Memory<M::Frame>>,
+    pub(crate) tables: Arena<TableK, HandleTable>,
+    pub(crate) descriptions: Arena<DescriptionK, Description>,
+    pub(crate) endpoints: Arena<EndpointK, Endpoint>,
+    pub(crate) requests: Arena<RequestK, Request>,
+    pub(crate) batches: Arena<BatchK, Batch>,
+    pub(crate) grants: Arena<GrantK, Grant>,
+    pub(crate) queues: Arena<QueueK, Queue>,
+    pub(crate) registrations: Arena<RegistrationK, Registration>,
+    pub(crate) pipes: Arena<PipeK, Pipe<M::Frame>>,
+    pub(crate) timers: Arena<TimerK, Timer>,
+    pub(crate) irqs: Arena<IrqK, Irq>,
+    pub(crate) slots: Arena<SlotK, Slot>,
+    pub(crate) ready: Ready,
+    pub(crate) deadlines: DeadlineHeap<Waiter>,
+    pub(crate) futexes: Futexes,
+    pub(crate) offset_waiters: List<ThreadK, 0>,
+    pub(crate) log: LogRing,
+    pub(crate) work: Work,
+    pub(crate) cpus: [CpuState; 1],
+    /// A path or small payload on its way through validation.
+    pub(crate) scratch: Vec<u8>,
+    pub(crate) init: Option<ProcessId>,
+    pub(crate) root_account: Option<AccountId>,
+    pub(crate) statistics: Statistics,
+    random_state: u32,
+}
+
+impl From<NoMemory> for Error {
+    fn from(_: NoMemory) -> Self {
+        Error::new(ENOMEM)
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// A kernel without processes on that machine.
+    ///
+    /// # Errors
+    /// The kernel heap is too small to begin.
+    pub fn new(mut machine: M) -> Result<Box<Self>, NoMemory> {
+        let mut scratch = Vec::new();
+        scratch.try_reserve_exact(limits::PATH_MAX).map_err(|_| NoMemory)?;
+        scratch.resize(limits::PATH_MAX, 0);
+        let log = LogRing::new()?;
+        let mut seed = [0; 4];
+        machine.random(&mut seed);
+        Ok(Box::new(Self {
+            machine,
+            accounts: Arena::new(),
+            processes: Arena::new(),
+            threads: Arena::new(),
+            spaces: Arena::new(),
+            regions: Arena::new(),
+            memories: Arena::new(),
+            tables: Arena::new(),
+            descriptions: Arena::new(),
+            endpoints: Arena::new(),
+            requests: Arena::new(),
+            batches: Arena::new(),
+            grants: Arena::new(),
+            queues: Arena::new(),
+            registrations: Arena::new(),
+            pipes: Arena::new(),
+            timers: Arena::new(),
+            irqs: Arena::new(),
+            slots: Arena::new(),
+            ready: Ready::new(),
+            deadlines: DeadlineHeap::new(),
+            futexes: Futexes::new(),
+            offset_waiters: List::new(),
+            log,
+            work: Work::default(),
+            cpus: [CpuState {
+                number: Cpu(0),
+                current: None,
+                loaded: None,
+                handoff: None,
+                reschedule: true,
+                attention: true,
+                slice_end: 0,
+                armed: None,
+                turns: 0,
+            }],
+            scratch,
+            init: None,
+            root_account: None,
+            statistics: Statistics::default(),
+            random_state: u32::from_le_bytes(seed) | 1,
+        }))
+    }
+
+    /// The machine.
+    pub fn machine(&mut self) -> &mut M {
+        &mut self.machine
+    }
+
+    /// What happened since boot.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// A random number that balances trees; never a secret.
+    pub(crate) fn noise(&mut self) -> u32 {
+        let mut x = self.random_state;
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random_state = x;
+        x
+    }
+}

@@ -1,0 +1,318 @@
+//! Memory objects: what every region maps.
+use super::pages_for;
+use crate::account::{AccountId, Resource};
+use crate::container::{Id, Link, links};
+use crate::kernel::Kernel;
+use crate::machine::{Machine, NoMemory};
+use alloc::vec::Vec;
+use clavis_abi::error::{EINVAL, ENOMEM, Error, Result};
+use clavis_abi::limits;
+
+/// Kind of [`Memory`] ids.
+#[derive(Debug)]
+pub enum MemoryK {}
+/// Names a memory object.
+pub type MemoryId = Id<MemoryK>;
+
+/// Frames in one leaf of an object's page table.
+const LEAF: usize = 512;
+
+/// Where the pages of an object come from that it has no frame of its own for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backing {
+    /// Zeroes.
+    Zero,
+    /// Another object, from that page on; written pages are copied first.
+    CopyOf(MemoryId, u64),
+    /// Device memory at that physical address.
+    Device(u64),
+}
+
+/// A memory object.
+#[derive(Debug)]
+pub struct Memory<F> {
+    /// Handles, regions and requests that refer to it.
+    pub refs: u32,
+    leaves: Vec<Vec<Option<F>>>,
+    /// Pages it spans.
+    pub pages: u64,
+    /// Bytes it holds.
+    pub bytes: u64,
+    /// Source of missing pages.
+    pub backing: Backing,
+    /// Nobody can write it any more.
+    pub sealed: bool,
+    /// Only ever mapped by the one region it was made for: unmapping a part frees its frames.
+    pub private: bool,
+    /// An inbox: never mapped for others, never answered to an mmap.
+    pub inbox: bool,
+    /// Shared mappings that are writable.
+    pub writers: u32,
+    /// Mappings that are executable.
+    pub executors: u32,
+    /// Who pays for its frames.
+    pub account: AccountId,
+    dead: Link<MemoryK>,
+}
+
+links!(MemoryK, Memory<F>, [F], 0 => dead);
+
+impl<F> Memory<F> {
+    /// The frame of a page, if the object has one.
+    #[must_use]
+    pub fn frame(&self, page: u64) -> Option<&F> {
+        let page = usize::try_from(page).ok()?;
+        self.leaves.get(page / LEAF)?.get(page % LEAF)?.as_ref()
+    }
+
+    /// The frame of a page, if the object has one.
+    pub fn frame_mut(&mut self, page: u64) -> Option<&mut F> {
+        let page = usize::try_from(page).ok()?;
+        self.leaves.get_mut(page / LEAF)?.get_mut(page % LEAF)?.as_mut()
+    }
+
+    /// Takes a page's frame out.
+    fn take(&mut self, page: u64) -> Option<F> {
+        let page = usize::try_from(page).ok()?;
+        self.leaves.get_mut(page / LEAF)?.get_mut(page % LEAF)?.take()
+    }
+
+    /// Makes sure that a page's place exists.
+    fn prepare<M: Machine<Frame = F>>(&mut self, m: &mut M, page: u64) -> Result<(), NoMemory> {
+        let page = usize::try_from(page).map_err(|_| NoMemory)?;
+        let rest = usize::try_from(self.pages).map_err(|_| NoMemory)?.saturating_sub(page);
+        let leaf = self.leaves.get_mut(page / LEAF).ok_or(NoMemory)?;
+        if leaf.is_empty() {
+            m.chunk_permit()?;
+            let len = rest.saturating_add(page % LEAF).min(LEAF);
+            leaf.try_reserve_exact(len).map_err(|_| NoMemory)?;
+            leaf.resize_with(len, || None);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, page: u64, frame: F) -> Option<F> {
+        let place = usize::try_from(page)
+            .ok()
+            .and_then(|page| self.leaves.get_mut(page / LEAF)?.get_mut(page % LEAF));
+        match place {
+            Some(place) => place.replace(frame),
+            None => Some(frame),
+        }
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Makes a memory object with one reference.
+    pub(crate) fn memory_create(
+        &mut self,
+        account: AccountId,
+        bytes: u64,
+        backing: Backing,
+    ) -> Result<MemoryId> {
+        let pages = pages_for(bytes).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
+        if pages > limits::MEMORY_PAGES as u64 {
+            return Err(Error::new(ENOMEM));
+        }
+        let root = (pages as usize).div_ceil(LEAF);
+        let mut leaves = Vec::new();
+        self.machine.chunk_permit()?;
+        leaves.try_reserve_exact(root).map_err(|_| NoMemory)?;
+        leaves.resize_with(root, Vec::new);
+        self.charge_object::<Memory<M::Frame>>(account)?;
+        let memory = Memory {
+            refs: 1,
+            leaves,
+            pages,
+            bytes,
+            backing,
+            sealed: false,
+            private: false,
+            inbox: false,
+            writers: 0,
+            executors: 0,
+            account,
+            dead: Link::new(),
+        };
+        match self.memories.insert(&mut self.machine, memory) {
+            Ok(id) => {
+                if let Backing::CopyOf(parent, _) = backing {
+                    self.memory_retain(parent);
+                }
+                Ok(id)
+            }
+            Err(error) => {
+                self.uncharge_object::<Memory<M::Frame>>(account);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Takes a frame and charges it. Init's accounts may use the last ones, others not.
+    pub(crate) fn frame_take(&mut self, account: AccountId) -> Result<M::Frame, NoMemory> {
+        if self.machine.frames_free() <= crate::kernel::RESERVED_FRAMES
+            && !self.account_has_reserve(account)
+        {
+            return Err(NoMemory);
+        }
+        self.charge(account, Resource::Frames, 1).map_err(|_| NoMemory)?;
+        match self.machine.frame_alloc() {
+            Some(frame) => Ok(frame),
+            None => {
+                self.uncharge(account, Resource::Frames, 1);
+                Err(NoMemory)
+            }
+        }
+    }
+
+    /// Gives a frame back that was taken for that account.
+    pub(crate) fn frame_give(&mut self, account: AccountId, frame: M::Frame) {
+        self.machine.frame_free(frame);
+        self.uncharge(account, Resource::Frames, 1);
+    }
+
+    /// Puts a ready frame into an object at boot, charging it.
+    pub(crate) fn memory_adopt(&mut self, id: MemoryId, page: u64, frame: M::Frame) -> Result<()> {
+        let memory = &mut self.memories[id];
+        memory.prepare(&mut self.machine, page)?;
+        let account = memory.account;
+        self.charge(account, Resource::Frames, 1)?;
+        if let Some(spare) = self.memories[id].put(page, frame) {
+            self.frame_give(account, spare);
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the object has a frame of its own for a page: zeroed, or copied from what
+    /// it is a copy of.
+    ///
+    /// # Errors
+    /// No frame, no room for its place, or the page lies behind the end.
+    pub(crate) fn memory_populate(&mut self, id: MemoryId, page: u64) -> Result<(), NoMemory> {
+        let memory = &mut self.memories[id];
+        if page >= memory.pages {
+            return Err(NoMemory);
+        }
+        if memory.frame(page).is_some() {
+            return Ok(());
+        }
+        let (account, backing) = (memory.account, memory.backing);
+        memory.prepare(&mut self.machine, page)?;
+        let mut frame = self.frame_take(account)?;
+        if let Backing::CopyOf(parent, offset) = backing
+            && let Some(source) =
+                offset.checked_add(page).and_then(|at| self.memories[parent].frame(at))
+        {
+            self.machine.frame_copy(source, &mut frame);
+        }
+        if let Some(spare) = self.memories[id].put(page, frame) {
+            self.frame_give(account, spare);
+        }
+        Ok(())
+    }
+
+    /// Makes an object of zeroes longer.
+    pub(crate) fn memory_extend(&mut self, id: MemoryId, pages: u64) -> Result<()> {
+        if pages > limits::MEMORY_PAGES as u64 {
+            return Err(Error::new(ENOMEM));
+        }
+        let memory = &mut self.memories[id];
+        let old = usize::try_from(memory.pages).map_err(|_| NoMemory)?;
+        let new = usize::try_from(pages).map_err(|_| NoMemory)?;
+        let root = new.div_ceil(LEAF);
+        let missing = root.saturating_sub(memory.leaves.len());
+        self.machine.chunk_permit()?;
+        memory.leaves.try_reserve_exact(missing).map_err(|_| NoMemory)?;
+        if let Some(last) = memory.leaves.get_mut(old / LEAF).filter(|leaf| !leaf.is_empty()) {
+            // The last leaf was made for the old length.
+            let len = new.saturating_sub(old / LEAF * LEAF).min(LEAF);
+            last.try_reserve_exact(len.saturating_sub(last.len())).map_err(|_| NoMemory)?;
+            last.resize_with(len, || None);
+        }
+        memory.leaves.resize_with(root.max(memory.leaves.len()), Vec::new);
+        memory.pages = pages.max(memory.pages);
+        memory.bytes = memory.pages.saturating_mul(super::PAGE);
+        Ok(())
+    }
+
+    /// Frees the frames of some pages.
+    pub(crate) fn memory_discard(&mut self, id: MemoryId, first: u64, pages: u64) {
+        let account = self.memories[id].account;
+        for page in first..first.saturating_add(pages).min(self.memories[id].pages) {
+            if let Some(frame) = self.memories[id].take(page) {
+                self.frame_give(account, frame);
+            }
+        }
+    }
+
+    /// Reads bytes of an object into kernel memory; missing pages read as their backing.
+    pub(crate) fn memory_read(&self, id: MemoryId, mut offset: u64, bytes: &mut [u8]) -> usize {
+        let memory = &self.memories[id];
+        let mut done = 0;
+        while done < bytes.len() && offset < memory.bytes {
+            let (page, within) = (offset / super::PAGE, (offset % super::PAGE) as usize);
+            let rest = (bytes.len() - done).min(super::PAGE as usize - within);
+            let rest = rest.min(usize::try_from(memory.bytes - offset).unwrap_or(usize::MAX));
+            let Some(piece) = bytes.get_mut(done..done + rest) else { break };
+            match self.memory_frame(id, page) {
+                Some(frame) => self.machine.frame_read(frame, within, piece),
+                None => piece.fill(0),
+            }
+            done += rest;
+            offset += rest as u64;
+        }
+        done
+    }
+
+    /// The frame that a page shows: its own, or that of what it is a copy of.
+    pub(crate) fn memory_frame(&self, id: MemoryId, page: u64) -> Option<&M::Frame> {
+        let memory = &self.memories[id];
+        memory.frame(page).or_else(|| match memory.backing {
+            Backing::CopyOf(parent, offset) => {
+                self.memories[parent].frame(offset.checked_add(page)?)
+            }
+            Backing::Zero | Backing::Device(_) => None,
+        })
+    }
+
+    /// One more reference.
+    pub(crate) fn memory_retain(&mut self, id: MemoryId) {
+        let memory = &mut self.memories[id];
+        memory.refs = memory.refs.wrapping_add(1);
+    }
+
+    /// One reference less. The last one hands the object to the reaper.
+    pub(crate) fn memory_release(&mut self, id: MemoryId) {
+        let memory = &mut self.memories[id];
+        memory.refs = memory.refs.wrapping_sub(1);
+        if memory.refs > 0 {
+            return;
+        }
+        if memory.leaves.len() <= 1 {
+            self.memory_reap(id);
+        } else {
+            self.work.dead_memories.push_back(&mut self.memories, id);
+        }
+    }
+
+    /// Frees a leaf of an unreferenced object; true when the object is gone.
+    pub(crate) fn memory_reap(&mut self, id: MemoryId) -> bool {
+        let memory = &mut self.memories[id];
+        let account = memory.account;
+        if let Some(leaf) = memory.leaves.pop() {
+            for frame in leaf.into_iter().flatten() {
+                self.frame_give(account, frame);
+            }
+        }
+        if !self.memories[id].leaves.is_empty() {
+            return false;
+        }
+        let backing = self.memories[id].backing;
+        self.memories.remove(id);
+        self.uncharge_object::<Memory<M::Frame>>(account);
+        if let Backing::CopyOf(parent, _) = backing {
+            self.memory_release(parent);
+        }
+        true
+    }
+}

@@ -1,0 +1,183 @@
+//! Regions in an ordered tree: a treap whose nodes are the regions themselves.
+use super::Protection;
+use super::object::MemoryId;
+use crate::container::{Arena, Id};
+use crate::scheme::grant::GrantId;
+
+/// Kind of [`Region`] ids.
+#[derive(Debug)]
+pub enum RegionK {}
+/// Names a region.
+pub type RegionId = Id<RegionK>;
+
+/// A run of pages of a space that shows a run of pages of one memory object.
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// Its first page (address / page size).
+    pub start: u64,
+    /// Its pages.
+    pub pages: u64,
+    /// What it shows.
+    pub memory: MemoryId,
+    /// The page of the object that its first page shows.
+    pub offset: u64,
+    /// What it permits now.
+    pub protection: Protection,
+    /// What it can ever permit: from the rights of the handle it came from.
+    pub most: Protection,
+    /// Writes are seen by every mapper of the object.
+    pub shared: bool,
+    /// The grant of a scheme's mmap that it belongs to.
+    pub grant: Option<GrantId>,
+    left: Option<RegionId>,
+    right: Option<RegionId>,
+    priority: u32,
+}
+
+impl Region {
+    /// A region in no tree.
+    #[must_use]
+    pub fn new(start: u64, pages: u64, memory: MemoryId, offset: u64) -> Self {
+        Self {
+            start,
+            pages,
+            memory,
+            offset,
+            protection: Protection::empty(),
+            most: Protection::empty(),
+            shared: false,
+            grant: None,
+            left: None,
+            right: None,
+            priority: 0,
+        }
+    }
+
+    /// The page behind its last.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.start.wrapping_add(self.pages)
+    }
+
+    /// Whether it shows its object writable to others too.
+    #[must_use]
+    pub fn is_writer(&self) -> bool {
+        self.shared && self.protection.contains(Protection::WRITE)
+    }
+}
+
+/// The tree of a space's regions, in order of address, never overlapping.
+#[derive(Debug, Default)]
+pub struct RegionTree {
+    root: Option<RegionId>,
+    count: u32,
+}
+
+type Regions = Arena<RegionK, Region>;
+
+impl RegionTree {
+    /// How many regions there are.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Any region, for taking a space apart.
+    #[must_use]
+    pub fn any(&self) -> Option<RegionId> {
+        self.root
+    }
+
+    /// The first region that ends behind that page: the one that holds it, or the next one.
+    #[must_use]
+    pub fn at_or_after(&self, regions: &Regions, page: u64) -> Option<RegionId> {
+        let (mut at, mut found) = (self.root, None);
+        while let Some(id) = at {
+            let region = &regions[id];
+            if region.end() > page {
+                found = Some(id);
+                at = region.left;
+            } else {
+                at = region.right;
+            }
+        }
+        found
+    }
+
+    /// The region that holds that page.
+    #[must_use]
+    pub fn holding(&self, regions: &Regions, page: u64) -> Option<RegionId> {
+        let mut at = self.root;
+        while let Some(id) = at {
+            let region = &regions[id];
+            if page < region.start {
+                at = region.left;
+            } else if page >= region.end() {
+                at = region.right;
+            } else {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Inserts a region that overlaps no other. `noise` balances the tree.
+    pub fn insert(&mut self, regions: &mut Regions, id: RegionId, noise: u32) {
+        let start = regions[id].start;
+        let (left, right) = split(regions, self.root, start);
+        {
+            let region = &mut regions[id];
+            region.left = None;
+            region.right = None;
+            region.priority = noise;
+        }
+        let left = merge(regions, left, Some(id));
+        self.root = merge(regions, left, right);
+        self.count = self.count.wrapping_add(1);
+    }
+
+    /// Takes a region out of the tree.
+    pub fn remove(&mut self, regions: &mut Regions, id: RegionId) {
+        let start = regions[id].start;
+        let (left, rest) = split(regions, self.root, start);
+        let (_, right) = split(regions, rest, start.wrapping_add(1));
+        self.root = merge(regions, left, right);
+        self.count = self.count.wrapping_sub(1);
+    }
+}
+
+/// Splits a tree into the regions that start before `key` and the others. The depth of the
+/// recursion is that of the tree: logarithmic, since priorities are random.
+fn split(
+    regions: &mut Regions,
+    root: Option<RegionId>,
+    key: u64,
+) -> (Option<RegionId>, Option<RegionId>) {
+    let Some(id) = root else { return (None, None) };
+    let Region { start, left, right, .. } = regions[id];
+    if start < key {
+        let (middle, high) = split(regions, right, key);
+        regions[id].right = middle;
+        (Some(id), high)
+    } else {
+        let (low, middle) = split(regions, left, key);
+        regions[id].left = middle;
+        (low, Some(id))
+    }
+}
+
+/// Joins two trees, all of the first before all of the second.
+fn merge(regions: &mut Regions, low: Option<RegionId>, high: Option<RegionId>) -> Option<RegionId> {
+    let (Some(a), Some(b)) = (low, high) else { return low.or(high) };
+    if regions[a].priority >= regions[b].priority {
+        let right = regions[a].right;
+        let merged = merge(regions, right, Some(b));
+        regions[a].right = merged;
+        Some(a)
+    } else {
+        let left = regions[b].left;
+        let merged = merge(regions, Some(a), left);
+        regions[b].left = merged;
+        Some(b)
+    }
+}

@@ -1,0 +1,451 @@
+//! Spaces: what a process can address.
+use super::object::{Backing, Memory, MemoryId};
+use super::region::{Region, RegionId, RegionTree};
+use super::{PAGE, Protection, USER_END, USER_START};
+use crate::account::{AccountId, Resource};
+use crate::container::{Id, Link, links};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::scheme::grant::GrantId;
+use clavis_abi::error::{EACCES, EEXIST, EINVAL, ENOMEM, Error, Result};
+use clavis_abi::limits;
+
+/// Kind of [`Space`] ids.
+#[derive(Debug)]
+pub enum SpaceK {}
+/// Names a space.
+pub type SpaceId = Id<SpaceK>;
+
+/// Greatest number of regions in a space.
+const REGIONS_MAX: u32 = 65_536;
+
+/// A space.
+#[derive(Debug)]
+pub struct Space<M: Machine> {
+    /// Its page tables.
+    pub(crate) tables: Option<M::Space>,
+    pub(crate) regions: RegionTree,
+    /// Where the search for a free range starts.
+    hint: u64,
+    /// Who pays for its tables and regions.
+    pub(crate) account: AccountId,
+    table_pages: u64,
+    /// Memory that is not sealed may be mapped executable.
+    pub(crate) jit: bool,
+    dead: Link<SpaceK>,
+}
+
+links!(SpaceK, Space<M>, [M: Machine], 0 => dead);
+
+/// Where a new region goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Anywhere; near the hint (a page number) if that is free.
+    Any(Option<u64>),
+    /// Exactly there, taking the place of what is mapped.
+    Fixed(u64),
+    /// Exactly there, and nothing may be mapped there.
+    Free(u64),
+}
+
+/// A mapping to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapping {
+    /// What is shown.
+    pub memory: MemoryId,
+    /// From which page on.
+    pub offset: u64,
+    /// How many pages.
+    pub pages: u64,
+    /// What it permits.
+    pub protection: Protection,
+    /// What it can ever permit.
+    pub most: Protection,
+    /// Writes are seen by others.
+    pub shared: bool,
+    /// The grant it belongs to.
+    pub grant: Option<GrantId>,
+}
+
+const FIRST: u64 = USER_START / PAGE;
+const LAST: u64 = USER_END / PAGE;
+/// Where the search for free ranges begins: above the usual place of fixed images.
+const SEARCH: u64 = 0x1000_0000_0000 / PAGE;
+
+impl<M: Machine> Kernel<M> {
+    /// Makes an empty space.
+    pub(crate) fn space_create(&mut self, account: AccountId) -> Result<SpaceId> {
+        self.spaces.reserve(&mut self.machine)?;
+        self.charge_object::<Space<M>>(account)?;
+        if let Err(error) = self.charge(account, Resource::Frames, 1) {
+            self.uncharge_object::<Space<M>>(account);
+            return Err(error);
+        }
+        let Some(tables) = self.machine.space_new() else {
+            self.uncharge(account, Resource::Frames, 1);
+            self.uncharge_object::<Space<M>>(account);
+            return Err(Error::new(ENOMEM));
+        };
+        let space = Space {
+            tables: Some(tables),
+            regions: RegionTree::default(),
+            hint: SEARCH,
+            account,
+            table_pages: 1,
+            jit: false,
+            dead: Link::new(),
+        };
+        Ok(self.spaces.insert(&mut self.machine, space)?)
+    }
+
+    /// Takes some of a dead space apart; true when it is gone.
+    pub(crate) fn space_reap(&mut self, id: SpaceId) -> bool {
+        if let Some(region) = self.spaces[id].regions.any() {
+            let Region { start, pages, .. } = self.regions[region];
+            self.region_cut(id, region, start, pages.min(limits::QUANTUM_PAGES as u64));
+            return false;
+        }
+        for cpu in self.cpus.iter_mut().filter(|cpu| cpu.loaded == Some(id)) {
+            cpu.loaded = None;
+            self.machine.space_load(cpu.number, None);
+        }
+        if let Some(space) = self.spaces.remove(id) {
+            if let Some(tables) = space.tables {
+                self.machine.space_free(tables);
+            }
+            self.uncharge(space.account, Resource::Frames, space.table_pages);
+            self.uncharge_object::<Space<M>>(space.account);
+        }
+        true
+    }
+
+    /// Finds where a mapping goes.
+    fn space_place(&mut self, id: SpaceId, pages: u64, place: Place) -> Result<u64> {
+        let space = &self.spaces[id];
+        let inside =
+            |page: u64| page >= FIRST && page.checked_add(pages).is_some_and(|end| end <= LAST);
+        let is_free = |page: u64| {
+            let next = space.regions.at_or_after(&self.regions, page);
+            next.is_none_or(|next| self.regions[next].start >= page.saturating_add(pages))
+        };
+        match place {
+            Place::Fixed(page) if inside(page) => Ok(page),
+            Place::Free(page) if inside(page) && is_free(page) => Ok(page),
+            Place::Free(page) if inside(page) => Err(Error::new(EEXIST)),
+            Place::Fixed(_) | Place::Free(_) => Err(Error::new(EINVAL)),
+            Place::Any(Some(page)) if inside(page) && is_free(page) => Ok(page),
+            Place::Any(_) => {
+                let mut at = space.hint;
+                let mut wrapped = false;
+                loop {
+                    if at.checked_add(pages).is_none_or(|end| end > LAST) {
+                        if wrapped {
+                            return Err(Error::new(ENOMEM));
+                        }
+                        wrapped = true;
+                        at = SEARCH;
+                        continue;
+                    }
+                    match space.regions.at_or_after(&self.regions, at) {
+                        Some(next) if self.regions[next].start < at.saturating_add(pages) => {
+                            at = self.regions[next].end();
+                        }
+                        _ => break,
+                    }
+                }
+                self.spaces[id].hint = at.saturating_add(pages);
+                Ok(at)
+            }
+        }
+    }
+
+    /// Maps a run of an object. On success the region holds a reference to the object and to the
+    /// grant of its own; the caller keeps its.
+    ///
+    /// # Errors
+    /// `EEXIST`, `EINVAL`, `ENOMEM` by place and room; `EACCES` when the object would be mapped
+    /// writable and executable.
+    pub(crate) fn space_map(&mut self, id: SpaceId, map: &Mapping, place: Place) -> Result<u64> {
+        let memory = &self.memories[map.memory];
+        let end = map.offset.checked_add(map.pages).ok_or(Error::new(EINVAL))?;
+        if map.pages == 0 || end > memory.pages {
+            return Err(Error::new(EINVAL));
+        }
+        self.check_write_execute(id, map.memory, map.protection, map.shared)?;
+        if self.spaces[id].regions.count() >= REGIONS_MAX {
+            return Err(Error::new(ENOMEM));
+        }
+        // Room for the region, and for the one that a cut through an old one leaves behind.
+        let account = self.spaces[id].account;
+        let start = self.space_place(id, map.pages, place)?;
+        if matches!(place, Place::Fixed(_)) {
+            self.space_clear(id, start, map.pages)?;
+        }
+        self.charge_object::<Region>(account)?;
+        let mut region = Region::new(start, map.pages, map.memory, map.offset);
+        region.protection = map.protection;
+        region.most = map.most;
+        region.shared = map.shared;
+        region.grant = map.grant;
+        let region = match self.regions.insert(&mut self.machine, region) {
+            Ok(region) => region,
+            Err(error) => {
+                self.uncharge_object::<Region>(account);
+                return Err(error.into());
+            }
+        };
+        self.memory_retain(map.memory);
+        if let Some(grant) = map.grant {
+            self.grant_retain(grant);
+        }
+        self.region_count(region, true);
+        let noise = self.noise();
+        self.spaces[id].regions.insert(&mut self.regions, region, noise);
+        self.region_show(id, region);
+        Ok(start)
+    }
+
+    /// Whether the object may get a mapping with that protection: never writable and executable
+    /// at once, executable only when sealed (or in a process that may generate code).
+    pub(crate) fn check_write_execute(
+        &self,
+        space: SpaceId,
+        memory: MemoryId,
+        protection: Protection,
+        shared: bool,
+    ) -> Result<()> {
+        let jit = self.spaces[space].jit;
+        let memory = &self.memories[memory];
+        let both = Protection::WRITE | Protection::EXEC;
+        let writes = shared && protection.contains(Protection::WRITE);
+        let executes = protection.contains(Protection::EXEC);
+        if protection.contains(both)
+            || (writes && (memory.executors > 0 || memory.sealed))
+            || (executes && memory.writers > 0)
+            || (executes && !memory.sealed && !jit)
+        {
+            return Err(Error::new(EACCES));
+        }
+        Ok(())
+    }
+
+    /// Counts a region among the writers and executors of its object, or out again.
+    fn region_count(&mut self, region: RegionId, there: bool) {
+        let region = &self.regions[region];
+        let memory = &mut self.memories[region.memory];
+        let step = if there { 1 } else { -1 };
+        if region.is_writer() {
+            memory.writers = memory.writers.wrapping_add_signed(step);
+        }
+        if region.protection.contains(Protection::EXEC) {
+            memory.executors = memory.executors.wrapping_add_signed(step);
+        }
+    }
+
+    /// Enters pages that the object already has, so that they need no fault: those of device
+    /// memory all, of others one quantum.
+    fn region_show(&mut self, id: SpaceId, region: RegionId) {
+        let Region { start, pages, memory, offset, protection, shared, .. } = self.regions[region];
+        if protection.is_empty() {
+            return;
+        }
+        let backing = self.memories[memory].backing;
+        // A private copy's pages are entered at the first touch: most are never touched.
+        let copies = matches!(backing, Backing::CopyOf(..));
+        let protection =
+            if copies && !shared { protection - Protection::WRITE } else { protection };
+        for page in 0..pages.min(limits::QUANTUM_PAGES as u64) {
+            let address = start.wrapping_add(page).wrapping_mul(PAGE);
+            let at = offset.wrapping_add(page);
+            if let Backing::Device(physical) = backing {
+                if self.space_reserve(id, address).is_ok()
+                    && let Some(tables) = self.spaces[id].tables.as_mut()
+                {
+                    let physical = physical.wrapping_add(at.wrapping_mul(PAGE));
+                    self.machine.space_map_device(tables, address, physical, protection);
+                }
+            } else if self.memory_frame(memory, at).is_some() {
+                if self.space_reserve(id, address).is_err() {
+                    return;
+                }
+                self.space_enter(id, address, memory, at, protection);
+            }
+        }
+    }
+
+    /// Makes the tables for one page.
+    pub(crate) fn space_reserve(&mut self, id: SpaceId, address: u64) -> Result<()> {
+        let space = &mut self.spaces[id];
+        let Some(tables) = space.tables.as_mut() else { return Err(Error::new(ENOMEM)) };
+        let taken = self.machine.space_reserve(tables, address, 1)?;
+        if taken > 0 {
+            let account = space.account;
+            space.table_pages = space.table_pages.wrapping_add(taken as u64);
+            if let Err(error) = self.charge(account, Resource::Frames, taken as u64) {
+                // The tables stay until the space dies; they are not charged twice.
+                let space = &mut self.spaces[id];
+                space.table_pages = space.table_pages.wrapping_sub(taken as u64);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters the frame that an object shows for a page. Its tables are reserved.
+    pub(crate) fn space_enter(
+        &mut self,
+        id: SpaceId,
+        address: u64,
+        memory: MemoryId,
+        page: u64,
+        protection: Protection,
+    ) {
+        let object: &Memory<M::Frame> = &self.memories[memory];
+        let frame = object.frame(page).or_else(|| match object.backing {
+            Backing::CopyOf(parent, offset) => {
+                self.memories[parent].frame(offset.checked_add(page)?)
+            }
+            Backing::Zero | Backing::Device(_) => None,
+        });
+        if let (Some(frame), Some(tables)) = (frame, self.spaces[id].tables.as_mut()) {
+            self.machine.space_map(tables, address, frame, protection);
+        }
+    }
+
+    /// Makes a range free of mappings. `Ok(true)`: done; `Ok(false)`: a quantum of it.
+    ///
+    /// # Errors
+    /// `ENOMEM` when a region had to be split and there was no memory for that.
+    pub(crate) fn space_unmap(&mut self, id: SpaceId, start: u64, pages: u64) -> Result<bool> {
+        let end = start.saturating_add(pages);
+        let mut quantum = limits::QUANTUM_PAGES as u64;
+        loop {
+            let Some(next) = self.spaces[id].regions.at_or_after(&self.regions, start) else {
+                return Ok(true);
+            };
+            let region = self.regions[next];
+            if region.start >= end {
+                return Ok(true);
+            }
+            if quantum == 0 {
+                return Ok(false);
+            }
+            let from = region.start.max(start);
+            let to = region.end().min(end).min(from.saturating_add(quantum));
+            if from > region.start && to < region.end() {
+                self.region_split(id, next, to)?;
+            }
+            quantum = quantum.saturating_sub(to.saturating_sub(from));
+            self.region_cut(id, next, from, to.saturating_sub(from));
+        }
+    }
+
+    /// Makes a range free in one go, for a fixed mapping.
+    fn space_clear(&mut self, id: SpaceId, start: u64, pages: u64) -> Result<()> {
+        while !self.space_unmap(id, start, pages)? {}
+        Ok(())
+    }
+
+    /// Splits a region at a page inside it: the part from there on becomes its own.
+    pub(crate) fn region_split(&mut self, id: SpaceId, region: RegionId, at: u64) -> Result<()> {
+        let account = self.spaces[id].account;
+        self.charge_object::<Region>(account)?;
+        let old = self.regions[region];
+        let head = at.saturating_sub(old.start);
+        let mut tail = old;
+        tail.start = at;
+        tail.pages = old.pages.saturating_sub(head);
+        tail.offset = old.offset.wrapping_add(head);
+        let tail = match self.regions.insert(&mut self.machine, tail) {
+            Ok(tail) => tail,
+            Err(error) => {
+                self.uncharge_object::<Region>(account);
+                return Err(error.into());
+            }
+        };
+        self.regions[region].pages = head;
+        self.memory_retain(old.memory);
+        if let Some(grant) = old.grant {
+            self.grant_retain(grant);
+        }
+        self.region_count(tail, true);
+        let noise = self.noise();
+        self.spaces[id].regions.insert(&mut self.regions, tail, noise);
+        Ok(())
+    }
+
+    /// Cuts pages off one end of a region, or all of it. Needs no memory.
+    pub(crate) fn region_cut(&mut self, id: SpaceId, region: RegionId, from: u64, pages: u64) {
+        if let Some(tables) = self.spaces[id].tables.as_mut() {
+            self.machine.space_unmap(tables, from.wrapping_mul(PAGE), pages as usize);
+        }
+        let old = self.regions[region];
+        if self.memories[old.memory].private {
+            let first = old.offset.wrapping_add(from.saturating_sub(old.start));
+            self.memory_discard(old.memory, first, pages);
+        }
+        if pages >= old.pages {
+            self.spaces[id].regions.remove(&mut self.regions, region);
+            self.region_count(region, false);
+            self.regions.remove(region);
+            let account = self.spaces[id].account;
+            self.uncharge_object::<Region>(account);
+            self.memory_release(old.memory);
+            if let Some(grant) = old.grant {
+                self.grant_release(grant);
+            }
+        } else if from == old.start {
+            // The order in the tree does not change: the region only gets shorter.
+            let region = &mut self.regions[region];
+            region.start = old.start.wrapping_add(pages);
+            region.offset = old.offset.wrapping_add(pages);
+            region.pages = old.pages.wrapping_sub(pages);
+        } else {
+            self.regions[region].pages = old.pages.wrapping_sub(pages);
+        }
+    }
+
+    /// Changes what a range permits. All of it must be mapped.
+    pub(crate) fn space_protect(
+        &mut self,
+        id: SpaceId,
+        start: u64,
+        pages: u64,
+        protection: Protection,
+    ) -> Result<()> {
+        let end = start.saturating_add(pages);
+        let mut at = start;
+        while at < end {
+            let region = self.spaces[id].regions.holding(&self.regions, at);
+            let region = &self.regions[region.ok_or(Error::new(ENOMEM))?];
+            if !region.most.contains(protection) {
+                return Err(Error::new(EACCES));
+            }
+            self.check_write_execute(id, region.memory, protection, region.shared)?;
+            at = region.end();
+        }
+        at = start;
+        while at < end {
+            let holding = self.spaces[id].regions.holding(&self.regions, at);
+            let mut id_at = holding.ok_or(Error::new(ENOMEM))?;
+            if self.regions[id_at].start < at {
+                self.region_split(id, id_at, at)?;
+                let holding = self.spaces[id].regions.holding(&self.regions, at);
+                id_at = holding.ok_or(Error::new(ENOMEM))?;
+            }
+            if self.regions[id_at].end() > end {
+                self.region_split(id, id_at, end)?;
+            }
+            self.region_count(id_at, false);
+            self.regions[id_at].protection = protection;
+            self.region_count(id_at, true);
+            let Region { start: first, pages, .. } = self.regions[id_at];
+            // Narrower or wider: the next touch enters each page anew.
+            if let Some(tables) = self.spaces[id].tables.as_mut() {
+                self.machine.space_unmap(tables, first.wrapping_mul(PAGE), pages as usize);
+            }
+            at = first.wrapping_add(pages);
+        }
+        Ok(())
+    }
+}

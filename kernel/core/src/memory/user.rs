@@ -1,0 +1,173 @@
+//! User memory: a pointer from a process is an allegation until it was copied through here.
+use super::fault::{Access, Unresolved};
+use super::object::MemoryId;
+use super::space::SpaceId;
+use super::{PAGE, USER_END};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use clavis_abi::error::{EFAULT, ENOMEM, Error, Result};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// A range of user memory that a process claims to own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserSlice {
+    /// Its first byte.
+    pub address: u64,
+    /// Its bytes.
+    pub len: usize,
+}
+
+impl UserSlice {
+    /// The range, if it lies in the user half.
+    ///
+    /// # Errors
+    /// `EFAULT`.
+    pub fn new(address: usize, len: usize) -> Result<Self> {
+        let (address, end) = (address as u64, (address as u64).checked_add(len as u64));
+        if len > 0 && end.is_none_or(|end| end > USER_END) {
+            return Err(Error::new(EFAULT));
+        }
+        Ok(Self { address, len })
+    }
+
+    /// The part from `offset` on, at most `len` bytes.
+    #[must_use]
+    pub fn part(self, offset: usize, len: usize) -> Self {
+        let offset = offset.min(self.len);
+        Self { address: self.address.wrapping_add(offset as u64), len: len.min(self.len - offset) }
+    }
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the user to the kernel.
+    In,
+    /// From the kernel to the user.
+    Out,
+}
+
+impl<M: Machine> Kernel<M> {
+    fn touch(&mut self, space: SpaceId, address: u64, direction: Direction) -> Result<()> {
+        let access = match direction {
+            Direction::In => Access::Read,
+            Direction::Out => Access::Write,
+        };
+        self.resolve(space, address, access).map_err(|unresolved| match unresolved {
+            Unresolved::NotMapped => Error::new(EFAULT),
+            Unresolved::OutOfMemory => Error::new(ENOMEM),
+        })
+    }
+
+    /// Reads user bytes of the loaded space.
+    pub(crate) fn read_user(&mut self, space: SpaceId, from: u64, to: &mut [u8]) -> Result<()> {
+        let mut done = 0;
+        while let Some(rest) = to.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let at = from.wrapping_add(done as u64);
+            let Some(tables) = self.spaces[space].tables.as_ref() else {
+                return Err(Error::new(EFAULT));
+            };
+            let copied = self.machine.read_user(tables, at, rest);
+            done += copied.done;
+            if let Some(fault) = copied.fault {
+                self.touch(space, fault, Direction::In)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes user bytes of the loaded space.
+    pub(crate) fn write_user(&mut self, space: SpaceId, to: u64, from: &[u8]) -> Result<()> {
+        let mut done = 0;
+        while let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) {
+            let at = to.wrapping_add(done as u64);
+            let Some(tables) = self.spaces[space].tables.as_ref() else {
+                return Err(Error::new(EFAULT));
+            };
+            let copied = self.machine.write_user(tables, at, rest);
+            done += copied.done;
+            if let Some(fault) = copied.fault {
+                self.touch(space, fault, Direction::Out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a structure of the ABI.
+    ///
+    /// # Errors
+    /// `EFAULT`; `EINVAL` when the caller's size is not the structure's.
+    pub(crate) fn read_struct<T: FromBytes + IntoBytes>(
+        &mut self,
+        space: SpaceId,
+        address: usize,
+        size: usize,
+    ) -> Result<T> {
+        if size != size_of::<T>() {
+            return Err(Error::new(clavis_abi::error::EINVAL));
+        }
+        let slice = UserSlice::new(address, size)?;
+        let mut value = T::new_zeroed();
+        self.read_user(space, slice.address, value.as_mut_bytes())?;
+        Ok(value)
+    }
+
+    /// Writes a structure of the ABI.
+    ///
+    /// # Errors
+    /// `EFAULT`; `EINVAL` when the caller's size is not the structure's.
+    pub(crate) fn write_struct<T: IntoBytes + zerocopy::Immutable>(
+        &mut self,
+        space: SpaceId,
+        address: usize,
+        size: usize,
+        value: &T,
+    ) -> Result<()> {
+        if size != size_of::<T>() {
+            return Err(Error::new(clavis_abi::error::EINVAL));
+        }
+        let slice = UserSlice::new(address, size)?;
+        self.write_user(space, slice.address, value.as_bytes())
+    }
+
+    /// Copies between user memory of the loaded space and the frames of an object, from its byte
+    /// `offset` on. Missing frames are made.
+    pub(crate) fn copy_frames(
+        &mut self,
+        space: SpaceId,
+        user: UserSlice,
+        memory: MemoryId,
+        offset: u64,
+        direction: Direction,
+    ) -> Result<()> {
+        let mut done = 0;
+        while done < user.len {
+            let at = offset.wrapping_add(done as u64);
+            let within = (at % PAGE) as usize;
+            let part = user.part(done, PAGE as usize - within);
+            let page = at / PAGE;
+            if self.memories[memory].frame(page).is_none() {
+                self.memory_populate(memory, page)?;
+            }
+            let Some(tables) = self.spaces[space].tables.as_ref() else {
+                return Err(Error::new(EFAULT));
+            };
+            let Some(frame) = self.memories[memory].frame_mut(page) else {
+                return Err(Error::new(ENOMEM));
+            };
+            let copied = match direction {
+                Direction::In => {
+                    self.machine.copy_in(tables, part.address, frame, within, part.len)
+                }
+                Direction::Out => {
+                    self.machine.copy_out(tables, part.address, frame, within, part.len)
+                }
+            };
+            done += copied.done;
+            if let Some(fault) = copied.fault {
+                self.touch(space, fault, direction)?;
+            }
+        }
+        Ok(())
+    }
+}

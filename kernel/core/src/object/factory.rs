@@ -1,0 +1,158 @@
+//! Factories: kernel objects that make other objects.
+use crate::account::Amounts;
+use crate::handle::Handle;
+use crate::handle::description::{Object, View};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::object::Backing;
+use crate::memory::{PAGE, pages_for};
+use crate::run::{Caller, Outcome, Reply};
+use crate::scheme::message::check_path;
+use crate::task::process::ProcessId;
+use clavis_abi::Rights;
+use clavis_abi::error::{EINVAL, ENOENT, Error, Result};
+use clavis_abi::limits::NAME_MAX;
+use clavis_abi::params::{AccountLimits, FactoryKind};
+
+/// The one name that the scheme factory knows.
+const CREATION_CAPABILITY: &str = "scheme-creation-cap";
+
+impl<M: Machine> Kernel<M> {
+    /// What a factory gives for a path; the path lies in the scratch page. The empty path gives
+    /// the factory itself.
+    pub(crate) fn factory_open(
+        &mut self,
+        process: ProcessId,
+        factory: Object,
+        len: usize,
+    ) -> Result<Object> {
+        let Object::Factory(kind) = factory else { return Err(Error::new(EINVAL)) };
+        let account = self.processes[process].account;
+        let path = check_path(self.scratch.get(..len).unwrap_or(&[]))?;
+        match kind {
+            FactoryKind::Event => self.queue_create(account).map(Object::Queue),
+            FactoryKind::Pipe => self.pipe_create(account).map(Object::PipeReader),
+            _ if path.is_empty() => Ok(factory),
+            FactoryKind::Scheme if path == CREATION_CAPABILITY => Ok(Object::SchemeCreation),
+            FactoryKind::Time => {
+                let clock = path.parse().map_err(|_| Error::new(ENOENT))?;
+                self.timer_create(account, clock).map(Object::Timer)
+            }
+            FactoryKind::Memory => {
+                let bytes = path.parse().map_err(|_| Error::new(ENOENT))?;
+                self.memory_object(account, bytes)
+            }
+            FactoryKind::Process => {
+                let number = path.parse().map_err(|_| Error::new(ENOENT))?;
+                let process = self.process_by_number(number).ok_or(Error::new(ENOENT))?;
+                self.process_retain(process);
+                Ok(Object::Process(process))
+            }
+            _ => Err(Error::new(ENOENT)),
+        }
+    }
+
+    fn memory_object(&mut self, account: crate::account::AccountId, bytes: u64) -> Result<Object> {
+        let memory = self.memory_create(account, bytes, Backing::Zero)?;
+        let pages = self.memories[memory].pages;
+        Ok(Object::Memory(View { memory, first: 0, pages, grant: None, bytes }))
+    }
+
+    /// Makes an object from a factory or account handle.
+    pub(crate) fn sys_create(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [factory, first, second, out, _] = args;
+        let is_account = match self.tables[caller.table].get(factory) {
+            Some(handle) => {
+                matches!(self.descriptions[handle.description].object, Object::Account(_))
+            }
+            None => false,
+        };
+        let need = if is_account { Rights::MANAGE } else { Rights::CREATE };
+        let (handle, object) = self.door_object(caller, factory, need)?;
+        let payer = self.processes[caller.process].account;
+        let reserved = self.number_reserve(caller.table, out)?;
+        let made = self.create_object(caller, object, first, second);
+        let description = match made {
+            Ok(object) => self.handle_create(payer, object),
+            Err(error) => Err(error),
+        };
+        match description {
+            Ok(full) => {
+                let handle =
+                    Handle { flags: 0, ..full.narrowed(handle.inherit, handle.inherit, 0) };
+                self.number_fill(reserved, handle);
+                Ok(Outcome::Done(reserved.number))
+            }
+            Err(error) => {
+                self.number_cancel(reserved);
+                Err(error)
+            }
+        }
+    }
+
+    fn create_object(
+        &mut self,
+        caller: &Caller,
+        factory: Object,
+        first: usize,
+        second: usize,
+    ) -> Result<Object> {
+        let payer = self.processes[caller.process].account;
+        match factory {
+            Object::Account(parent) => {
+                let limits: AccountLimits =
+                    self.read_struct(caller.space, first, size_of::<AccountLimits>())?;
+                self.account_create(parent, Amounts::from_wire(&limits)).map(Object::Account)
+            }
+            Object::Factory(FactoryKind::Memory) => self.memory_object(payer, first as u64),
+            Object::Factory(FactoryKind::Table) => self.table_create(payer).map(Object::Table),
+            Object::Factory(FactoryKind::Slot) => {
+                if second == 0 || second > NAME_MAX {
+                    return Err(Error::new(EINVAL));
+                }
+                self.read_path(caller, first, second)?;
+                let mut name = [0; NAME_MAX];
+                for (place, byte) in name.iter_mut().zip(self.scratch.iter().take(second)) {
+                    *place = *byte;
+                }
+                let name = name.get(..second).unwrap_or(&[]);
+                self.slot_create(payer, name).map(Object::Slot)
+            }
+            Object::Factory(FactoryKind::Irq) => {
+                let line = u32::try_from(first).map_err(|_| Error::new(EINVAL))?;
+                self.irq_create(payer, line).map(Object::Irq)
+            }
+            Object::Factory(FactoryKind::Port) => {
+                let wrong = |_| Error::new(EINVAL);
+                let (first, count) =
+                    (u16::try_from(first).map_err(wrong)?, u16::try_from(second).map_err(wrong)?);
+                let fits = count > 0 && first.checked_add(count - 1).is_some();
+                if !fits || !self.machine.port_permit(first, count) {
+                    return Err(Error::new(EINVAL));
+                }
+                Ok(Object::Ports { first, count })
+            }
+            Object::Factory(FactoryKind::Window) => {
+                let pages = pages_for(second as u64).ok_or(Error::new(EINVAL))?;
+                let aligned = (first as u64).is_multiple_of(PAGE);
+                if !aligned || !self.machine.window_permit(first as u64, pages as usize) {
+                    return Err(Error::new(EINVAL));
+                }
+                self.window(payer, first as u64, second as u64)
+            }
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+
+    /// A window over device memory that was permitted.
+    pub(crate) fn window(
+        &mut self,
+        payer: crate::account::AccountId,
+        physical: u64,
+        bytes: u64,
+    ) -> Result<Object> {
+        let memory = self.memory_create(payer, bytes, Backing::Device(physical))?;
+        let pages = self.memories[memory].pages;
+        Ok(Object::Memory(View { memory, first: 0, pages, grant: None, bytes }))
+    }
+}

@@ -1,0 +1,10 @@
+//! The kernel's own objects, one file each.
+pub mod counters;
+pub mod factory;
+pub mod irq;
+pub mod log;
+pub mod pipe;
+pub mod port;
+pub mod queue;
+pub mod slot;
+pub mod timer;

@@ -1,0 +1,256 @@
+//! Pipes: bytes and handles, in order, within bounds.
+use crate::account::AccountId;
+use crate::container::{Id, List};
+use crate::event::{HANGUP, READABLE, Source, WRITABLE, Watchers};
+use crate::handle::Handle;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::user::{Direction, UserSlice};
+use crate::run::{Caller, Outcome, Reply};
+use crate::task::thread::{Blocked, Resume, ThreadK};
+use clavis_abi::error::{EAGAIN, EPIPE, Error, Result};
+use clavis_abi::limits::{BATCH_MAX, PIPE_ATOMIC, PIPE_BYTES};
+use core::marker::PhantomData;
+
+use crate::memory::object::{Backing, MemoryId};
+
+/// Kind of [`Pipe`] ids.
+#[derive(Debug)]
+pub enum PipeK {}
+/// Names a pipe.
+pub type PipeId = Id<PipeK>;
+
+/// A pipe.
+#[derive(Debug)]
+pub struct Pipe<F> {
+    /// The ring's bytes; its frames are taken as they are needed.
+    memory: MemoryId,
+    /// Where the next byte is read.
+    head: usize,
+    /// How many bytes wait.
+    len: usize,
+    readers: u32,
+    writers: u32,
+    /// Threads that wait for bytes.
+    pub readers_waiting: List<ThreadK, 0>,
+    /// Threads that wait for room.
+    pub writers_waiting: List<ThreadK, 0>,
+    /// Who is told that there are bytes.
+    pub reader_watchers: Watchers,
+    /// Who is told that there is room.
+    pub writer_watchers: Watchers,
+    /// Handles on their way, oldest first.
+    pub parked: [Option<Handle>; BATCH_MAX],
+    account: AccountId,
+    frame: PhantomData<fn() -> F>,
+}
+
+impl<F> Pipe<F> {
+    /// What the read end is ready for.
+    pub(crate) fn reader_readiness(&self) -> u8 {
+        let gone = if self.writers == 0 { READABLE | HANGUP } else { 0 };
+        let bytes = if self.len > 0 || self.parked[0].is_some() { READABLE } else { 0 };
+        gone | bytes
+    }
+
+    /// What the write end is ready for.
+    pub(crate) fn writer_readiness(&self) -> u8 {
+        let gone = if self.readers == 0 { WRITABLE | HANGUP } else { 0 };
+        let room = if PIPE_BYTES - self.len >= PIPE_ATOMIC { WRITABLE } else { 0 };
+        gone | room
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Makes a pipe with a reader and no writer yet.
+    pub(crate) fn pipe_create(&mut self, account: AccountId) -> Result<PipeId> {
+        let memory = self.memory_create(account, PIPE_BYTES as u64, Backing::Zero)?;
+        if let Err(error) = self.charge_object::<Pipe<M::Frame>>(account) {
+            self.memory_release(memory);
+            return Err(error);
+        }
+        let pipe = Pipe {
+            memory,
+            head: 0,
+            len: 0,
+            readers: 1,
+            writers: 0,
+            readers_waiting: List::new(),
+            writers_waiting: List::new(),
+            reader_watchers: Watchers::new(),
+            writer_watchers: Watchers::new(),
+            parked: [None; BATCH_MAX],
+            account,
+            frame: PhantomData,
+        };
+        match self.pipes.insert(&mut self.machine, pipe) {
+            Ok(id) => Ok(id),
+            Err(error) => {
+                self.memory_release(memory);
+                self.uncharge_object::<Pipe<M::Frame>>(account);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Counts a new write end.
+    pub(crate) fn pipe_writer_retain(&mut self, id: PipeId) {
+        let pipe = &mut self.pipes[id];
+        pipe.writers = pipe.writers.wrapping_add(1);
+    }
+
+    /// A read end is gone.
+    pub(crate) fn pipe_reader_release(&mut self, id: PipeId) {
+        let pipe = &mut self.pipes[id];
+        pipe.readers = pipe.readers.wrapping_sub(1);
+        if pipe.readers == 0 {
+            self.pipe_wake_writers(id);
+            self.notify(Source::PipeWriter(id), WRITABLE | HANGUP);
+        }
+        self.pipe_free_if_unused(id);
+    }
+
+    /// A write end is gone.
+    pub(crate) fn pipe_writer_release(&mut self, id: PipeId) {
+        let pipe = &mut self.pipes[id];
+        pipe.writers = pipe.writers.wrapping_sub(1);
+        if pipe.writers == 0 {
+            self.pipe_wake_readers(id);
+            self.notify(Source::PipeReader(id), READABLE | HANGUP);
+        }
+        self.pipe_free_if_unused(id);
+    }
+
+    fn pipe_free_if_unused(&mut self, id: PipeId) {
+        let pipe = &self.pipes[id];
+        if pipe.readers > 0 || pipe.writers > 0 {
+            return;
+        }
+        let Some(mut pipe) = self.pipes.remove(id) else { return };
+        self.watchers_drop(core::mem::take(&mut pipe.reader_watchers));
+        self.watchers_drop(core::mem::take(&mut pipe.writer_watchers));
+        for handle in pipe.parked.into_iter().flatten() {
+            self.parked_release(pipe.account, handle);
+        }
+        self.memory_release(pipe.memory);
+        self.uncharge_object::<Pipe<M::Frame>>(pipe.account);
+    }
+
+    /// Lets go of a handle that was parked at an account's cost.
+    pub(crate) fn parked_release(&mut self, payer: AccountId, handle: Handle) {
+        self.uncharge(payer, crate::account::Resource::Handles, 1);
+        self.description_release(handle.description);
+    }
+
+    fn pipe_wake_readers(&mut self, id: PipeId) {
+        while let Some(thread) = self.pipes[id].readers_waiting.pop_front(&mut self.threads) {
+            self.wake(thread, Resume::Retry);
+        }
+    }
+
+    fn pipe_wake_writers(&mut self, id: PipeId) {
+        while let Some(thread) = self.pipes[id].writers_waiting.pop_front(&mut self.threads) {
+            self.wake(thread, Resume::Retry);
+        }
+    }
+
+    /// Who pays for handles parked in a pipe.
+    pub(crate) fn pipe_account(&self, id: PipeId) -> AccountId {
+        self.pipes[id].account
+    }
+
+    /// Whether anybody can still receive from a pipe.
+    pub(crate) fn pipe_has_reader(&self, id: PipeId) -> bool {
+        self.pipes[id].readers > 0
+    }
+
+    /// Tells the read end that something came.
+    pub(crate) fn pipe_filled(&mut self, id: PipeId) {
+        self.pipe_wake_readers(id);
+        self.notify(Source::PipeReader(id), READABLE);
+    }
+
+    /// Reads what is there; waits for the first byte. No writers: end of file.
+    pub(crate) fn pipe_read(
+        &mut self,
+        caller: &Caller,
+        id: PipeId,
+        to: UserSlice,
+        nonblock: bool,
+    ) -> Reply {
+        let pipe = &self.pipes[id];
+        if to.len == 0 {
+            return Ok(Outcome::Done(0));
+        }
+        if pipe.len == 0 {
+            if pipe.writers == 0 {
+                return Ok(Outcome::Done(0));
+            }
+            if nonblock {
+                return Err(Error::new(EAGAIN));
+            }
+            self.threads[caller.thread].resume = Resume::Retry;
+            self.pipes[id].readers_waiting.push_back(&mut self.threads, caller.thread);
+            self.block(caller.thread, Blocked::PipeRead(id));
+            return Ok(Outcome::Wait);
+        }
+        let (memory, head) = (pipe.memory, pipe.head);
+        let n = to.len.min(pipe.len);
+        let first = n.min(PIPE_BYTES - head);
+        self.copy_frames(caller.space, to.part(0, first), memory, head as u64, Direction::Out)?;
+        self.copy_frames(caller.space, to.part(first, n - first), memory, 0, Direction::Out)?;
+        let pipe = &mut self.pipes[id];
+        pipe.head = (head + n) % PIPE_BYTES;
+        pipe.len -= n;
+        self.pipe_wake_writers(id);
+        self.notify(Source::PipeWriter(id), WRITABLE);
+        Ok(Outcome::Done(n))
+    }
+
+    /// Writes all bytes, in pieces as room comes; up to `PIPE_ATOMIC` bytes go in one piece.
+    pub(crate) fn pipe_write(
+        &mut self,
+        caller: &Caller,
+        id: PipeId,
+        from: UserSlice,
+        nonblock: bool,
+    ) -> Reply {
+        let moved = self.threads[caller.thread].progress;
+        let pipe = &self.pipes[id];
+        if pipe.readers == 0 {
+            self.threads[caller.thread].progress = 0;
+            return if moved > 0 { Ok(Outcome::Done(moved)) } else { Err(Error::new(EPIPE)) };
+        }
+        let rest = from.part(moved, from.len);
+        if rest.len == 0 {
+            return Ok(Outcome::Done(moved));
+        }
+        let room = PIPE_BYTES - pipe.len;
+        let whole = from.len <= PIPE_ATOMIC;
+        if room == 0 || (whole && room < from.len) {
+            if nonblock {
+                self.threads[caller.thread].progress = 0;
+                return if moved > 0 { Ok(Outcome::Done(moved)) } else { Err(Error::new(EAGAIN)) };
+            }
+            self.threads[caller.thread].resume = Resume::Retry;
+            self.pipes[id].writers_waiting.push_back(&mut self.threads, caller.thread);
+            self.block(caller.thread, Blocked::PipeWrite(id));
+            return Ok(Outcome::Wait);
+        }
+        let (memory, tail) = (pipe.memory, (pipe.head + pipe.len) % PIPE_BYTES);
+        let n = rest.len.min(room);
+        let first = n.min(PIPE_BYTES - tail);
+        self.copy_frames(caller.space, rest.part(0, first), memory, tail as u64, Direction::In)?;
+        self.copy_frames(caller.space, rest.part(first, n - first), memory, 0, Direction::In)?;
+        self.pipes[id].len += n;
+        self.pipe_filled(id);
+        let moved = moved + n;
+        if moved == from.len {
+            return Ok(Outcome::Done(moved));
+        }
+        let thread = &mut self.threads[caller.thread];
+        thread.progress = moved;
+        thread.resume = Resume::Retry;
+        Ok(Outcome::More)
+    }
+}

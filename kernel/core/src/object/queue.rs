@@ -1,0 +1,134 @@
+//! Event queues.
+use crate::account::AccountId;
+use crate::container::{Id, List};
+use crate::event::RegistrationK;
+use crate::handle::description::Object;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::user::UserSlice;
+use crate::run::{Caller, Outcome, Reply};
+use crate::task::thread::{Blocked, Resume, ThreadK};
+use clavis_abi::Rights;
+use clavis_abi::error::{EAGAIN, EBADF, EINVAL, Error, Result};
+use clavis_abi::syscall::data::Event;
+use clavis_abi::syscall::flag::EventFlags;
+
+/// Kind of [`Queue`] ids.
+#[derive(Debug)]
+pub enum QueueK {}
+/// Names a queue.
+pub type QueueId = Id<QueueK>;
+
+/// An event queue.
+#[derive(Debug)]
+pub struct Queue {
+    /// Registrations that have something to tell.
+    pub ready: List<RegistrationK, 2>,
+    /// All its registrations.
+    pub all: List<RegistrationK, 1>,
+    /// How many.
+    pub count: u32,
+    /// Threads that wait for events.
+    pub waiters: List<ThreadK, 0>,
+    /// Who pays.
+    pub account: AccountId,
+}
+
+const EVENT_BYTES: usize = size_of::<Event>();
+
+impl<M: Machine> Kernel<M> {
+    /// Makes a queue with one reference.
+    pub(crate) fn queue_create(&mut self, account: AccountId) -> Result<QueueId> {
+        self.charge_object::<Queue>(account)?;
+        let queue =
+            Queue { ready: List::new(), all: List::new(), count: 0, waiters: List::new(), account };
+        match self.queues.insert(&mut self.machine, queue) {
+            Ok(id) => Ok(id),
+            Err(error) => {
+                self.uncharge_object::<Queue>(account);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The last handle to a queue is gone.
+    pub(crate) fn queue_release(&mut self, id: QueueId) {
+        while let Some(registration) = self.queues[id].all.front() {
+            self.registration_end(registration);
+        }
+        while let Some(thread) = self.queues[id].waiters.pop_front(&mut self.threads) {
+            self.wake(thread, Resume::Retry);
+        }
+        let account = self.queues[id].account;
+        self.queues.remove(id);
+        self.uncharge_object::<Queue>(account);
+    }
+
+    /// Reads events; waits for the first.
+    pub(crate) fn queue_read(
+        &mut self,
+        caller: &Caller,
+        id: QueueId,
+        to: UserSlice,
+        nonblock: bool,
+    ) -> Reply {
+        if to.len < EVENT_BYTES {
+            return Err(Error::new(EINVAL));
+        }
+        let mut done = 0;
+        while to.len - done >= EVENT_BYTES
+            && let Some(registration) = self.queues[id].ready.front()
+        {
+            let pending = self.registrations[registration].pending;
+            let event = Event {
+                id: self.registrations[registration].number,
+                flags: EventFlags::from_bits_retain(usize::from(pending)),
+                data: self.registrations[registration].data,
+            };
+            let at = to.part(done, EVENT_BYTES).address;
+            if let Err(error) = self.write_user(caller.space, at, &event) {
+                return if done > 0 { Ok(Outcome::Done(done)) } else { Err(error) };
+            }
+            self.queues[id].ready.remove(&mut self.registrations, registration);
+            self.registrations[registration].pending = 0;
+            done += EVENT_BYTES;
+        }
+        if done > 0 {
+            return Ok(Outcome::Done(done));
+        }
+        if nonblock {
+            return Err(Error::new(EAGAIN));
+        }
+        self.threads[caller.thread].resume = Resume::Retry;
+        self.queues[id].waiters.push_back(&mut self.threads, caller.thread);
+        self.block(caller.thread, Blocked::Queue(id));
+        Ok(Outcome::Wait)
+    }
+
+    /// Registers interest in one handle: one event per write. Flags of 0 end the registration.
+    pub(crate) fn queue_write(&mut self, caller: &Caller, id: QueueId, from: UserSlice) -> Reply {
+        if from.len < EVENT_BYTES {
+            return Err(Error::new(EINVAL));
+        }
+        let mut event = Event::default();
+        self.read_user(caller.space, from.address, &mut event)?;
+        let interest = (event.flags.bits() & 3) as u8;
+        if interest == 0 {
+            if self.tables[caller.table].get(event.id).is_none() {
+                return Err(Error::new(EBADF));
+            }
+            self.unregister(id, caller.table, event.id);
+            return Ok(Outcome::Done(EVENT_BYTES));
+        }
+        let (_, object) = self.door_object(caller, event.id, Rights::EVENT)?;
+        let registration =
+            self.register(id, caller.table, event.id, object, interest, event.data)?;
+        if let Object::Scheme(object) = object {
+            // The server answers what the object is ready for now; later it posts events itself.
+            return self.ask_readiness(caller, event.id, object, registration, interest);
+        }
+        let ready = self.readiness(object);
+        self.tell(registration, ready);
+        Ok(Outcome::Done(EVENT_BYTES))
+    }
+}

@@ -1,0 +1,133 @@
+//! Slots: a place that a name is bound to, and that may be empty while its service restarts.
+use crate::account::AccountId;
+use crate::container::{Id, Link, List, links};
+use crate::event::{READABLE, Source, WRITABLE, Watchers};
+use crate::handle::Handle;
+use crate::handle::description::Object;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::scheme::request::RequestK;
+use clavis_abi::error::{EEXIST, Error, Result};
+use clavis_abi::limits::NAME_MAX;
+
+/// Kind of [`Slot`] ids.
+#[derive(Debug)]
+pub enum SlotK {}
+/// Names a slot.
+pub type SlotId = Id<SlotK>;
+
+/// A slot.
+#[derive(Debug)]
+pub struct Slot {
+    /// What tools print; decides nothing.
+    pub label: [u8; NAME_MAX],
+    /// The root of the service, while there is one.
+    pub(crate) root: Option<Handle>,
+    /// Opens that wait for a root.
+    pub(crate) waiters: List<RequestK, 0>,
+    /// How many.
+    pub(crate) waiting: usize,
+    /// Who is told that it was filled or emptied.
+    pub watchers: Watchers,
+    /// Handles to it, and descriptions that carry its label.
+    refs: u32,
+    account: AccountId,
+    /// Among the slots that the root's endpoint fills.
+    of_endpoint: Link<SlotK>,
+}
+
+links!(SlotK, Slot, [], 0 => of_endpoint);
+
+impl<M: Machine> Kernel<M> {
+    /// Makes an empty slot with one reference.
+    pub(crate) fn slot_create(&mut self, account: AccountId, name: &[u8]) -> Result<SlotId> {
+        let mut label = [0; NAME_MAX];
+        for (place, byte) in label.iter_mut().zip(name) {
+            *place = *byte;
+        }
+        self.charge_object::<Slot>(account)?;
+        let slot = Slot {
+            label,
+            root: None,
+            waiters: List::new(),
+            waiting: 0,
+            watchers: Watchers::new(),
+            refs: 1,
+            account,
+            of_endpoint: Link::new(),
+        };
+        match self.slots.insert(&mut self.machine, slot) {
+            Ok(id) => Ok(id),
+            Err(error) => {
+                self.uncharge_object::<Slot>(account);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// One more reference.
+    pub(crate) fn slot_retain(&mut self, id: SlotId) {
+        let slot = &mut self.slots[id];
+        slot.refs = slot.refs.wrapping_add(1);
+    }
+
+    /// One reference less. Opens that wait keep their slot alive through the handles they came by.
+    pub(crate) fn slot_release(&mut self, id: SlotId) {
+        let slot = &mut self.slots[id];
+        slot.refs = slot.refs.wrapping_sub(1);
+        if slot.refs > 0 {
+            return;
+        }
+        while let Some(request) = self.slots[id].waiters.front() {
+            self.request_fail(request, clavis_abi::error::ENODEV);
+        }
+        self.slot_take_root(id);
+        if let Some(slot) = self.slots.remove(id) {
+            self.watchers_drop(slot.watchers);
+            self.uncharge_object::<Slot>(slot.account);
+        }
+    }
+
+    /// Whether a slot has a root whose service lives.
+    pub(crate) fn slot_filled(&self, id: SlotId) -> bool {
+        self.slots[id].root.is_some()
+    }
+
+    /// Puts a root into an empty slot; the handle's reference moves in. Waiting opens go on.
+    ///
+    /// # Errors
+    /// `EEXIST` when it is filled; the handle stays the caller's.
+    pub(crate) fn slot_fill(&mut self, id: SlotId, root: Handle) -> Result<()> {
+        if self.slots[id].root.is_some() {
+            return Err(Error::new(EEXIST));
+        }
+        self.slots[id].root = Some(root);
+        if let Object::Scheme(object) = self.descriptions[root.description].object {
+            let Self { endpoints, slots, .. } = self;
+            endpoints[object.endpoint].slots.push_back(slots, id);
+        }
+        self.notify(Source::Slot(id), READABLE);
+        while let Some(request) = self.slots[id].waiters.pop_front(&mut self.requests) {
+            self.slots[id].waiting = self.slots[id].waiting.saturating_sub(1);
+            self.request_readmit(request);
+        }
+        Ok(())
+    }
+
+    /// Empties a slot.
+    pub(crate) fn slot_empty(&mut self, id: SlotId) {
+        if self.slot_take_root(id) {
+            self.notify(Source::Slot(id), WRITABLE);
+        }
+    }
+
+    fn slot_take_root(&mut self, id: SlotId) -> bool {
+        let Some(root) = self.slots[id].root.take() else { return false };
+        if let Object::Scheme(object) = self.descriptions[root.description].object {
+            let Self { endpoints, slots, .. } = self;
+            endpoints[object.endpoint].slots.remove(slots, id);
+        }
+        self.description_release(root.description);
+        true
+    }
+}

@@ -1,0 +1,316 @@
+//! Entering and leaving the kernel: calls, faults, interrupts, and what runs next.
+use crate::handle::table::TableId;
+use crate::kernel::{CpuState, Kernel, Owners, Waiter};
+use crate::machine::{Cpu, Machine, Next};
+use crate::memory::fault::{Access, Unresolved};
+use crate::memory::space::SpaceId;
+use crate::task::process::ProcessId;
+use crate::task::sched::SLICE;
+use crate::task::thread::{Resume, ThreadId};
+use clavis_abi::error::Result;
+use clavis_abi::params::{ExitKind, ExitStatus};
+
+/// Who calls: looked up once per entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The CPU.
+    pub cpu: Cpu,
+    /// The thread.
+    pub thread: ThreadId,
+    /// Its process.
+    pub process: ProcessId,
+    /// What that can name.
+    pub table: TableId,
+    /// What that can address.
+    pub space: SpaceId,
+}
+
+/// How a call went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done, with that result.
+    Done(usize),
+    /// The thread waits; its `Resume` says what for.
+    Wait,
+    /// A quantum is done; the thread's `Resume` goes on.
+    More,
+    /// The thread is gone.
+    Gone,
+}
+
+/// What a call handler answers.
+pub type Reply = Result<Outcome>;
+
+/// An exception that user code raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A page was touched.
+    Page {
+        /// Where.
+        address: u64,
+        /// To write.
+        write: bool,
+        /// To fetch an instruction.
+        execute: bool,
+    },
+    /// Anything else.
+    Other {
+        /// The vector.
+        vector: u8,
+        /// Where.
+        address: u64,
+    },
+}
+
+impl<M: Machine> Kernel<M> {
+    fn cpu(&mut self, cpu: Cpu) -> &mut CpuState {
+        let index = (cpu.0 as usize).min(self.cpus.len() - 1);
+        &mut self.cpus[index]
+    }
+
+    /// The running thread and what belongs to it.
+    fn caller(&self, cpu: Cpu) -> Option<Caller> {
+        let index = (cpu.0 as usize).min(self.cpus.len() - 1);
+        let thread = self.cpus[index].current?;
+        Some(self.caller_of(cpu, thread))
+    }
+
+    fn caller_of(&self, cpu: Cpu, thread: ThreadId) -> Caller {
+        let process = self.threads[thread].process;
+        let of = &self.processes[process];
+        Caller { cpu, thread, process, table: of.table, space: of.space }
+    }
+
+    /// A system call of the running thread.
+    pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
+        self.statistics.calls = self.statistics.calls.wrapping_add(1);
+        let Some(caller) = self.caller(cpu) else { return self.run(cpu) };
+        {
+            let thread = &mut self.threads[caller.thread];
+            thread.call = number;
+            thread.args = args;
+            thread.progress = 0;
+        }
+        let reply = self.dispatch(&caller, number, args);
+        self.after(&caller, reply)
+    }
+
+    /// Leaves the kernel after a step of the running thread's call.
+    fn after(&mut self, caller: &Caller, reply: Reply) -> Next<M::ContextRef> {
+        let result = match reply {
+            Ok(Outcome::Done(value)) => Ok(value),
+            Err(error) => Err(error),
+            Ok(Outcome::More) => return Next::Again,
+            Ok(Outcome::Wait) => {
+                self.cpu(caller.cpu).current = None;
+                return self.run(caller.cpu);
+            }
+            Ok(Outcome::Gone) => return self.run(caller.cpu),
+        };
+        let thread = &mut self.threads[caller.thread];
+        thread.resume = Resume::User;
+        let value = clavis_abi::error::mux(result);
+        self.machine.context_result(&mut thread.context, value);
+        let name = thread.name;
+        if let Some((endpoint, place)) = thread.granted.take() {
+            self.place_release(endpoint, place);
+        }
+        if self.cpu(caller.cpu).attention { self.run(caller.cpu) } else { Next::User(name) }
+    }
+
+    /// An exception of the running thread.
+    pub fn fault(&mut self, cpu: Cpu, fault: Fault) -> Next<M::ContextRef> {
+        let Some(caller) = self.caller(cpu) else { return self.run(cpu) };
+        let exit = match fault {
+            Fault::Page { address, write, execute } => {
+                let access = match (write, execute) {
+                    (true, _) => Access::Write,
+                    (false, true) => Access::Execute,
+                    (false, false) => Access::Read,
+                };
+                match self.resolve(caller.space, address, access) {
+                    Ok(()) => {
+                        let name = self.threads[caller.thread].name;
+                        let attention = self.cpu(cpu).attention;
+                        return if attention { self.run(cpu) } else { Next::User(name) };
+                    }
+                    Err(Unresolved::NotMapped) => {
+                        ExitStatus { kind: ExitKind::Fault as u64, code: address }
+                    }
+                    Err(Unresolved::OutOfMemory) => {
+                        ExitStatus { kind: ExitKind::OutOfMemory as u64, code: address }
+                    }
+                }
+            }
+            Fault::Other { address, .. } => {
+                ExitStatus { kind: ExitKind::Fault as u64, code: address }
+            }
+        };
+        self.process_end(caller.process, exit);
+        self.run(cpu)
+    }
+
+    /// The one-shot timer fired.
+    pub fn tick(&mut self, cpu: Cpu) {
+        let state = self.cpu(cpu);
+        state.armed = None;
+        state.attention = true;
+    }
+
+    /// Ends waits whose time has come.
+    fn expire(&mut self) {
+        let now = self.machine.now();
+        for _ in 0..clavis_abi::limits::QUANTUM_HANDLES {
+            let mut owners = Owners { threads: &mut self.threads, timers: &mut self.timers };
+            match self.deadlines.pop_due(&mut owners, now) {
+                Some(Waiter::Thread(thread)) => self.thread_timeout(thread),
+                Some(Waiter::Timer(timer)) => self.timer_fired(timer),
+                None => break,
+            }
+        }
+    }
+
+    /// Decides what the CPU does next and does one quantum of it.
+    pub fn run(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
+        if self.deadlines.first().is_some_and(|first| first <= self.machine.now()) {
+            self.expire();
+        }
+        if let Some(table) = self.work.dead_tables.front() {
+            // What a dead process held means something to others: it is closed before they run.
+            self.work.dead_tables.remove(&mut self.tables, table);
+            if !self.table_reap(table) {
+                self.work.dead_tables.push_front(&mut self.tables, table);
+            }
+            return Next::Again;
+        }
+        let turns = &mut self.cpu(cpu).turns;
+        *turns = turns.wrapping_add(1);
+        if turns.is_multiple_of(16)
+            || self.machine.frames_free() < 4 * crate::kernel::RESERVED_FRAMES
+        {
+            self.reap();
+        }
+        for _ in 0..4 {
+            let Some(thread) = self.pick(cpu) else {
+                let worked = self.reap();
+                self.arm(cpu, false);
+                return if worked { Next::Again } else { Next::Idle };
+            };
+            let caller = self.caller_of(cpu, thread);
+            self.load(&caller);
+            let resume = core::mem::replace(&mut self.threads[thread].resume, Resume::User);
+            let reply = match resume {
+                Resume::User => {
+                    self.arm(cpu, true);
+                    return Next::User(self.threads[thread].name);
+                }
+                Resume::Retry => {
+                    let Self { threads, .. } = self;
+                    let (call, args) = (threads[thread].call, threads[thread].args);
+                    self.dispatch(&caller, call, args)
+                }
+                Resume::Send(request) => self.send_on(&caller, request),
+                Resume::Readmit(request) => self.readmit(&caller, request),
+                Resume::Finish(request) => self.finish(&caller, request),
+                Resume::Receive(receive) => self.receive(&caller, receive),
+            };
+            match reply {
+                Ok(Outcome::More) => return Next::Again,
+                Ok(Outcome::Wait) => self.cpu(cpu).current = None,
+                Ok(Outcome::Gone) => {}
+                Ok(Outcome::Done(_)) | Err(_) => {
+                    let result = reply.map(|outcome| match outcome {
+                        Outcome::Done(value) => value,
+                        _ => 0,
+                    });
+                    self.set_result(thread, result);
+                    if let Some((endpoint, place)) = self.threads[thread].granted.take() {
+                        self.place_release(endpoint, place);
+                    }
+                }
+            }
+        }
+        Next::Again
+    }
+
+    /// Chooses the thread to run and makes it current.
+    fn pick(&mut self, cpu: Cpu) -> Option<ThreadId> {
+        let state = self.cpu(cpu);
+        let (current, handoff) = (state.current, state.handoff.take());
+        let reschedule = core::mem::take(&mut state.reschedule);
+        let highest = self.ready.highest();
+        if let Some(thread) = handoff
+            && self.threads.get(thread).is_some_and(|thread| thread.ready)
+            && highest <= Some(self.threads[thread].priority)
+            && current.is_none()
+        {
+            // Runs on the caller's slice.
+            self.unready(thread);
+            self.cpu(cpu).current = Some(thread);
+            self.statistics.switches = self.statistics.switches.wrapping_add(1);
+            return Some(thread);
+        }
+        let now = self.machine.now();
+        if let Some(thread) = current {
+            let priority = Some(self.threads[thread].priority);
+            let slice_over = self.cpu(cpu).slice_end <= now;
+            let _ = reschedule;
+            if highest < priority || (highest == priority && !slice_over) {
+                return current;
+            }
+            if slice_over {
+                self.ready(thread)
+            } else {
+                self.ready_first(thread)
+            }
+            self.cpu(cpu).current = None;
+        }
+        let next = self.pop_ready();
+        let state = self.cpu(cpu);
+        state.current = next;
+        state.slice_end = now.saturating_add(SLICE);
+        self.statistics.switches = self.statistics.switches.wrapping_add(1);
+        next
+    }
+
+    /// Loads the space of a thread that is about to run.
+    fn load(&mut self, caller: &Caller) {
+        if self.cpu(caller.cpu).loaded != Some(caller.space) {
+            self.cpu(caller.cpu).loaded = Some(caller.space);
+            let tables = self.spaces[caller.space].tables.as_ref();
+            self.machine.space_load(caller.cpu, tables);
+        }
+    }
+
+    /// Arms the timer for the next deadline, and for the end of the slice when others wait.
+    fn arm(&mut self, cpu: Cpu, running: bool) {
+        let mut when = self.deadlines.first();
+        if running && self.ready.highest().is_some() {
+            let end = self.cpu(cpu).slice_end;
+            when = Some(when.map_or(end, |when| when.min(end)));
+        }
+        let state = self.cpu(cpu);
+        state.attention = false;
+        if state.armed != when {
+            state.armed = when;
+            self.machine.timer_set(cpu, when);
+        }
+    }
+
+    /// Takes a quantum of dead memory apart. False when there is none.
+    fn reap(&mut self) -> bool {
+        if let Some(memory) = self.work.dead_memories.pop_front(&mut self.memories) {
+            if !self.memory_reap(memory) {
+                self.work.dead_memories.push_front(&mut self.memories, memory);
+            }
+            return true;
+        }
+        if let Some(space) = self.work.dead_spaces.pop_front(&mut self.spaces) {
+            if !self.space_reap(space) {
+                self.work.dead_spaces.push_front(&mut self.spaces, space);
+            }
+            return true;
+        }
+        false
+    }
+}

@@ -1,0 +1,334 @@
+//! Answers: a server writes Cqes to its socket.
+use super::endpoint::EndpointId;
+use super::receive::{NOTICE_TAG, Receive};
+use super::request::{Output, Request, RequestId, Stage};
+use crate::event::Source;
+use crate::handle::Handle;
+use crate::handle::description::{Object, SchemeObject};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::user::UserSlice;
+use crate::run::{Caller, Outcome, Reply};
+use crate::task::thread::{Resume, ThreadId};
+use clavis_abi::Rights;
+use clavis_abi::class::{CQE_FORWARD, Class};
+use clavis_abi::error::{EBADF, EINVAL, EIO, Error, MAX_ERRNO, Result};
+use clavis_abi::limits::SOCKET_BATCH;
+use clavis_abi::params::{UPPER_TAG, handle_flags};
+use clavis_abi::syscall::flag::{O_APPEND, O_WRONLY};
+use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode, NewFdFlags, Sqe};
+
+const CQE: usize = size_of::<Cqe>();
+const SQE: usize = size_of::<Sqe>();
+
+/// How answers were handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// By a plain write: the library closes the numbers it answered with itself.
+    Write,
+    /// Together with the next receive: answered numbers are free at once.
+    Combined,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Writes answers to a socket. Never waits.
+    pub(crate) fn socket_write(
+        &mut self,
+        caller: &Caller,
+        endpoint: EndpointId,
+        from: UserSlice,
+    ) -> Reply {
+        let count = (from.len / CQE).min(SOCKET_BATCH);
+        for index in 0..count {
+            if let Err(error) = self.answer_at(caller, endpoint, from, index, Style::Write) {
+                return if index > 0 { Ok(Outcome::Done(index * CQE)) } else { Err(error) };
+            }
+        }
+        Ok(Outcome::Done(count * CQE))
+    }
+
+    /// Writes answers and waits for requests in one call: metadata `[0, answers, requests]`.
+    pub(crate) fn socket_combined(
+        &mut self,
+        caller: &Caller,
+        endpoint: EndpointId,
+        buffer: UserSlice,
+        metadata: [u64; 3],
+        nonblock: bool,
+    ) -> Reply {
+        let [verb, answers, wanted] = metadata;
+        let (answers, wanted) = (answers as usize, wanted as usize);
+        if verb != 0
+            || answers > SOCKET_BATCH
+            || wanted > SOCKET_BATCH
+            || answers * CQE > buffer.len
+            || wanted * SQE > buffer.len
+        {
+            return Err(Error::new(EINVAL));
+        }
+        self.inbox_base(caller, endpoint)?;
+        for index in 0..answers {
+            self.answer_at(caller, endpoint, buffer, index, Style::Combined)?;
+        }
+        if wanted == 0 {
+            return Ok(Outcome::Done(answers));
+        }
+        let receive = Receive { endpoint, to: buffer, most: wanted, written: answers, count: true };
+        self.receive_or_wait(caller, receive, nonblock)
+    }
+
+    fn answer_at(
+        &mut self,
+        caller: &Caller,
+        endpoint: EndpointId,
+        from: UserSlice,
+        index: usize,
+        style: Style,
+    ) -> Result<()> {
+        let mut cqe = Cqe::default();
+        self.read_user(caller.space, from.part(index * CQE, CQE).address, &mut cqe)?;
+        self.answer(caller, endpoint, &cqe, style)
+    }
+
+    /// Takes one answer.
+    ///
+    /// # Errors
+    /// Only those that leave the request with the server: a bad forward.
+    fn answer(
+        &mut self,
+        caller: &Caller,
+        endpoint: EndpointId,
+        cqe: &Cqe,
+        style: Style,
+    ) -> Result<()> {
+        let opcode = cqe.flags & 0b111;
+        if opcode == CqeOpcode::SendFevent as u8 {
+            let events = (cqe.tag & 0b111) as u8;
+            self.notify(Source::Scheme(endpoint, cqe.result), events);
+            return Ok(());
+        }
+        let Ok(id) = self.request_by_tag(caller, endpoint, cqe.tag) else {
+            if cqe.tag != NOTICE_TAG {
+                self.statistics.swallowed = self.statistics.swallowed.wrapping_add(1);
+            }
+            return Ok(());
+        };
+        if opcode == CQE_FORWARD {
+            return self.forward(caller, id, cqe.result);
+        }
+        let extra = NewFdFlags::from_bits_truncate(cqe.extra_raw[0]);
+        self.serving_remove(id);
+        match CqeOpcode::try_from_raw(opcode) {
+            Some(CqeOpcode::RespondRegular | CqeOpcode::RespondAndNotifyOnDetach) => {
+                self.answer_value(id, server_result(cqe.result), extra);
+            }
+            Some(CqeOpcode::RespondWithFd) => {
+                self.answer_handle(caller, id, cqe.result as usize, style);
+            }
+            Some(CqeOpcode::RespondWithMultipleFds) => {
+                let count = cqe.result as usize;
+                self.answer_batch(id, count);
+            }
+            _ => self.request_fail(id, EIO),
+        }
+        Ok(())
+    }
+
+    /// The request is no longer among those that its server has.
+    pub(crate) fn serving_remove(&mut self, id: RequestId) {
+        if let Some(server) = self.requests[id].server.take() {
+            let Self { processes, requests, .. } = self;
+            if let Some(process) = processes.get_mut(server) {
+                process.serving.remove(requests, id);
+            }
+        }
+    }
+
+    fn answer_value(&mut self, id: RequestId, result: Result<usize>, extra: NewFdFlags) {
+        let request = &mut self.requests[id];
+        let value = match result {
+            Ok(value) => value,
+            Err(error) => return self.request_fail(id, error.errno),
+        };
+        let class = request.class;
+        if matches!(class, Class::OpenAt | Class::Dup) {
+            return self.answer_opened(id, value as u64, extra);
+        }
+        let Some(caller) = request.caller else { return self.request_free(id) };
+        match class {
+            Class::RecvFd => return self.request_fail(id, EIO),
+            Class::MmapPrep => return self.answer_memory(id, value as u64),
+            Class::Fevent => {
+                if let Some((registration, interest)) = request.registration.take() {
+                    let ready = value as u8 & interest;
+                    if self.registrations.get(registration).is_some() {
+                        self.tell(registration, ready);
+                    }
+                    let size = size_of::<clavis_abi::syscall::data::Event>();
+                    self.requests[id].result = size;
+                    return self.answered(id, caller);
+                }
+                request.result = value;
+            }
+            Class::Read | Class::Fpath if value > request.len => {
+                return self.request_fail(id, EIO);
+            }
+            Class::Fsize if request.seek.is_some() => return self.answer_seek(id, value),
+            Class::Write if value > request.len => return self.request_fail(id, EIO),
+            _ => request.result = value,
+        }
+        self.answered(id, caller);
+    }
+
+    /// A server answered how long an object is, for a seek from its end.
+    fn answer_seek(&mut self, id: RequestId, length: usize) {
+        let Request { seek, through, caller, .. } = self.requests[id];
+        let (Some(distance), Some(caller)) = (seek, caller) else {
+            return self.request_fail(id, EIO);
+        };
+        let sought = i64::try_from(length).ok().and_then(|length| length.checked_add(distance));
+        match sought.and_then(|offset| u64::try_from(offset).ok()) {
+            Some(offset) => {
+                self.descriptions[through].offset = offset;
+                self.requests[id].result = offset as usize;
+                self.answered(id, caller);
+            }
+            None => self.request_fail(id, EINVAL),
+        }
+    }
+
+    /// The answer is complete: its caller copies out what there is, or goes on at once.
+    pub(crate) fn answered(&mut self, id: RequestId, caller: ThreadId) {
+        let request = &mut self.requests[id];
+        request.stage = Stage::Answered;
+        request.moved = 0;
+        let bytes = match request.output {
+            Output::Nothing => 0,
+            Output::Length => request.result,
+            Output::Whole => request.len,
+        };
+        if bytes == 0 && request.wanted.is_none() && !request.positioned && request.batch.is_none()
+        {
+            let result = request.result;
+            self.request_free(id);
+            self.complete(caller, Ok(result));
+        } else {
+            self.wake(caller, Resume::Finish(id));
+        }
+        self.prefer(caller);
+    }
+
+    /// An answered caller runs as soon as its server waits.
+    pub(crate) fn prefer(&mut self, thread: ThreadId) {
+        if self.threads[thread].ready {
+            self.unready(thread);
+            self.ready_first(thread);
+            self.cpus[0].handoff = Some(thread);
+        }
+    }
+
+    /// A server opened one of its own objects.
+    fn answer_opened(&mut self, id: RequestId, number: u64, extra: NewFdFlags) {
+        let Request { caller, opening, endpoint, .. } = self.requests[id];
+        let (Some(opening), Some(endpoint)) = (opening, endpoint) else {
+            return self.request_fail(id, EIO);
+        };
+        self.requests[id].opening = None;
+        let epoch = self.endpoints[endpoint].epoch;
+        self.endpoint_retain(endpoint);
+        let description = &mut self.descriptions[opening.description];
+        description.object = Object::Scheme(SchemeObject { endpoint, epoch, number, badge: 0 });
+        description.positioned = extra.contains(NewFdFlags::POSITIONED);
+        let flags = opening.open_flags as usize;
+        let appends = flags & O_WRONLY != 0 && !opening.rights.contains(Rights::WRITE);
+        if appends && flags & O_WRONLY != 0 {
+            description.flags |= O_APPEND as u32;
+            description.append_locked = true;
+        }
+        let Some(caller) = caller else {
+            // The caller is gone: what was opened for it is closed at once.
+            self.description_release(opening.description);
+            return self.request_free(id);
+        };
+        let handle = Handle {
+            description: opening.description,
+            rights: opening.rights,
+            inherit: opening.inherit,
+            flags: opening.flags,
+        };
+        self.number_fill(opening.out, handle);
+        self.requests[id].result = opening.out.number;
+        self.answered(id, caller);
+    }
+
+    /// A server hands over one of its own handles.
+    fn answer_handle(&mut self, server: &Caller, id: RequestId, number: usize, style: Style) {
+        let Request { caller, opening, class, .. } = self.requests[id];
+        let given = if number & UPPER_TAG == 0 {
+            self.tables[server.table].get(number).copied()
+        } else {
+            None
+        };
+        let Some(given) = given else {
+            self.request_fail(id, EBADF);
+            return;
+        };
+        let fits = given.rights.contains(Rights::TRANSFER)
+            && matches!(class, Class::OpenAt | Class::Dup)
+            && opening.is_some();
+        if !fits {
+            // The number goes as it would have gone with the answer.
+            self.answered_number(server, number, style);
+            self.request_fail(id, EIO);
+            return;
+        }
+        let (Some(opening), Some(caller)) = (opening, caller) else {
+            self.answered_number(server, number, style);
+            return self.request_free(id);
+        };
+        self.requests[id].opening = None;
+        self.description_retain(given.description);
+        self.answered_number(server, number, style);
+        self.description_release(opening.description);
+        let handle = Handle {
+            description: given.description,
+            rights: given.rights & opening.rights,
+            inherit: given.inherit & opening.inherit,
+            flags: given.flags & handle_flags::STICKY as u32 | opening.flags,
+        };
+        self.number_fill(opening.out, handle);
+        self.requests[id].result = opening.out.number;
+        self.answered(id, caller);
+    }
+
+    /// A number that a server answered with leaves its table. After a plain write it stays taken
+    /// until the library closes it.
+    fn answered_number(&mut self, server: &Caller, number: usize, style: Style) {
+        let handle = match style {
+            Style::Combined => self.handle_take(server.table, number),
+            Style::Write => self.handle_entomb(server.table, number),
+        };
+        if let Ok(handle) = handle {
+            self.description_release(handle.description);
+        }
+    }
+
+    /// A server answered an mmap with an address of its own.
+    fn answer_memory(&mut self, id: RequestId, address: u64) {
+        match self.lend(id, address) {
+            Ok(caller) => self.answered(id, caller),
+            Err(error) => self.request_fail(id, error.errno),
+        }
+    }
+}
+
+/// A server's result word: errors outside the known range are `EIO`.
+fn server_result(result: u64) -> Result<usize> {
+    let negated = result.wrapping_neg();
+    if negated != 0 && negated < 4096 {
+        let errno = negated as i32;
+        Err(Error::new(if errno <= MAX_ERRNO { errno } else { EIO }))
+    } else {
+        Ok(result as usize)
+    }
+}

@@ -1,0 +1,228 @@
+//! How requests end otherwise: the caller goes away, the server dies, or it says no.
+use super::endpoint::EndpointId;
+use super::request::{Request, RequestId, Stage};
+use super::send::Makes;
+use crate::account::Resource;
+use crate::container::Link;
+use crate::handle::Handle;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::run::Caller;
+use crate::task::process::process_number;
+use crate::task::thread::Resume;
+use clavis_abi::class::Class;
+use clavis_abi::error::{ENODEV, EOWNERDEAD, Error, Result};
+use clavis_abi::limits::ENDPOINT_DEPTH;
+use clavis_abi::params::endpoint_flags;
+
+impl<M: Machine> Kernel<M> {
+    /// Makes a request that has no endpoint yet.
+    pub(crate) fn request_rerouted(
+        &mut self,
+        caller: &Caller,
+        handle: Handle,
+        class: Class,
+        makes: &Makes,
+    ) -> Result<RequestId> {
+        let request = Request {
+            class,
+            stage: Stage::Rerouted,
+            caller: Some(caller.thread),
+            payer: self.processes[caller.process].account,
+            endpoint: None,
+            place: 0,
+            args: [0; 6],
+            sqe_flags: 0,
+            process_number: process_number(caller.process),
+            badge: 0,
+            rights: handle.rights,
+            user: Default::default(),
+            len: 0,
+            page: 0,
+            bulk: 0,
+            moved: 0,
+            output: super::request::Output::Nothing,
+            result: 0,
+            through: handle.description,
+            positioned: false,
+            opening: makes.opening,
+            wanted: makes.wanted,
+            batch: makes.batch,
+            registration: makes.registration,
+            seek: None,
+            forwards: 0,
+            redelivered: false,
+            server: None,
+            nonblock: false,
+            order: 0,
+            queued: Link::new(),
+            serving: Link::new(),
+        };
+        let id = self.requests.insert(&mut self.machine, request)?;
+        self.description_retain(handle.description);
+        Ok(id)
+    }
+
+    /// Takes a request off its endpoint: its place and pages are free.
+    pub(crate) fn request_leave(&mut self, id: RequestId) {
+        let Some(endpoint) = self.requests[id].endpoint.take() else { return };
+        let Self { endpoints, requests, .. } = self;
+        endpoints[endpoint].queue.remove(requests, id);
+        let Request { place, page, bulk, .. } = self.requests[id];
+        if bulk > 0 {
+            self.requests[id].bulk = 0;
+            self.bulk_release(endpoint, page.saturating_sub(ENDPOINT_DEPTH), bulk);
+        }
+        self.place_release(endpoint, place);
+        self.endpoint_release(endpoint);
+    }
+
+    /// Ends a request: everything it holds goes back. Says nothing to its caller.
+    pub(crate) fn request_free(&mut self, id: RequestId) {
+        self.serving_remove(id);
+        if let Stage::InSlot(slot) = self.requests[id].stage {
+            let Self { slots, requests, .. } = self;
+            slots[slot].waiters.remove(requests, id);
+            slots[slot].waiting = slots[slot].waiting.saturating_sub(1);
+            self.requests[id].stage = Stage::Rerouted;
+            self.slot_release(slot);
+        }
+        self.request_leave(id);
+        let Some(request) = self.requests.remove(id) else { return };
+        if request.caller.is_none() {
+            self.uncharge(request.payer, Resource::Requests, 1);
+            self.account_release(request.payer);
+        }
+        if let Some(opening) = &request.opening {
+            if request.caller.is_some() {
+                self.number_cancel(opening.out);
+            }
+            self.description_release(opening.description);
+        }
+        if let Some(wanted) = &request.wanted {
+            self.wanted_release(wanted, request.caller.is_some());
+        }
+        if let Some(batch) = request.batch {
+            self.batch_release(batch, request.caller.is_some());
+        }
+        if request.positioned {
+            self.offset_release(request.through);
+        }
+        self.description_release(request.through);
+    }
+
+    /// Ends a request with an error for its caller.
+    pub(crate) fn request_fail(&mut self, id: RequestId, errno: i32) {
+        let caller = self.requests[id].caller;
+        self.request_free(id);
+        if let Some(caller) = caller {
+            self.complete(caller, Err(Error::new(errno)));
+            self.prefer(caller);
+        }
+    }
+
+    /// The caller of a request goes away. What no server has is undone; what one has becomes an
+    /// orphan, paid for by who abandoned it, until the server answers; the server is told once.
+    pub(crate) fn request_abandon(&mut self, id: RequestId) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        if request.stage != Stage::Delivered {
+            return self.request_free(id);
+        }
+        request.caller = None;
+        let (payer, opening, wanted, batch) =
+            (request.payer, request.opening, request.wanted, request.batch.take());
+        // The number goes back now; the description stays, for what the server may still mint.
+        if let Some(opening) = opening {
+            self.number_cancel(opening.out);
+        }
+        if let Some(wanted) = wanted {
+            self.wanted_release(&wanted, true);
+            self.requests[id].wanted = None;
+        }
+        if let Some(batch) = batch {
+            self.batch_release(batch, true);
+        }
+        if core::mem::take(&mut self.requests[id].positioned) {
+            let through = self.requests[id].through;
+            self.offset_release(through);
+        }
+        self.account_retain(payer);
+        self.charge_over(payer, Resource::Requests, 1);
+        if let Some(endpoint) = self.requests[id].endpoint {
+            let order = self.next_order(endpoint);
+            self.requests[id].order = order;
+            let Self { endpoints, requests, .. } = self;
+            endpoints[endpoint].queue.push_back(requests, id);
+            self.notice_queued(endpoint);
+        }
+    }
+
+    /// The process that had a request died. It may have acted on it: the caller is told so. A
+    /// server that only forwards had no effect: its successor gets the request once more.
+    pub(crate) fn server_died(&mut self, id: RequestId) {
+        self.serving_remove(id);
+        let Request { caller, endpoint, class, redelivered, .. } = self.requests[id];
+        let adopts = endpoint
+            .is_some_and(|endpoint| self.endpoints[endpoint].flags & endpoint_flags::ADOPT != 0);
+        let harmless = matches!(class, Class::OpenAt | Class::UnlinkAt);
+        if let (Some(endpoint), true, true, false, true) =
+            (endpoint, adopts, harmless, redelivered, caller.is_some())
+        {
+            let request = &mut self.requests[id];
+            request.redelivered = true;
+            request.stage = Stage::Queued;
+            let Self { endpoints, requests, .. } = self;
+            endpoints[endpoint].queue.push_front(requests, id);
+            self.notice_queued(endpoint);
+        } else {
+            self.request_fail(id, EOWNERDEAD);
+        }
+    }
+
+    /// The last socket of an endpoint is gone: every request ends, everybody who waits wakes.
+    pub(crate) fn endpoint_died(&mut self, id: EndpointId) {
+        self.endpoint_retain(id);
+        for place in 0..ENDPOINT_DEPTH {
+            let request = self.endpoints[id].places.get(place).and_then(|place| place.request);
+            let Some(request) = request else { continue };
+            match self.requests[request].stage {
+                Stage::Delivered => self.request_fail(request, EOWNERDEAD),
+                Stage::Queued if self.requests[request].redelivered => {
+                    self.request_fail(request, EOWNERDEAD);
+                }
+                Stage::Queued => self.request_fail(request, ENODEV),
+                // Its caller is on its way and finds out by itself, or has its answer.
+                Stage::Filling | Stage::Answered | Stage::InSlot(_) | Stage::Rerouted => {}
+            }
+        }
+        while let Some(slot) = self.endpoints[id].slots.front() {
+            self.slot_empty(slot);
+        }
+        loop {
+            let Self { endpoints, descriptions, .. } = self;
+            let Some(description) = endpoints[id].closes.pop_front(descriptions) else { break };
+            self.description_free(description);
+        }
+        loop {
+            let Self { endpoints, grants, .. } = self;
+            let Some(grant) = endpoints[id].unmaps.pop_front(grants) else { break };
+            self.grant_free(grant);
+        }
+        self.endpoint_wake_all(id);
+        self.endpoint_hang_up(id);
+        self.endpoint_release(id);
+    }
+
+    /// A call at a description's own offset is over: the next one may begin.
+    pub(crate) fn offset_release(&mut self, id: crate::handle::description::DescriptionId) {
+        self.descriptions[id].busy = false;
+        let mut at = self.offset_waiters.front();
+        while let Some(thread) = at {
+            at = self.threads[thread].wait.next();
+            if self.threads[thread].blocked == crate::task::thread::Blocked::Offset(id) {
+                self.offset_waiters.remove(&mut self.threads, thread);
+                self.wake(thread, Resume::Retry);
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Endpoints: the kernel's side of one scheme daemon.
+use super::grant::GrantK;
+use super::request::{RequestId, RequestK};
+use crate::account::AccountId;
+use crate::container::{Id, List};
+use crate::event::{HANGUP, READABLE, Source, WRITABLE, Watchers};
+use crate::handle::description::{DescriptionId, DescriptionK, SchemeObject};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::object::{Backing, MemoryId};
+use crate::memory::space::{Mapping, Place};
+use crate::memory::{PAGE, Protection};
+use crate::object::slot::SlotK;
+use crate::run::Caller;
+use crate::task::process::{ProcessId, ProcessState};
+use crate::task::thread::{Resume, ThreadId, ThreadK};
+use clavis_abi::error::{EBUSY, ENODEV, EOWNERDEAD, Error, Result};
+use clavis_abi::limits::{ENDPOINT_DEPTH, INBOX_BULK_PAGES};
+use clavis_abi::params::endpoint_flags;
+
+/// Kind of [`Endpoint`] ids.
+#[derive(Debug)]
+pub enum EndpointK {}
+/// Names an endpoint.
+pub type EndpointId = Id<EndpointK>;
+
+/// Lists that the watchers of an endpoint's objects are spread over.
+pub const WATCH_BUCKETS: usize = 16;
+
+/// Processes that can receive at one endpoint at the same time.
+const RECEIVERS: usize = 4;
+
+const BULK_WORDS: usize = INBOX_BULK_PAGES / 64;
+
+/// A place in the queue: which request has it, and how many had it before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct QueuePlace {
+    pub(crate) request: Option<RequestId>,
+    pub(crate) generation: u16,
+}
+
+/// An endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Socket descriptions. When the last is gone the endpoint is dead.
+    pub(crate) sockets: u32,
+    /// Descriptions of any kind, and requests.
+    refs: u32,
+    /// Which server instance this is.
+    pub epoch: u32,
+    /// `clavis_abi::params::endpoint_flags`.
+    pub flags: u64,
+    pub(crate) account: AccountId,
+    /// A set bit is a place in use or promised.
+    used: u128,
+    pub(crate) places: [QueuePlace; ENDPOINT_DEPTH],
+    /// Undelivered requests and cancellations, in order.
+    pub(crate) queue: List<RequestK, 0>,
+    /// Close notices, in order.
+    pub(crate) closes: List<DescriptionK, 0>,
+    /// Unmap notices, in order.
+    pub(crate) unmaps: List<GrantK, 0>,
+    /// Order of the next message.
+    next_order: u64,
+    /// Threads that wait for messages.
+    pub receivers: List<ThreadK, 0>,
+    /// Threads that wait for a place.
+    pub admission: List<ThreadK, 0>,
+    /// Slots that this endpoint fills.
+    pub(crate) slots: List<SlotK, 0>,
+    /// Watchers of its objects, by number.
+    pub(crate) watchers: [Watchers; WATCH_BUCKETS],
+    /// Watchers of the socket.
+    pub(crate) socket_watchers: Watchers,
+    pub(crate) inbox: MemoryId,
+    bulk: [u64; BULK_WORDS],
+    /// Where the inbox is mapped.
+    mapped: [Option<(ProcessId, u64)>; RECEIVERS],
+    /// The process that received last.
+    owner: Option<ProcessId>,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Makes an endpoint; its one reference and one socket belong to a socket description.
+    pub(crate) fn endpoint_create(&mut self, account: AccountId) -> Result<EndpointId> {
+        let bytes = (ENDPOINT_DEPTH + INBOX_BULK_PAGES) as u64 * PAGE;
+        let inbox = self.memory_create(account, bytes, Backing::Zero)?;
+        self.memories[inbox].inbox = true;
+        if let Err(error) = self.charge_object::<Endpoint>(account) {
+            self.memory_release(inbox);
+            return Err(error);
+        }
+        let endpoint = Endpoint {
+            sockets: 1,
+            refs: 1,
+            epoch: 0,
+            flags: 0,
+            account,
+            used: 0,
+            places: [QueuePlace::default(); ENDPOINT_DEPTH],
+            queue: List::new(),
+            closes: List::new(),
+            unmaps: List::new(),
+            next_order: 0,
+            receivers: List::new(),
+            admission: List::new(),
+            slots: List::new(),
+            watchers: [const { Watchers::new() }; WATCH_BUCKETS],
+            socket_watchers: Watchers::new(),
+            inbox,
+            bulk: [0; BULK_WORDS],
+            mapped: [None; RECEIVERS],
+            owner: None,
+        };
+        match self.endpoints.insert(&mut self.machine, endpoint) {
+            Ok(id) => Ok(id),
+            Err(error) => {
+                self.memory_release(inbox);
+                self.uncharge_object::<Endpoint>(account);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Whether an object's server lives and is the instance that minted it.
+    pub(crate) fn scheme_alive(&self, object: &SchemeObject) -> bool {
+        self.scheme_check(object).is_ok()
+    }
+
+    /// # Errors
+    /// `ENODEV` when the server is gone, `EOWNERDEAD` when another instance took its place.
+    #[inline]
+    pub(crate) fn scheme_check(&self, object: &SchemeObject) -> Result<()> {
+        let endpoint = &self.endpoints[object.endpoint];
+        if endpoint.sockets == 0 {
+            Err(Error::new(ENODEV))
+        } else if endpoint.epoch != object.epoch {
+            Err(Error::new(EOWNERDEAD))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether a receive would find something.
+    pub(crate) fn endpoint_has_messages(&self, id: EndpointId) -> bool {
+        let endpoint = &self.endpoints[id];
+        !endpoint.queue.is_empty() || !endpoint.closes.is_empty() || !endpoint.unmaps.is_empty()
+    }
+
+    /// One more reference.
+    pub(crate) fn endpoint_retain(&mut self, id: EndpointId) {
+        let endpoint = &mut self.endpoints[id];
+        endpoint.refs = endpoint.refs.wrapping_add(1);
+    }
+
+    /// One reference less.
+    pub(crate) fn endpoint_release(&mut self, id: EndpointId) {
+        let endpoint = &mut self.endpoints[id];
+        endpoint.refs = endpoint.refs.wrapping_sub(1);
+        if endpoint.refs > 0 {
+            return;
+        }
+        let Some(endpoint) = self.endpoints.remove(id) else { return };
+        for watchers in endpoint.watchers {
+            self.watchers_drop(watchers);
+        }
+        self.watchers_drop(endpoint.socket_watchers);
+        self.memory_release(endpoint.inbox);
+        self.uncharge_object::<Endpoint>(endpoint.account);
+    }
+
+    /// A socket description is gone; with the last one the endpoint dies.
+    pub(crate) fn socket_release(&mut self, id: EndpointId) {
+        let endpoint = &mut self.endpoints[id];
+        endpoint.sockets = endpoint.sockets.wrapping_sub(1);
+        if endpoint.sockets == 0 {
+            self.endpoint_died(id);
+        }
+        self.endpoint_release(id);
+    }
+
+    /// A place in the queue for a thread's call: the one it was given while it waited, or a free
+    /// one. Nobody overtakes those who wait.
+    #[inline]
+    pub(crate) fn place_take(&mut self, id: EndpointId, thread: ThreadId) -> Option<u8> {
+        if let Some((endpoint, place)) = self.threads[thread].granted.take() {
+            if endpoint == id {
+                return Some(place);
+            }
+            self.place_release(endpoint, place);
+        }
+        let endpoint = &mut self.endpoints[id];
+        if !endpoint.admission.is_empty() || endpoint.used == u128::MAX {
+            return None;
+        }
+        let place = endpoint.used.trailing_ones();
+        endpoint.used |= 1 << place;
+        Some(place as u8)
+    }
+
+    /// Gives a place back, or to the first who waits for one.
+    pub(crate) fn place_release(&mut self, id: EndpointId, place: u8) {
+        if let Some(at) = self.endpoints[id].places.get_mut(usize::from(place)) {
+            at.request = None;
+            at.generation = at.generation.wrapping_add(1);
+        }
+        if let Some(thread) = self.endpoints[id].admission.pop_front(&mut self.threads) {
+            self.threads[thread].granted = Some((id, place));
+            let resume = self.threads[thread].resume;
+            self.wake(thread, resume);
+        } else {
+            self.endpoints[id].used &= !(1u128 << place);
+        }
+    }
+
+    /// A run of bulk pages in the inbox.
+    pub(crate) fn bulk_take(&mut self, id: EndpointId, pages: usize) -> Option<usize> {
+        let bulk = &mut self.endpoints[id].bulk;
+        let is_free = |bulk: &[u64; BULK_WORDS], page: usize| {
+            bulk.get(page / 64).is_some_and(|word| word & 1 << (page % 64) == 0)
+        };
+        let mut run = 0;
+        for page in 0..INBOX_BULK_PAGES {
+            run = if is_free(bulk, page) { run + 1 } else { 0 };
+            if run == pages {
+                let first = page + 1 - pages;
+                for page in first..=page {
+                    if let Some(word) = bulk.get_mut(page / 64) {
+                        *word |= 1 << (page % 64);
+                    }
+                }
+                return Some(first);
+            }
+        }
+        None
+    }
+
+    /// Gives a run of bulk pages back, and their frames.
+    pub(crate) fn bulk_release(&mut self, id: EndpointId, first: usize, pages: usize) {
+        for page in first..first + pages {
+            if let Some(word) = self.endpoints[id].bulk.get_mut(page / 64) {
+                *word &= !(1 << (page % 64));
+            }
+        }
+        // Who waits for admission may have waited for these pages.
+        if let Some(thread) = self.endpoints[id].admission.pop_front(&mut self.threads) {
+            let resume = self.threads[thread].resume;
+            self.wake(thread, resume);
+        }
+    }
+
+    /// The order number of an endpoint's next message.
+    #[inline]
+    pub(crate) fn next_order(&mut self, id: EndpointId) -> u64 {
+        let endpoint = &mut self.endpoints[id];
+        let order = endpoint.next_order;
+        endpoint.next_order = order.wrapping_add(1);
+        order
+    }
+
+    /// Queues the notice that an object's last handle is gone. It was reserved with the object.
+    pub(crate) fn close_notice(&mut self, id: EndpointId, description: DescriptionId) {
+        let order = self.next_order(id);
+        self.descriptions[description].close_order = order;
+        let Self { endpoints, descriptions, .. } = self;
+        endpoints[id].closes.push_back(descriptions, description);
+        self.notice_queued(id);
+    }
+
+    /// A notice waits: a receiver may take it when its turn comes. It is never switched to.
+    pub(crate) fn notice_queued(&mut self, id: EndpointId) {
+        if let Some(thread) = self.endpoints[id].receivers.pop_front(&mut self.threads) {
+            let resume = self.threads[thread].resume;
+            self.wake(thread, resume);
+        }
+        self.notify(Source::Socket(id), READABLE);
+    }
+
+    /// Tells watchers of all objects that the server is gone.
+    pub(crate) fn endpoint_hang_up(&mut self, id: EndpointId) {
+        for bucket in 0..WATCH_BUCKETS {
+            let mut list = match self.endpoints[id].watchers.get(bucket) {
+                Some(watchers) => watchers.front(),
+                None => None,
+            };
+            while let Some(registration) = list {
+                list = self.next_watcher(registration);
+                self.tell(registration, READABLE | WRITABLE | HANGUP);
+            }
+        }
+    }
+
+    /// Where the inbox lies in a receiving process; maps it at its first receive.
+    pub(crate) fn inbox_base(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
+        let endpoint = &self.endpoints[id];
+        for (process, base) in endpoint.mapped.iter().flatten() {
+            if *process == caller.process {
+                return Ok(*base);
+            }
+        }
+        let free = endpoint
+            .mapped
+            .iter()
+            .position(|entry| entry.is_none_or(|(process, _)| !self.process_lives(process)));
+        let free = free.ok_or(Error::new(EBUSY))?;
+        let both = Protection::READ | Protection::WRITE;
+        let mapping = Mapping {
+            memory: endpoint.inbox,
+            offset: 0,
+            pages: (ENDPOINT_DEPTH + INBOX_BULK_PAGES) as u64,
+            protection: both,
+            most: both,
+            shared: true,
+            grant: None,
+        };
+        let start = self.space_map(caller.space, &mapping, Place::Any(None))?;
+        let base = start.wrapping_mul(PAGE);
+        let owner_died = self.endpoints[id].owner.is_some_and(|owner| !self.process_lives(owner));
+        let endpoint = &mut self.endpoints[id];
+        if owner_died && endpoint.flags & endpoint_flags::ADOPT == 0 {
+            endpoint.epoch = endpoint.epoch.wrapping_add(1);
+        }
+        endpoint.owner = Some(caller.process);
+        if let Some(place) = endpoint.mapped.get_mut(free) {
+            *place = Some((caller.process, base));
+        }
+        Ok(base)
+    }
+
+    /// Whether a process runs or will.
+    pub(crate) fn process_lives(&self, id: ProcessId) -> bool {
+        self.processes.get(id).is_some_and(|process| process.state != ProcessState::Dead)
+    }
+
+    /// Ends the wait of everybody who waits at a dead endpoint.
+    pub(crate) fn endpoint_wake_all(&mut self, id: EndpointId) {
+        while let Some(thread) = self.endpoints[id].receivers.pop_front(&mut self.threads) {
+            self.wake(thread, Resume::Retry);
+        }
+        while let Some(thread) = self.endpoints[id].admission.pop_front(&mut self.threads) {
+            let resume = self.threads[thread].resume;
+            self.wake(thread, resume);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The caller's end of a request: it copies out in its own context and goes on.
+use super::request::{Output, Request, RequestId};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::PAGE;
+use crate::memory::user::Direction;
+use crate::run::{Caller, Outcome, Reply};
+use clavis_abi::class::Class;
+use clavis_abi::limits::QUANTUM_BYTES;
+
+impl<M: Machine> Kernel<M> {
+    /// Takes a quantum of an answer; ends the call when it is whole.
+    pub(crate) fn finish(&mut self, caller: &Caller, id: RequestId) -> Reply {
+        let Request { endpoint, page, user, len, moved, output, result, .. } = self.requests[id];
+        let bytes = match output {
+            Output::Nothing => 0,
+            Output::Length => result.min(len),
+            Output::Whole => len,
+        };
+        if moved < bytes
+            && let Some(endpoint) = endpoint
+        {
+            let inbox = self.endpoints[endpoint].inbox;
+            let part = user.part(moved, (bytes - moved).min(QUANTUM_BYTES));
+            let offset = page as u64 * PAGE + moved as u64;
+            if let Err(error) = self.copy_frames(caller.space, part, inbox, offset, Direction::Out)
+            {
+                self.request_free(id);
+                return Err(error);
+            }
+            self.requests[id].moved = moved + part.len;
+            if moved + part.len < bytes {
+                self.threads[caller.thread].resume = crate::task::thread::Resume::Finish(id);
+                return Ok(Outcome::More);
+            }
+        }
+        let outcome = match self.requests[id].class {
+            Class::MmapPrep => self.map_lent(caller, id),
+            Class::RecvFd => self.take_batch(caller, id),
+            _ => Ok(result),
+        };
+        if self.requests[id].positioned {
+            let through = self.requests[id].through;
+            let moved = outcome.as_ref().map_or(0, |n| *n as u64);
+            let description = &mut self.descriptions[through];
+            description.offset = description.offset.saturating_add(moved);
+        }
+        self.request_free(id);
+        Ok(Outcome::Done(outcome?))
+    }
+}

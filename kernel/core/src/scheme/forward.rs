@@ -1,0 +1,67 @@
+//! Forwarding: a server answers "ask that handle instead", and never waits for what comes of it.
+use super::message::check_path;
+use super::request::{RequestId, Stage};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::run::Caller;
+use clavis_abi::Rights;
+use clavis_abi::class::Class;
+use clavis_abi::error::{EINVAL, ELOOP, Error, Result};
+use clavis_abi::limits::{FORWARD_MAX, PATH_MAX};
+use clavis_abi::params::{ForwardParams, handle_flags};
+
+impl<M: Machine> Kernel<M> {
+    /// Forwards a request that the calling server has.
+    ///
+    /// # Errors
+    /// `EFAULT`, `EBADF`, `EKEYREJECTED`, `EINVAL` to the server, which keeps the request. What
+    /// fails behind the new door is the client's.
+    pub(crate) fn forward(&mut self, server: &Caller, id: RequestId, params: u64) -> Result<()> {
+        // Everything is read and checked before anything changes.
+        let params: ForwardParams =
+            self.read_struct(server.space, params as usize, size_of::<ForwardParams>())?;
+        if !matches!(self.requests[id].class, Class::OpenAt | Class::UnlinkAt) {
+            return Err(Error::new(EINVAL));
+        }
+        let len = usize::try_from(params.path_len).map_err(|_| Error::new(EINVAL))?;
+        if len > PATH_MAX {
+            return Err(Error::new(EINVAL));
+        }
+        let target = self.door(server, params.fd as usize, Rights::LOOKUP | Rights::FORWARD)?;
+        self.read_path(server, params.path as usize, len)?;
+        check_path(self.scratch.get(..len).unwrap_or(&[]))?;
+
+        self.serving_remove(id);
+        let Some(client) = self.requests[id].caller else {
+            // Abandoned meanwhile: there is nobody to go on for.
+            self.request_free(id);
+            return Ok(());
+        };
+        self.request_leave(id);
+        self.requests[id].stage = Stage::Rerouted;
+        let forwards = self.requests[id].forwards;
+        self.requests[id].forwards = forwards.saturating_add(1);
+        if let Some(opening) = self.requests[id].opening.as_mut() {
+            opening.rights &= Rights::from_bits_truncate(params.rights);
+            opening.inherit &= Rights::from_bits_truncate(params.inherit);
+            opening.flags |= params.flags as u32 & handle_flags::STICKY as u32;
+        }
+        self.request_narrow(id, &target);
+        self.requests[id].rights = target.rights;
+        self.request_through(id, target.description);
+        let wants_remove = self.requests[id].class == Class::UnlinkAt;
+        let masks = target.rights & Rights::from_bits_truncate(params.rights);
+        let routed = if forwards >= FORWARD_MAX {
+            Err(Error::new(ELOOP))
+        } else if wants_remove && !masks.contains(Rights::REMOVE) {
+            Err(Error::new(clavis_abi::error::ENOTCAPABLE))
+        } else {
+            self.route(id, len)
+        };
+        if let Err(error) = routed {
+            self.request_free(id);
+            self.complete(client, Err(error));
+        }
+        Ok(())
+    }
+}

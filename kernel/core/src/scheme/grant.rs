@@ -1,0 +1,293 @@
+//! Grants: memory that a server lent to answer an mmap.
+use super::endpoint::EndpointId;
+use super::request::{Request, RequestId, Wanted};
+use crate::account::AccountId;
+use crate::container::{Id, Link, links};
+use crate::handle::Handle;
+use crate::handle::description::{DescriptionId, Object, View};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::object::{Backing, MemoryId};
+use crate::memory::space::{Mapping, Place};
+use crate::memory::{PAGE, Protection, page_of, pages_for};
+use crate::run::Caller;
+use crate::task::thread::ThreadId;
+use clavis_abi::Rights;
+use clavis_abi::error::{EACCES, EINVAL, EIO, ENODEV, Error, Result};
+use clavis_abi::syscall::flag::{MapFlags, MunmapFlags};
+
+/// Kind of [`Grant`] ids.
+#[derive(Debug)]
+pub enum GrantK {}
+/// Names a grant.
+pub type GrantId = Id<GrantK>;
+
+/// What one answered mmap lent. When its last mapping is gone the server is told once.
+#[derive(Debug)]
+pub struct Grant {
+    /// Mappings and memory handles that live from it.
+    refs: u32,
+    endpoint: EndpointId,
+    /// Keeps the object open until the server was told. Holds a reference.
+    description: DescriptionId,
+    /// The server's number of the object.
+    pub number: u64,
+    /// Offset in the object.
+    pub offset: u64,
+    /// Bytes.
+    pub len: u64,
+    /// `MunmapFlags`.
+    pub flags: u64,
+    account: AccountId,
+    /// Order of its notice among its endpoint's messages.
+    pub order: u64,
+    queued: Link<GrantK>,
+}
+
+links!(GrantK, Grant, [], 0 => queued);
+
+/// The protection in mmap flags.
+#[must_use]
+pub fn protection_of(flags: MapFlags) -> Protection {
+    let mut protection = Protection::empty();
+    protection.set(Protection::READ, flags.contains(MapFlags::PROT_READ));
+    protection.set(Protection::WRITE, flags.contains(MapFlags::PROT_WRITE));
+    protection.set(Protection::EXEC, flags.contains(MapFlags::PROT_EXEC));
+    protection
+}
+
+/// The most that a mapping through a handle with those rights can permit. A private one can always
+/// be written: its pages are copies.
+#[must_use]
+pub fn most_of(rights: Rights, private: bool) -> Protection {
+    let mut most = Protection::empty();
+    most.set(Protection::READ, rights.contains(Rights::MAP_READ));
+    most.set(Protection::WRITE, private || rights.contains(Rights::MAP_WRITE));
+    most.set(Protection::EXEC, rights.contains(Rights::MAP_EXEC));
+    most
+}
+
+impl<M: Machine> Kernel<M> {
+    /// One more reference.
+    pub(crate) fn grant_retain(&mut self, id: GrantId) {
+        let grant = &mut self.grants[id];
+        grant.refs = grant.refs.wrapping_add(1);
+    }
+
+    /// One reference less; the last one becomes the server's notice.
+    pub(crate) fn grant_release(&mut self, id: GrantId) {
+        let grant = &mut self.grants[id];
+        grant.refs = grant.refs.wrapping_sub(1);
+        if grant.refs > 0 {
+            return;
+        }
+        let Grant { endpoint, description, .. } = *grant;
+        let alive = match self.descriptions[description].object {
+            Object::Scheme(object) => self.scheme_alive(&object),
+            _ => false,
+        };
+        if !alive {
+            return self.grant_free(id);
+        }
+        let order = self.next_order(endpoint);
+        self.grants[id].order = order;
+        let Self { endpoints, grants, .. } = self;
+        endpoints[endpoint].unmaps.push_back(grants, id);
+        self.notice_queued(endpoint);
+    }
+
+    /// Frees a grant whose notice was delivered, or that has nobody to be delivered to.
+    pub(crate) fn grant_free(&mut self, id: GrantId) {
+        if let Some(grant) = self.grants.remove(id) {
+            self.uncharge_object::<Grant>(grant.account);
+            self.description_release(grant.description);
+        }
+    }
+
+    /// Takes the object that a server's address shows, for the caller of an mmap.
+    pub(crate) fn lend(&mut self, id: RequestId, address: u64) -> Result<ThreadId> {
+        let Request { wanted, caller, server: _, .. } = self.requests[id];
+        let (Some(mut wanted), Some(caller)) = (wanted, caller) else {
+            return Err(Error::new(EIO));
+        };
+        let server = self.cpus[0].current.map(|thread| self.threads[thread].process);
+        let space = self.processes[server.ok_or(Error::new(EIO))?].space;
+        let pages = pages_for(wanted.map.length).ok_or(Error::new(EINVAL))?;
+        let page = page_of(address);
+        let region = self.spaces[space].regions.holding(&self.regions, page);
+        let region = self.regions[region.ok_or(Error::new(EIO))?];
+        let memory = &self.memories[region.memory];
+        if address % PAGE != 0 || page.saturating_add(pages) > region.end() {
+            return Err(Error::new(EIO));
+        }
+        let unfit =
+            memory.inbox || matches!(memory.backing, Backing::CopyOf(..) | Backing::Device(_));
+        if unfit {
+            return Err(Error::new(ENODEV));
+        }
+        let first = region.offset.wrapping_add(page.wrapping_sub(region.start));
+        wanted.lent = Some((region.memory, first, region.most));
+        self.memory_retain(region.memory);
+        // Parts of it that the server unmaps stay for the client.
+        self.memories[region.memory].private = false;
+        self.requests[id].wanted = Some(wanted);
+        Ok(caller)
+    }
+
+    /// Gives back what a request for memory held.
+    pub(crate) fn wanted_release(&mut self, wanted: &Wanted, number: bool) {
+        if let Some(out) = wanted.handle.filter(|_| number) {
+            self.number_cancel(out);
+        }
+        if let Some((memory, ..)) = wanted.lent {
+            self.memory_release(memory);
+        }
+    }
+
+    /// Maps lent memory for the caller of an mmap, or gives it a handle to it.
+    pub(crate) fn map_lent(&mut self, caller: &Caller, id: RequestId) -> Result<usize> {
+        let Request { wanted, through, endpoint, .. } = self.requests[id];
+        let Some(Wanted { map, most, handle, lent: Some((memory, first, lent)), .. }) = wanted
+        else {
+            return Err(Error::new(EIO));
+        };
+        let flags = MapFlags::from_bits_retain(map.flags as usize);
+        let private = flags.contains(MapFlags::MAP_PRIVATE);
+        let mut most = most;
+        if !lent.contains(Protection::EXEC) {
+            most -= Protection::EXEC;
+        }
+        if !private && !lent.contains(Protection::WRITE) {
+            most -= Protection::WRITE;
+        }
+        let protection = protection_of(flags);
+        if !most.contains(protection) || !lent.contains(Protection::READ) {
+            return Err(Error::new(EACCES));
+        }
+        let pages = pages_for(map.length).ok_or(Error::new(EINVAL))?;
+        let account = self.processes[caller.process].account;
+        let number = match self.descriptions[through].object {
+            Object::Scheme(object) => object.number,
+            _ => 0,
+        };
+        let Some(endpoint) = endpoint else { return Err(Error::new(EIO)) };
+        self.charge_object::<Grant>(account)?;
+        let shared_write = !private && protection.contains(Protection::WRITE);
+        let grant = Grant {
+            refs: 1,
+            endpoint,
+            description: through,
+            number,
+            offset: map.offset,
+            len: map.length,
+            flags: if shared_write { MunmapFlags::NEEDS_SYNC.bits() as u64 } else { 0 },
+            account,
+            order: 0,
+            queued: Link::new(),
+        };
+        let grant = match self.grants.insert(&mut self.machine, grant) {
+            Ok(grant) => grant,
+            Err(error) => {
+                self.uncharge_object::<Grant>(account);
+                return Err(error.into());
+            }
+        };
+        self.description_retain(through);
+        let mapped = match handle {
+            Some(out) => {
+                self.lent_handle(caller, memory, first, pages, most, grant, out).map(|number| {
+                    if let Some(wanted) = self.requests[id].wanted.as_mut() {
+                        wanted.handle = None;
+                    }
+                    number
+                })
+            }
+            None => {
+                let mapping = Mapping {
+                    memory,
+                    offset: first,
+                    pages,
+                    protection,
+                    most,
+                    shared: !private,
+                    grant: Some(grant),
+                };
+                self.map_object(caller.space, mapping, place_of(map.address, flags), account)
+            }
+        };
+        self.grant_release(grant);
+        mapped
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of what was lent")]
+    fn lent_handle(
+        &mut self,
+        caller: &Caller,
+        memory: MemoryId,
+        first: u64,
+        pages: u64,
+        most: Protection,
+        grant: GrantId,
+        out: crate::handle::table::Reserved,
+    ) -> Result<usize> {
+        let account = self.processes[caller.process].account;
+        let view =
+            View { memory, first, pages, grant: Some(grant), bytes: pages.saturating_mul(PAGE) };
+        let description = self.description_create(account, Object::Memory(view), 0)?;
+        self.memory_retain(memory);
+        self.grant_retain(grant);
+        let mut rights = Rights::DUP | Rights::TRANSFER | Rights::STAT;
+        rights.set(Rights::MAP_READ, most.contains(Protection::READ));
+        rights.set(Rights::MAP_WRITE, most.contains(Protection::WRITE));
+        rights.set(Rights::MAP_EXEC, most.contains(Protection::EXEC));
+        rights.set(Rights::READ, most.contains(Protection::READ));
+        self.number_fill(out, Handle { rights, inherit: rights, ..Handle::full(description) });
+        Ok(out.number)
+    }
+
+    /// Maps an object. A private mapping that can be written maps a copy of its own.
+    pub(crate) fn map_object(
+        &mut self,
+        space: crate::memory::space::SpaceId,
+        mut mapping: Mapping,
+        place: Place,
+        account: AccountId,
+    ) -> Result<usize> {
+        let copies = !mapping.shared && mapping.protection.contains(Protection::WRITE);
+        let start = if copies {
+            let end = mapping.offset.checked_add(mapping.pages).ok_or(Error::new(EINVAL))?;
+            if end > self.memories[mapping.memory].pages {
+                return Err(Error::new(EINVAL));
+            }
+            let backing = Backing::CopyOf(mapping.memory, mapping.offset);
+            let copy = self.memory_create(account, mapping.pages.saturating_mul(PAGE), backing)?;
+            self.memories[copy].private = true;
+            mapping.memory = copy;
+            mapping.offset = 0;
+            mapping.most -= Protection::EXEC;
+            let start = self.space_map(space, &mapping, place);
+            self.memory_release(copy);
+            start?
+        } else {
+            if !mapping.shared {
+                // Never written: it may show the object itself, but cannot become writable.
+                mapping.most -= Protection::WRITE;
+            }
+            self.space_map(space, &mapping, place)?
+        };
+        Ok(start.wrapping_mul(PAGE) as usize)
+    }
+}
+
+/// Where mmap flags and an address ask a mapping to go.
+#[must_use]
+pub fn place_of(address: u64, flags: MapFlags) -> Place {
+    let page = page_of(address);
+    if flags.contains(MapFlags::MAP_FIXED_NOREPLACE) {
+        Place::Free(page)
+    } else if flags.contains(MapFlags::MAP_FIXED) {
+        Place::Fixed(page)
+    } else {
+        Place::Any((page != 0).then_some(page))
+    }
+}

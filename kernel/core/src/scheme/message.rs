@@ -1,0 +1,161 @@
+//! Validation: a server only meets well-formed requests.
+use clavis_abi::class::Form;
+use clavis_abi::error::{EINVAL, ENAMETOOLONG, ENOTCAPABLE, Error, Result};
+use clavis_abi::limits::{COMPONENT_MAX, PATH_MAX};
+use clavis_abi::params::{handle_flags, open_flags};
+
+/// Checks a path as any class carries it: UTF-8, no NUL, within bounds.
+///
+/// # Errors
+/// `ENAMETOOLONG` or `EINVAL`.
+pub fn check_path(path: &[u8]) -> Result<&str> {
+    if path.len() > PATH_MAX {
+        return Err(Error::new(ENAMETOOLONG));
+    }
+    let text = core::str::from_utf8(path).map_err(|_| Error::new(EINVAL))?;
+    if path.contains(&0) {
+        return Err(Error::new(EINVAL));
+    }
+    if text.split('/').any(|component| component.len() > COMPONENT_MAX) {
+        return Err(Error::new(ENAMETOOLONG));
+    }
+    Ok(text)
+}
+
+/// How far a directory handle, or one open through it, lets a path go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confinement {
+    /// Anywhere that the server resolves to.
+    Free,
+    /// Nowhere outside, as far as the text of the path can tell; the server does the rest.
+    Beneath,
+    /// One component, since the server does not resolve structurally.
+    Single,
+}
+
+/// What confinement a handle's flags and an open's flags ask for.
+#[must_use]
+pub fn confinement(handle: u32, open: u64, structural: bool) -> Confinement {
+    let beneath = u64::from(handle) & handle_flags::BENEATH != 0
+        || open & (open_flags::BENEATH | open_flags::IN_ROOT) != 0;
+    match (beneath, structural) {
+        (false, _) => Confinement::Free,
+        (true, true) => Confinement::Beneath,
+        (true, false) => Confinement::Single,
+    }
+}
+
+/// Refuses a path that leaves its directory by its text alone.
+///
+/// # Errors
+/// `ENOTCAPABLE`.
+pub fn check_confined(path: &str, confinement: Confinement) -> Result<()> {
+    let refused = match confinement {
+        Confinement::Free => false,
+        Confinement::Single => path.contains('/') || path == "..",
+        Confinement::Beneath => {
+            let mut depth = 0i32;
+            path.starts_with('/')
+                || path.split('/').any(|component| {
+                    depth += match component {
+                        "" | "." => 0,
+                        ".." => -1,
+                        _ => 1,
+                    };
+                    depth < 0
+                })
+        }
+    };
+    if refused { Err(Error::new(ENOTCAPABLE)) } else { Ok(()) }
+}
+
+/// Checks a payload and arguments of a standard file system call by its form.
+///
+/// # Errors
+/// `EINVAL` or `ENAMETOOLONG`.
+pub fn check_form(form: Form, payload: &[u8], arguments: [u64; 2]) -> Result<()> {
+    let wrong = Err(Error::new(EINVAL));
+    match form {
+        Form::Free => Ok(()),
+        Form::Exact(size) => {
+            if payload.len() == size {
+                Ok(())
+            } else {
+                wrong
+            }
+        }
+        Form::Path => check_path(payload).map(|_| ()),
+        Form::TwoPaths => {
+            let mut parts = payload.split(|byte| *byte == 0);
+            match (parts.next(), parts.next(), parts.next()) {
+                (Some(first), Some(second), None) => {
+                    check_path(first)?;
+                    check_path(second).map(|_| ())
+                }
+                _ => wrong,
+            }
+        }
+        Form::LockRange(size) => {
+            const TOP: u64 = 1 << 63;
+            // Bit 63 of the start says whose lock it is, bit 63 of the length which kind.
+            let (start, length) = (arguments[0] & !TOP, arguments[1] & !TOP);
+            let fits = start.checked_add(length).is_some_and(|end| end < TOP);
+            if fits && payload.len() == size { Ok(()) } else { wrong }
+        }
+    }
+}
+
+/// Canonical metadata of a standard file system call: only the kind byte of the first word is set.
+///
+/// # Errors
+/// `EINVAL` for reserved bits.
+pub fn check_kind(word: u64) -> Result<u8> {
+    if word > 0xFF { Err(Error::new(EINVAL)) } else { Ok(word as u8) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confined_path_never_leaves_its_directory() {
+        for path in ["/", "/a", "..", "a/../..", "./..", "a/b/../../..", "../a", "a//../../b"] {
+            assert!(check_confined(path, Confinement::Beneath).is_err(), "{path}");
+        }
+        for path in ["", ".", "a", "a/..", "a/./b/..", "a/../b", "...", "a/..b"] {
+            assert!(check_confined(path, Confinement::Beneath).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_resolve_structurally_gets_single_components() {
+        for path in ["a/b", "/", "..", "a/", "./a"] {
+            assert!(check_confined(path, Confinement::Single).is_err(), "{path}");
+        }
+        assert!(check_confined("a", Confinement::Single).is_ok());
+    }
+
+    #[test]
+    fn a_path_is_text_without_nul_and_within_bounds() {
+        assert!(check_path(b"a\0b").is_err());
+        assert!(check_path(&[0xFF]).is_err());
+        assert!(check_path(&[b'a'; PATH_MAX + 1]).is_err());
+        assert!(check_path(&[b'a'; COMPONENT_MAX + 1]).is_err());
+        assert_eq!(check_path("über/b".as_bytes()).unwrap(), "über/b");
+    }
+
+    #[test]
+    fn a_rename_carries_exactly_two_paths() {
+        assert!(check_form(Form::TwoPaths, b"a\0b", [0; 2]).is_ok());
+        assert!(check_form(Form::TwoPaths, b"a", [0; 2]).is_err());
+        assert!(check_form(Form::TwoPaths, b"a\0b\0c", [0; 2]).is_err());
+    }
+
+    #[test]
+    fn a_lock_range_never_overflows() {
+        let form = Form::LockRange(0);
+        assert!(check_form(form, b"", [1 << 62, (1 << 62) - 1]).is_ok());
+        assert!(check_form(form, b"", [1 << 62, 1 << 62]).is_err());
+        assert!(check_form(form, b"", [(1 << 63) | 5, (1 << 63) | 10]).is_ok());
+    }
+}

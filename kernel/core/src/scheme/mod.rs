@@ -1,0 +1,18 @@
+//! Schemes: endpoints, the requests that go through them, and how each request ends.
+//!
+//! The life of a request: `submit` takes a place in the endpoint's queue and copies the payload
+//! into that place's page of the inbox ([`send`]); `receive` gives it to a server ([`receive`]);
+//! the server answers, forwards ([`answer`], [`forward`]) or dies ([`death`]); the caller copies
+//! out and goes on ([`finish`]). At each stage the caller may go away ([`death`]).
+pub mod answer;
+pub mod death;
+pub mod endpoint;
+pub mod finish;
+pub mod forward;
+pub mod grant;
+pub mod message;
+pub mod open;
+pub mod receive;
+pub mod request;
+pub mod send;
+pub mod transfer;

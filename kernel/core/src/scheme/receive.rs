@@ -1,0 +1,236 @@
+//! From the queue to a server: reading a socket.
+use super::endpoint::EndpointId;
+use super::grant::Grant;
+use super::request::{Request, RequestId, Stage};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::PAGE;
+use crate::memory::user::UserSlice;
+use crate::run::{Caller, Outcome, Reply};
+use crate::task::thread::{Blocked, Resume};
+use clavis_abi::class::Payload;
+use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
+use clavis_abi::limits::SOCKET_BATCH;
+use clavis_abi::syscall::schemev2::{Opcode, Sqe, SqeFlags};
+
+/// What a receiving thread wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receive {
+    /// Where.
+    pub endpoint: EndpointId,
+    /// Where the requests go.
+    pub to: UserSlice,
+    /// How many at most.
+    pub most: usize,
+    /// Add this to the count in the result: answers written by the same call.
+    pub written: usize,
+    /// The result counts requests, not bytes.
+    pub count: bool,
+}
+
+const SQE: usize = size_of::<Sqe>();
+
+/// Tag of a message that awaits no answer; answers with it are ignored.
+pub const NOTICE_TAG: u32 = u32::MAX;
+
+/// The tag of a request: its place, and which tenant of that place it is.
+#[must_use]
+pub fn tag(place: u8, generation: u16) -> u32 {
+    u32::from(generation) << 16 | u32::from(place)
+}
+
+/// The next message of an endpoint.
+enum Pending {
+    Request(RequestId),
+    Close(crate::handle::description::DescriptionId),
+    Unmap(super::grant::GrantId),
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Reads requests from a socket; waits for the first.
+    pub(crate) fn socket_read(
+        &mut self,
+        caller: &Caller,
+        endpoint: EndpointId,
+        to: UserSlice,
+        nonblock: bool,
+    ) -> Reply {
+        let most = (to.len / SQE).min(SOCKET_BATCH);
+        if most == 0 {
+            return Err(Error::new(EINVAL));
+        }
+        let receive = Receive { endpoint, to, most, written: 0, count: false };
+        self.receive_or_wait(caller, receive, nonblock)
+    }
+
+    /// Takes requests, or waits for the first.
+    pub(crate) fn receive_or_wait(
+        &mut self,
+        caller: &Caller,
+        receive: Receive,
+        nonblock: bool,
+    ) -> Reply {
+        self.inbox_base(caller, receive.endpoint)?;
+        if nonblock && !self.endpoint_has_messages(receive.endpoint) {
+            return Err(Error::new(EAGAIN));
+        }
+        self.receive(caller, receive)
+    }
+
+    /// Takes requests in the server's own context.
+    pub(crate) fn receive(&mut self, caller: &Caller, receive: Receive) -> Reply {
+        if self.endpoints.get(receive.endpoint).is_none_or(|endpoint| endpoint.sockets == 0) {
+            return Err(Error::new(clavis_abi::error::EBADF));
+        }
+        let base = self.inbox_base(caller, receive.endpoint)?;
+        let mut taken = 0;
+        while taken < receive.most
+            && let Some(pending) = self.next_message(receive.endpoint)
+        {
+            let sqe = self.sqe(receive.endpoint, &pending, base);
+            let at = receive.to.part(taken * SQE, SQE).address;
+            if let Err(error) = self.write_user(caller.space, at, &sqe) {
+                // The message stays the first of the queue.
+                if taken == 0 {
+                    return Err(error);
+                }
+                break;
+            }
+            self.deliver(caller, receive.endpoint, pending);
+            taken += 1;
+        }
+        if taken > 0 {
+            let n = receive.written + taken;
+            return Ok(Outcome::Done(if receive.count { n } else { n * SQE }));
+        }
+        let own = self.threads[caller.thread].base;
+        self.set_priority(caller.thread, own);
+        self.threads[caller.thread].resume = Resume::Receive(receive);
+        let Self { endpoints, threads, .. } = self;
+        endpoints[receive.endpoint].receivers.push_back(threads, caller.thread);
+        self.block(caller.thread, Blocked::Receive(receive.endpoint));
+        Ok(Outcome::Wait)
+    }
+
+    /// The oldest message of an endpoint.
+    fn next_message(&self, id: EndpointId) -> Option<Pending> {
+        let endpoint = &self.endpoints[id];
+        let request = endpoint.queue.front();
+        if endpoint.closes.is_empty() && endpoint.unmaps.is_empty() {
+            return request.map(Pending::Request);
+        }
+        let request = request.map(|id| (self.requests[id].order, Pending::Request(id)));
+        let close = endpoint.closes.front();
+        let close = close.map(|id| (self.descriptions[id].close_order, Pending::Close(id)));
+        let unmap = endpoint.unmaps.front();
+        let unmap = unmap.map(|id| (self.grants[id].order, Pending::Unmap(id)));
+        let all = [request, close, unmap];
+        all.into_iter().flatten().min_by_key(|(order, _)| *order).map(|(_, pending)| pending)
+    }
+
+    fn sqe(&self, endpoint: EndpointId, pending: &Pending, base: u64) -> Sqe {
+        match pending {
+            Pending::Request(id) => {
+                let request = &self.requests[*id];
+                let place = self.endpoints[endpoint].places.get(usize::from(request.place));
+                let tag = tag(request.place, place.map_or(0, |place| place.generation));
+                if request.caller.is_none() {
+                    return Sqe {
+                        opcode: Opcode::Cancel as u8,
+                        sqe_flags: SqeFlags::ONEWAY,
+                        tag,
+                        caller: u64::from(request.process_number),
+                        ..Sqe::default()
+                    };
+                }
+                let mut args = request.args;
+                if request.class.payload() != Payload::None {
+                    args[1] = base.wrapping_add(request.page as u64 * PAGE);
+                    args[2] = request.len as u64;
+                }
+                Sqe {
+                    opcode: request.class.opcode() as u8,
+                    sqe_flags: SqeFlags::from_bits_retain(request.sqe_flags),
+                    _rsvd: 0,
+                    tag,
+                    args,
+                    caller: u64::from(request.process_number),
+                }
+            }
+            Pending::Close(id) => {
+                let number = match self.descriptions[*id].object {
+                    crate::handle::description::Object::Scheme(object) => object.number,
+                    _ => 0,
+                };
+                Sqe {
+                    opcode: Opcode::CloseMsg as u8,
+                    sqe_flags: SqeFlags::ONEWAY,
+                    tag: NOTICE_TAG,
+                    args: [number, 0, 0, 0, 0, 0],
+                    ..Sqe::default()
+                }
+            }
+            Pending::Unmap(id) => {
+                let Grant { number, offset, len, flags, .. } = self.grants[*id];
+                Sqe {
+                    opcode: Opcode::Munmap as u8,
+                    sqe_flags: SqeFlags::empty(),
+                    tag: NOTICE_TAG,
+                    args: [number, len, flags, offset, 0, 0],
+                    ..Sqe::default()
+                }
+            }
+        }
+    }
+
+    /// A message was stored in the server's memory: it is the server's now.
+    fn deliver(&mut self, caller: &Caller, endpoint: EndpointId, pending: Pending) {
+        match pending {
+            Pending::Request(id) => {
+                let Self { endpoints, requests, .. } = self;
+                endpoints[endpoint].queue.remove(requests, id);
+                let request = &mut self.requests[id];
+                let Some(client) = request.caller else { return };
+                request.stage = Stage::Delivered;
+                request.server = Some(caller.process);
+                let Self { processes, requests, .. } = self;
+                processes[caller.process].serving.push_back(requests, id);
+                let priority = self.threads[client].priority;
+                if priority > self.threads[caller.thread].priority {
+                    self.set_priority(caller.thread, priority);
+                }
+            }
+            Pending::Close(id) => {
+                let Self { endpoints, descriptions, .. } = self;
+                endpoints[endpoint].closes.remove(descriptions, id);
+                self.description_free(id);
+            }
+            Pending::Unmap(id) => {
+                let Self { endpoints, grants, .. } = self;
+                endpoints[endpoint].unmaps.remove(grants, id);
+                self.grant_free(id);
+            }
+        }
+    }
+
+    /// The request with that tag, if that process has it.
+    pub(crate) fn request_by_tag(
+        &self,
+        caller: &Caller,
+        endpoint: EndpointId,
+        wanted: u32,
+    ) -> Result<RequestId> {
+        let place = (wanted & 0xFFFF) as usize;
+        let at = self.endpoints[endpoint].places.get(place);
+        let id = at
+            .filter(|at| u32::from(at.generation) == wanted >> 16)
+            .and_then(|at| at.request)
+            .ok_or(Error::new(clavis_abi::error::ENOENT))?;
+        let Request { stage, server, .. } = self.requests[id];
+        if stage == Stage::Delivered && server == Some(caller.process) {
+            Ok(id)
+        } else {
+            Err(Error::new(clavis_abi::error::ENOENT))
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Requests: what one call asks of a server, from the call to its end.
+use super::endpoint::EndpointId;
+use super::transfer::BatchId;
+use crate::account::AccountId;
+use crate::container::{Id, Link, links};
+use crate::handle::description::DescriptionId;
+use crate::handle::table::Reserved;
+use crate::memory::Protection;
+use crate::memory::object::MemoryId;
+use crate::memory::user::UserSlice;
+use crate::object::slot::SlotId;
+use crate::task::process::ProcessId;
+use crate::task::thread::ThreadId;
+use clavis_abi::Rights;
+use clavis_abi::class::Class;
+use clavis_abi::params::MapParams;
+
+/// Kind of [`Request`] ids.
+#[derive(Debug)]
+pub enum RequestK {}
+/// Names a request.
+pub type RequestId = Id<RequestK>;
+
+/// Where a request is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its payload is being copied into the inbox.
+    Filling,
+    /// It waits in an empty slot; its path lies in its caller's spill page.
+    InSlot(SlotId),
+    /// It goes to another endpoint next; its path lies in its caller's spill page.
+    Rerouted,
+    /// It waits to be received.
+    Queued,
+    /// A server has it.
+    Delivered,
+    /// It was answered; its caller takes the answer.
+    Answered,
+}
+
+/// What comes back to the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Nothing.
+    Nothing,
+    /// As many bytes as the result says.
+    Length,
+    /// The whole payload.
+    Whole,
+}
+
+/// A handle that a request will make.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// The number that it gets.
+    pub out: Reserved,
+    /// The description that it gets, reserved.
+    pub description: DescriptionId,
+    /// The rights that it will have at most.
+    pub rights: Rights,
+    /// The inherit mask that it will have at most.
+    pub inherit: Rights,
+    /// Handle flags that it will have.
+    pub flags: u32,
+    /// Its open flags.
+    pub open_flags: u64,
+}
+
+/// A mapping that a request will make.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// What was asked for.
+    pub map: MapParams,
+    /// What the handle permits.
+    pub most: Protection,
+    /// Give a memory handle at this number instead of mapping.
+    pub handle: Option<Reserved>,
+    /// What the server lent: object and first page. Holds a reference.
+    pub lent: Option<(MemoryId, u64, Protection)>,
+}
+
+/// A request.
+#[derive(Debug)]
+pub struct Request {
+    /// What kind of message it is.
+    pub class: Class,
+    /// Where it is in its life.
+    pub stage: Stage,
+    /// Who waits for it; `None` once it was abandoned.
+    pub caller: Option<ThreadId>,
+    /// Who pays for it once it was abandoned.
+    pub payer: AccountId,
+    /// Where it is queued. Holds a reference.
+    pub endpoint: Option<EndpointId>,
+    /// Its place there.
+    pub place: u8,
+    /// Arguments of its Sqe; the payload's address is put in at delivery.
+    pub args: [u64; 6],
+    /// Flags of its Sqe.
+    pub sqe_flags: u8,
+    /// Number of the calling process.
+    pub process_number: u32,
+    /// Badge of the handle it came through.
+    pub badge: u64,
+    /// Rights of the handle it came through.
+    pub rights: Rights,
+    /// The caller's buffer.
+    pub user: UserSlice,
+    /// Bytes of payload.
+    pub len: usize,
+    /// First page of the payload in the inbox.
+    pub page: usize,
+    /// Bulk pages that it has; 0: its place's own page.
+    pub bulk: usize,
+    /// Bytes copied so far.
+    pub moved: usize,
+    /// What comes back.
+    pub output: Output,
+    /// What it returns.
+    pub result: usize,
+    /// The description it was sent through. Holds a reference.
+    pub through: DescriptionId,
+    /// It moves the description's own offset, from there.
+    pub positioned: bool,
+    /// The handle that it will make.
+    pub opening: Option<Opening>,
+    /// The mapping that it will make.
+    pub wanted: Option<Wanted>,
+    /// Handles that travel with it.
+    pub batch: Option<BatchId>,
+    /// The event registration that awaits its answer.
+    pub registration: Option<(crate::event::RegistrationId, u8)>,
+    /// It moves the description's offset to that distance from the answered length.
+    pub seek: Option<i64>,
+    /// How often it was forwarded.
+    pub forwards: u8,
+    /// It was delivered a second time, after the first server died.
+    pub redelivered: bool,
+    /// The process that took it.
+    pub server: Option<ProcessId>,
+    /// Its caller asked not to wait.
+    pub nonblock: bool,
+    /// Its order among its endpoint's messages.
+    pub order: u64,
+    pub(crate) queued: Link<RequestK>,
+    pub(crate) serving: Link<RequestK>,
+}
+
+links!(RequestK, Request, [], 0 => queued, 1 => serving);

@@ -1,0 +1,237 @@
+//! Duplication: another handle to the same description, or a message that yields a new one.
+use crate::handle::Handle;
+use crate::handle::description::{Object, SchemeObject};
+use crate::handle::table::Reserved;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::user::UserSlice;
+use crate::run::{Caller, Outcome, Reply};
+use crate::scheme::request::Opening;
+use crate::scheme::send::{Makes, Message, PayloadFrom};
+use clavis_abi::Rights;
+use clavis_abi::class::Class;
+use clavis_abi::error::{EINVAL, Error, Result};
+use clavis_abi::params::{OUT_LOWEST, OUT_UPPER, UPPER_TAG, handle_flags};
+use clavis_abi::syscall::data::NewFdParams;
+
+impl<M: Machine> Kernel<M> {
+    /// Duplicates a handle into a free number.
+    pub(crate) fn sys_dup(
+        &mut self,
+        caller: &Caller,
+        fd: usize,
+        message: usize,
+        len: usize,
+        out: usize,
+    ) -> Reply {
+        if len > 0 {
+            return self.dup_message(caller, fd, message, len, out);
+        }
+        let handle = self.door(caller, fd, Rights::DUP)?;
+        let reserved = self.number_reserve(caller.table, out)?;
+        Ok(self.dup_fill(handle, reserved))
+    }
+
+    fn dup_fill(&mut self, handle: Handle, reserved: Reserved) -> Outcome {
+        self.description_retain(handle.description);
+        let flags = handle.flags & handle_flags::STICKY as u32;
+        self.number_fill(reserved, Handle { flags, ..handle });
+        Outcome::Done(reserved.number)
+    }
+
+    /// Duplicates a handle into the lowest free number from a least one on.
+    pub(crate) fn dup_from(&mut self, caller: &Caller, fd: usize, least: usize) -> Reply {
+        let handle = self.door(caller, fd, Rights::DUP)?;
+        let reserved = if least & UPPER_TAG != 0 {
+            self.number_reserve(caller.table, OUT_UPPER)?
+        } else {
+            self.number_reserve_from(caller.table, least)?
+        };
+        Ok(self.dup_fill(handle, reserved))
+    }
+
+    /// Duplicates a handle into a chosen number, taking the place of what is there.
+    pub(crate) fn sys_dup2(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, new, message, len, _] = args;
+        let handle = self.door(caller, fd, Rights::DUP)?;
+        if fd == new && len == 0 {
+            return Ok(Outcome::Done(new));
+        }
+        if new == OUT_LOWEST || new == OUT_UPPER {
+            return Err(Error::new(EINVAL));
+        }
+        if len > 0 {
+            self.door(caller, fd, Rights::DUP | Rights::DERIVE)?;
+            if fd != new && self.tables[caller.table].get(new).is_some() {
+                self.handle_close(caller.table, new)?;
+            }
+            return self.dup_message(caller, fd, message, len, new);
+        }
+        if self.tables[caller.table].get(new).is_some() {
+            // Kept alive across the close of what may be its last other handle.
+            self.description_retain(handle.description);
+            let closed = self.handle_close(caller.table, new);
+            let reserved = closed.and_then(|()| self.number_reserve(caller.table, new));
+            let outcome = reserved.map(|reserved| self.dup_fill(handle, reserved));
+            self.description_release(handle.description);
+            return outcome;
+        }
+        let reserved = self.number_reserve(caller.table, new)?;
+        Ok(self.dup_fill(handle, reserved))
+    }
+
+    fn dup_message(
+        &mut self,
+        caller: &Caller,
+        fd: usize,
+        message: usize,
+        len: usize,
+        out: usize,
+    ) -> Reply {
+        let (handle, object) = self.door_object(caller, fd, Rights::DUP | Rights::DERIVE)?;
+        if len > self.scratch.len() {
+            return Err(Error::new(clavis_abi::error::EMSGSIZE));
+        }
+        let slice = UserSlice::new(message, len)?;
+        self.read_scratch(caller, slice)?;
+        let Object::Scheme(object) = object else {
+            return self.dup_object(caller, handle, object, len, out);
+        };
+        let mut message = Message::new(Class::Dup, handle, object);
+        message.len = len;
+        message.payload = PayloadFrom::Scratch;
+        self.send(caller, &message, |kernel| {
+            let reserved = kernel.number_reserve(caller.table, out)?;
+            let account = kernel.processes[caller.process].account;
+            let flags = kernel.descriptions[handle.description].flags;
+            let description = match kernel.description_create(account, Object::Pending, flags) {
+                Ok(description) => description,
+                Err(error) => {
+                    kernel.number_cancel(reserved);
+                    return Err(error);
+                }
+            };
+            if let Some(slot) = kernel.descriptions[handle.description].slot {
+                kernel.slot_retain(slot);
+                kernel.descriptions[description].slot = Some(slot);
+            }
+            // A dup carries no flags: the masks alone bound what it yields.
+            let opening = Opening {
+                out: reserved,
+                description,
+                rights: handle.inherit,
+                inherit: handle.inherit,
+                flags: handle.flags & handle_flags::STICKY as u32,
+                open_flags: 0,
+            };
+            Ok(Makes { opening: Some(opening), ..Makes::default() })
+        })
+    }
+
+    /// Kernel objects answer a dup with a message at once; the message lies in the scratch page.
+    fn dup_object(
+        &mut self,
+        caller: &Caller,
+        handle: Handle,
+        object: Object,
+        len: usize,
+        out: usize,
+    ) -> Reply {
+        let account = self.processes[caller.process].account;
+        let message = self.scratch.get(..len).unwrap_or(&[]);
+        match object {
+            Object::SchemeCreation if message == b"create-scheme" => {
+                let reserved = self.number_reserve(caller.table, out)?;
+                let made = self.endpoint_create(account);
+                let made = made.and_then(|id| self.handle_create(account, Object::Socket(id)));
+                self.new_handle(reserved, made, Rights::SOCKET, Rights::all())
+            }
+            Object::PipeReader(pipe) if message == b"write" => {
+                let reserved = self.number_reserve(caller.table, out)?;
+                self.pipe_writer_retain(pipe);
+                let made = self.handle_create(account, Object::PipeWriter(pipe));
+                self.new_handle(reserved, made, handle.inherit, handle.inherit)
+            }
+            Object::Socket(endpoint) if len == size_of::<NewFdParams>() => {
+                let word = |index: usize| {
+                    let bytes = message.get(index * 8..index * 8 + 8);
+                    bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+                };
+                let minted = Minted {
+                    offset: word(0),
+                    number: word(1),
+                    flags: word(2) as u32,
+                    positioned: message.get(24).is_some_and(|flags| flags & 1 != 0),
+                    badge: 0,
+                };
+                self.mint(caller, endpoint, &minted, Rights::all(), Rights::all(), out)
+            }
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+
+    /// Fills a number with a handle that was made, or gives the number back.
+    pub(crate) fn new_handle(
+        &mut self,
+        reserved: Reserved,
+        made: Result<Handle>,
+        rights: Rights,
+        inherit: Rights,
+    ) -> Reply {
+        match made {
+            Ok(handle) => {
+                self.number_fill(reserved, handle.narrowed(rights, inherit, 0));
+                Ok(Outcome::Done(reserved.number))
+            }
+            Err(error) => {
+                self.number_cancel(reserved);
+                Err(error)
+            }
+        }
+    }
+
+    /// A server makes a handle to one of its own objects.
+    pub(crate) fn mint(
+        &mut self,
+        caller: &Caller,
+        endpoint: crate::scheme::endpoint::EndpointId,
+        minted: &Minted,
+        rights: Rights,
+        inherit: Rights,
+        out: usize,
+    ) -> Reply {
+        let reserved = self.number_reserve(caller.table, out)?;
+        let account = self.processes[caller.process].account;
+        let epoch = self.endpoints[endpoint].epoch;
+        let object = SchemeObject { endpoint, epoch, number: minted.number, badge: minted.badge };
+        let description =
+            match self.description_create(account, Object::Scheme(object), minted.flags) {
+                Ok(description) => description,
+                Err(error) => {
+                    self.number_cancel(reserved);
+                    return Err(error);
+                }
+            };
+        self.endpoint_retain(endpoint);
+        self.descriptions[description].positioned = minted.positioned;
+        self.descriptions[description].offset =
+            if minted.offset == u64::MAX { 0 } else { minted.offset };
+        self.number_fill(reserved, Handle { description, rights, inherit, flags: 0 });
+        Ok(Outcome::Done(reserved.number))
+    }
+}
+
+/// What a server says of an object that it makes a handle to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Minted {
+    /// Its own number of the object.
+    pub(crate) number: u64,
+    /// Where the offset starts.
+    pub(crate) offset: u64,
+    /// Open flags.
+    pub(crate) flags: u32,
+    /// The kernel keeps the offset.
+    pub(crate) positioned: bool,
+    /// Arrives with requests.
+    pub(crate) badge: u64,
+}

@@ -1,0 +1,338 @@
+//! Calls on open objects: read, write, seek, metadata.
+use crate::handle::Handle;
+use crate::handle::description::{Object, SchemeObject};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::user::UserSlice;
+use crate::run::{Caller, Outcome, Reply};
+use crate::scheme::request::Output;
+use crate::scheme::send::{Makes, Message, PayloadFrom};
+use crate::task::thread::{Blocked, Resume};
+use clavis_abi::Rights;
+use clavis_abi::class::Class;
+use clavis_abi::error::{EINVAL, EOVERFLOW, ESPIPE, Error};
+use clavis_abi::limits::PAYLOAD_MAX;
+use clavis_abi::params::DenialRule;
+use clavis_abi::syscall::flag::{
+    F_DUPFD, F_GETFD, F_GETFL, F_SETFD, F_SETFL, O_APPEND, O_FCNTL_MASK, O_NONBLOCK, SEEK_CUR,
+    SEEK_END, SEEK_SET,
+};
+
+/// The offset argument that means the description's own.
+const OWN: usize = usize::MAX;
+/// `FD_CLOEXEC` as libc passes it.
+const CLOEXEC: usize = 0x0100_0000;
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Read,
+    Write,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// The flags of one read or write: the description's, or those of the call.
+    fn io_flags(&self, handle: &Handle, call: usize) -> usize {
+        if call == usize::MAX {
+            return self.descriptions[handle.description].flags as usize & O_FCNTL_MASK;
+        }
+        let mut flags = 0;
+        if call & 1 != 0 {
+            flags |= O_NONBLOCK;
+        }
+        if call & 2 != 0 {
+            flags |= O_APPEND;
+        }
+        flags
+    }
+
+    /// Reads bytes.
+    pub(crate) fn sys_read(
+        &mut self,
+        caller: &Caller,
+        fd: usize,
+        buffer: usize,
+        len: usize,
+        offset: usize,
+        flags: usize,
+    ) -> Reply {
+        let (handle, object) = self.door_object(caller, fd, Rights::empty())?;
+        let mut need = match object {
+            Object::Process(_) => Rights::WAIT,
+            Object::Counters => Rights::INSPECT,
+            _ => Rights::READ,
+        };
+        if offset != OWN && !matches!(object, Object::Ports { .. }) {
+            need |= Rights::SEEK;
+        }
+        self.door(caller, fd, need)?;
+        let to = UserSlice::new(buffer, len.min(PAYLOAD_MAX))?;
+        let flags = self.io_flags(&handle, flags);
+        match object {
+            Object::Scheme(object) => {
+                self.transfer(caller, handle, object, to, offset, flags, Way::Read)
+            }
+            _ => self.object_read(caller, handle, object, to, offset, flags & O_NONBLOCK != 0),
+        }
+    }
+
+    /// Writes bytes.
+    pub(crate) fn sys_write(
+        &mut self,
+        caller: &Caller,
+        fd: usize,
+        buffer: usize,
+        len: usize,
+        offset: usize,
+        flags: usize,
+    ) -> Reply {
+        let (handle, object) = self.door_object(caller, fd, Rights::empty())?;
+        let locked = self.descriptions[handle.description].append_locked;
+        let mut need = if locked { Rights::APPEND } else { Rights::WRITE };
+        if offset != OWN && !matches!(object, Object::Ports { .. }) {
+            if locked {
+                return Err(self.refuse(caller, fd, Rights::empty(), DenialRule::AppendLocked));
+            }
+            need |= Rights::SEEK;
+        }
+        if !locked
+            && !handle.rights.contains(Rights::WRITE)
+            && handle.rights.contains(Rights::APPEND)
+            && self.descriptions[handle.description].flags as usize & O_APPEND != 0
+        {
+            need = Rights::APPEND;
+        }
+        self.door(caller, fd, need)?;
+        let from = UserSlice::new(buffer, len.min(PAYLOAD_MAX))?;
+        let mut flags = self.io_flags(&handle, flags);
+        if locked || need == Rights::APPEND {
+            flags |= O_APPEND;
+        }
+        match object {
+            Object::Scheme(object) => {
+                self.transfer(caller, handle, object, from, offset, flags, Way::Write)
+            }
+            _ => self.object_write(caller, handle, object, from, offset, flags & O_NONBLOCK != 0),
+        }
+    }
+
+    /// Asks a server to read or write.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the call")]
+    fn transfer(
+        &mut self,
+        caller: &Caller,
+        handle: Handle,
+        object: SchemeObject,
+        buffer: UserSlice,
+        offset: usize,
+        flags: usize,
+        way: Way,
+    ) -> Reply {
+        let description = &self.descriptions[handle.description];
+        let mut message = Message::new(
+            match way {
+                Way::Read => Class::Read,
+                Way::Write => Class::Write,
+            },
+            handle,
+            object,
+        );
+        message.positioned = description.positioned && offset == OWN;
+        let offset = match (message.positioned, offset) {
+            (true, _) => description.offset,
+            (false, OWN) => u64::MAX,
+            (false, offset) => offset as u64,
+        };
+        if message.positioned && description.busy {
+            // One call at a time moves the offset; the others wait in order.
+            if flags & O_NONBLOCK != 0 {
+                return Err(Error::new(clavis_abi::error::EAGAIN));
+            }
+            self.threads[caller.thread].resume = Resume::Retry;
+            self.offset_waiters.push_back(&mut self.threads, caller.thread);
+            self.block(caller.thread, Blocked::Offset(handle.description));
+            return Ok(Outcome::Wait);
+        }
+        message.args[3] = offset;
+        message.args[4] = flags as u64;
+        message.user = buffer;
+        message.len = buffer.len;
+        message.nonblock = flags & O_NONBLOCK != 0;
+        match way {
+            Way::Read => message.output = Output::Length,
+            Way::Write => message.payload = PayloadFrom::User,
+        }
+        self.send(caller, &message, |_| Ok(Makes::default()))
+    }
+
+    /// Moves the offset of a description.
+    pub(crate) fn sys_lseek(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, distance, whence, ..] = args;
+        let (handle, object) = self.door_object(caller, fd, Rights::SEEK)?;
+        let description = &self.descriptions[handle.description];
+        let distance = distance as i64;
+        let keeps_offset =
+            description.positioned || matches!(object, Object::Memory(_) | Object::Counters);
+        if !keeps_offset {
+            return Err(Error::new(ESPIPE));
+        }
+        let base = match (whence, object) {
+            (SEEK_SET, _) => 0,
+            (SEEK_CUR, _) => description.offset,
+            (SEEK_END, Object::Memory(view)) => view.bytes,
+            (SEEK_END, Object::Scheme(object)) => {
+                let mut message = Message::new(Class::Fsize, handle, object);
+                message.seek = Some(distance);
+                return self.send(caller, &message, |_| Ok(Makes::default()));
+            }
+            _ => return Err(Error::new(EINVAL)),
+        };
+        let base = i64::try_from(base).map_err(|_| Error::new(EOVERFLOW))?;
+        let offset = base.checked_add(distance).ok_or(Error::new(EOVERFLOW))?;
+        let offset = u64::try_from(offset).map_err(|_| Error::new(EINVAL))?;
+        self.descriptions[handle.description].offset = offset;
+        Ok(Outcome::Done(offset as usize))
+    }
+
+    /// Changes owner and group.
+    pub(crate) fn sys_fchown(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let (handle, object) = self.door_object(caller, args[0], Rights::SET_ATTR)?;
+        let Object::Scheme(object) = object else { return Err(Error::new(EINVAL)) };
+        let mut message = Message::new(Class::Fchown, handle, object);
+        message.args[1] = args[1] as u32 as u64;
+        message.args[2] = args[2] as u32 as u64;
+        self.send(caller, &message, |_| Ok(Makes::default()))
+    }
+
+    /// Flags of handles and descriptions; what else a server defines.
+    pub(crate) fn sys_fcntl(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, command, argument, ..] = args;
+        let cloexec = clavis_abi::params::handle_flags::CLOEXEC as u32;
+        match command {
+            F_GETFD => {
+                let handle = self.door(caller, fd, Rights::empty())?;
+                Ok(Outcome::Done(if handle.flags & cloexec != 0 { CLOEXEC } else { 0 }))
+            }
+            F_SETFD => {
+                self.door(caller, fd, Rights::empty())?;
+                if let Some(handle) = self.tables[caller.table].get_mut(fd) {
+                    let set = argument & CLOEXEC != 0;
+                    handle.flags =
+                        if set { handle.flags | cloexec } else { handle.flags & !cloexec };
+                }
+                Ok(Outcome::Done(0))
+            }
+            F_GETFL => {
+                let handle = self.door(caller, fd, Rights::empty())?;
+                Ok(Outcome::Done(self.descriptions[handle.description].flags as usize))
+            }
+            F_SETFL => {
+                let handle = self.door(caller, fd, Rights::CONTROL)?;
+                let description = &mut self.descriptions[handle.description];
+                let mut flags = argument & O_FCNTL_MASK;
+                if description.append_locked {
+                    flags |= O_APPEND;
+                }
+                description.flags = description.flags & !(O_FCNTL_MASK as u32) | flags as u32;
+                Ok(Outcome::Done(0))
+            }
+            F_DUPFD => self.dup_from(caller, fd, argument),
+            clavis_abi::params::LOG_ECHO => {
+                let (_, object) = self.door_object(caller, fd, Rights::CONTROL)?;
+                if object != Object::Log {
+                    return Err(Error::new(EINVAL));
+                }
+                self.log.echo = argument != 0;
+                Ok(Outcome::Done(0))
+            }
+            _ => {
+                let (handle, object) = self.door_object(caller, fd, Rights::CONTROL)?;
+                let Object::Scheme(object) = object else { return Err(Error::new(EINVAL)) };
+                let mut message = Message::new(Class::Fcntl, handle, object);
+                message.args[1] = command as u64;
+                message.args[2] = argument as u64;
+                self.send(caller, &message, |_| Ok(Makes::default()))
+            }
+        }
+    }
+
+    /// Tells a server which events are of interest.
+    pub(crate) fn sys_fevent(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let (handle, object) = self.door_object(caller, args[0], Rights::EVENT)?;
+        let Object::Scheme(object) = object else {
+            return Ok(Outcome::Done(usize::from(self.readiness(object))));
+        };
+        let mut message = Message::new(Class::Fevent, handle, object);
+        message.args[1] = args[1] as u64 & 3;
+        self.send(caller, &message, |_| Ok(Makes::default()))
+    }
+
+    /// Asks a server what an object is ready for now, for a registration just made.
+    pub(crate) fn ask_readiness(
+        &mut self,
+        caller: &Caller,
+        fd: usize,
+        object: SchemeObject,
+        registration: crate::event::RegistrationId,
+        interest: u8,
+    ) -> Reply {
+        let handle = self.door(caller, fd, Rights::EVENT)?;
+        let mut message = Message::new(Class::Fevent, handle, object);
+        message.args[1] = u64::from(interest);
+        self.send(caller, &message, |_| {
+            Ok(Makes { registration: Some((registration, interest)), ..Makes::default() })
+        })
+    }
+
+    /// Calls on an object that carry a path: link and rename.
+    pub(crate) fn sys_path_of(&mut self, caller: &Caller, class: Class, args: [usize; 5]) -> Reply {
+        let (handle, object) = self.door_object(caller, args[0], class.right())?;
+        let Object::Scheme(object) = object else { return Err(Error::new(EINVAL)) };
+        self.read_path(caller, args[1], args[2])?;
+        let mut message = Message::new(class, handle, object);
+        message.len = args[2];
+        message.payload = PayloadFrom::Scratch;
+        self.send(caller, &message, |_| Ok(Makes::default()))
+    }
+
+    /// The path of an object.
+    pub(crate) fn sys_fpath(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let (handle, object) = self.door_object(caller, args[0], Rights::NAME)?;
+        let to = UserSlice::new(args[1], args[2].min(clavis_abi::limits::PATH_MAX))?;
+        let Object::Scheme(object) = object else {
+            return self.object_path(caller, object, to);
+        };
+        let mut message = Message::new(Class::Fpath, handle, object);
+        message.user = to;
+        message.len = to.len;
+        message.output = Output::Length;
+        self.send(caller, &message, |_| Ok(Makes::default()))
+    }
+
+    /// Metadata.
+    pub(crate) fn sys_fstat(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let (handle, object) = self.door_object(caller, args[0], Rights::STAT)?;
+        let size = size_of::<clavis_abi::syscall::data::Stat>();
+        if args[2] < size {
+            return Err(Error::new(EINVAL));
+        }
+        let to = UserSlice::new(args[1], size)?;
+        let Object::Scheme(object) = object else {
+            return self.object_stat(caller, object, to);
+        };
+        let mut message = Message::new(Class::Fstat, handle, object);
+        message.user = to;
+        message.len = size;
+        message.payload = PayloadFrom::Zero;
+        message.output = Output::Whole;
+        self.send(caller, &message, |_| Ok(Makes::default()))
+    }
+
+    /// Flushes.
+    pub(crate) fn sys_fsync(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let (handle, object) = self.door_object(caller, args[0], Rights::SYNC)?;
+        let Object::Scheme(object) = object else { return Ok(Outcome::Done(0)) };
+        let message = Message::new(Class::Fsync, handle, object);
+        self.send(caller, &message, |_| Ok(Makes::default()))
+    }
+}

@@ -1,0 +1,163 @@
+//! Calls on handles themselves: narrow, copy narrower, look at, list.
+use crate::handle::Handle;
+use crate::handle::description::{Description, Object};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::user::UserSlice;
+use crate::run::{Caller, Outcome, Reply};
+use clavis_abi::Rights;
+use clavis_abi::error::{EBADF, EINVAL, Error};
+use clavis_abi::limits::QUANTUM_HANDLES;
+use clavis_abi::params::{Denial, HandleInfo, InspectRow, handle_flags};
+use zerocopy::IntoBytes;
+
+/// Handle flags that a process may set.
+const SETTABLE: u64 = handle_flags::STICKY | handle_flags::CLOEXEC;
+
+impl<M: Machine> Kernel<M> {
+    /// Narrows a handle for ever.
+    pub(crate) fn sys_limit(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, rights, inherit, flags, _] = args;
+        if flags as u64 & !SETTABLE != 0 {
+            return Err(Error::new(EINVAL));
+        }
+        let handle = self.tables[caller.table].get_mut(fd).ok_or(Error::new(EBADF))?;
+        *handle = handle.narrowed(
+            Rights::from_bits_truncate(rights as u64),
+            Rights::from_bits_truncate(inherit as u64),
+            flags as u32,
+        );
+        Ok(Outcome::Done(0))
+    }
+
+    /// Makes a narrower copy.
+    pub(crate) fn sys_derive(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, rights, inherit, flags, out] = args;
+        if flags as u64 & !SETTABLE != 0 {
+            return Err(Error::new(EINVAL));
+        }
+        let handle = self.door(caller, fd, Rights::DUP)?;
+        let reserved = self.number_reserve(caller.table, out)?;
+        self.description_retain(handle.description);
+        let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
+        let derived = kept.narrowed(
+            Rights::from_bits_truncate(rights as u64),
+            Rights::from_bits_truncate(inherit as u64),
+            flags as u32,
+        );
+        self.number_fill(reserved, derived);
+        Ok(Outcome::Done(reserved.number))
+    }
+
+    fn handle_info(&self, handle: &Handle) -> HandleInfo {
+        let Description { object, flags, slot, .. } = &self.descriptions[handle.description];
+        let mut label = [0; 64];
+        let slot = match object {
+            Object::Slot(id) => Some(*id),
+            _ => *slot,
+        };
+        if let Some(slot) = slot {
+            label = self.slots[slot].label;
+        } else if let Object::Factory(kind) = object {
+            let (number, name) = (*kind as u64, b"factory ");
+            for (place, byte) in label.iter_mut().zip(name) {
+                *place = *byte;
+            }
+            if let Some(place) = label.get_mut(name.len()..name.len() + 2) {
+                place.copy_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
+            }
+        }
+        HandleInfo {
+            rights: handle.rights.bits(),
+            inherit: handle.inherit.bits(),
+            flags: u64::from(handle.flags),
+            object: object.kind() as u64,
+            open_flags: u64::from(*flags),
+            label,
+        }
+    }
+
+    /// What a handle is.
+    pub(crate) fn sys_query(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let handle = self.door(caller, args[0], Rights::empty())?;
+        let info = self.handle_info(&handle);
+        self.write_struct(caller.space, args[1], args[2], &info)?;
+        Ok(Outcome::Done(0))
+    }
+
+    /// The last refusal of the calling thread.
+    pub(crate) fn sys_last_denial(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let refusal = self.threads[caller.thread].refusal;
+        let wire = refusal.map_or(Denial::default(), |refusal| refusal.wire());
+        self.write_struct(caller.space, args[0], args[1], &wire)?;
+        Ok(Outcome::Done(usize::from(refusal.is_some())))
+    }
+
+    /// Lists the handles of a process, a quantum at a time.
+    pub(crate) fn sys_inspect(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [process, cursor, buffer, bytes, _] = args;
+        let (_, object) = self.door_object(caller, process, Rights::INSPECT)?;
+        let Object::Process(process) = object else { return Err(Error::new(EINVAL)) };
+        const ROW: usize = size_of::<InspectRow>();
+        let to = UserSlice::new(buffer, bytes)?;
+        let most = (bytes / ROW).min(QUANTUM_HANDLES);
+        if most == 0 {
+            return Err(Error::new(EINVAL));
+        }
+        if !self.process_lives(process) {
+            return Ok(Outcome::Done(0));
+        }
+        let table = self.processes[process].table;
+        let mut next = self.tables[table].next(cursor);
+        let mut count = 0;
+        while let Some((number, handle, behind)) = next.filter(|_| count < most) {
+            next = self.tables[table].next(behind);
+            let row = InspectRow {
+                number: number as u64,
+                next: if next.is_some() { behind as u64 } else { 0 },
+                info: self.handle_info(&handle),
+            };
+            self.write_user(caller.space, to.part(count * ROW, ROW).address, row.as_bytes())?;
+            count += 1;
+        }
+        Ok(Outcome::Done(count))
+    }
+
+    /// A handle to what a process has open, good for asking its path only.
+    pub(crate) fn sys_borrow(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [process, number, out, ..] = args;
+        let (_, object) = self.door_object(caller, process, Rights::INSPECT | Rights::NAME)?;
+        let Object::Process(process) = object else { return Err(Error::new(EINVAL)) };
+        if !self.process_lives(process) {
+            return Err(Error::new(clavis_abi::error::ESRCH));
+        }
+        let table = self.processes[process].table;
+        let handle = *self.tables[table].get(number).ok_or(Error::new(EBADF))?;
+        let reserved = self.number_reserve(caller.table, out)?;
+        self.description_retain(handle.description);
+        self.number_fill(reserved, handle.narrowed(Rights::NAME, Rights::empty(), 0));
+        Ok(Outcome::Done(reserved.number))
+    }
+
+    /// Puts a copy of a handle into a table object.
+    pub(crate) fn sys_table_put(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [table, fd, number, rights, inherit] = args;
+        let (_, object) = self.door_object(caller, table, Rights::MANAGE)?;
+        let Object::Table(table) = object else { return Err(Error::new(EINVAL)) };
+        let (handle, given) = self.door_object(caller, fd, Rights::DUP | Rights::TRANSFER)?;
+        if given == Object::Table(table) {
+            // A table that holds itself would never be let go of.
+            return Err(Error::new(EINVAL));
+        }
+        let reserved = self.number_reserve(table, number)?;
+        self.description_retain(handle.description);
+        let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
+        let put = kept.narrowed(
+            Rights::from_bits_truncate(rights as u64),
+            Rights::from_bits_truncate(inherit as u64),
+            0,
+        );
+        self.number_fill(reserved, put);
+        Ok(Outcome::Done(reserved.number))
+    }
+}

@@ -1,0 +1,77 @@
+//! System calls: from numbers to the objects.
+mod call;
+mod dup;
+mod file;
+mod handle;
+mod memory;
+mod object;
+mod process;
+mod scheme;
+
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::run::{Caller, Outcome, Reply};
+use clavis_abi::call::Call;
+use clavis_abi::error::{ENOSYS, Error};
+
+impl<M: Machine> Kernel<M> {
+    /// Does a call, or as much of it as can be done now.
+    pub(crate) fn dispatch(&mut self, caller: &Caller, number: usize, args: [usize; 5]) -> Reply {
+        let Some(call) = Call::from_number(number) else { return Err(Error::new(ENOSYS)) };
+        match call {
+            Call::OpenAt => self.sys_openat(caller, args),
+            Call::UnlinkAt => self.sys_unlinkat(caller, args),
+            Call::Close => self.handle_close(caller.table, args[0]).map(|()| Outcome::Done(0)),
+            Call::DupInto => self.sys_dup(caller, args[0], args[1], args[2], args[3]),
+            Call::Dup2 => self.sys_dup2(caller, args),
+            Call::Read => self.sys_read(caller, args[0], args[1], args[2], usize::MAX, usize::MAX),
+            Call::Read2 => self.sys_read(caller, args[0], args[1], args[2], args[3], args[4]),
+            Call::Write => {
+                self.sys_write(caller, args[0], args[1], args[2], usize::MAX, usize::MAX)
+            }
+            Call::Write2 => self.sys_write(caller, args[0], args[1], args[2], args[3], args[4]),
+            Call::Lseek => self.sys_lseek(caller, args),
+            Call::Fchown => self.sys_fchown(caller, args),
+            Call::Fcntl => self.sys_fcntl(caller, args),
+            Call::Fevent => self.sys_fevent(caller, args),
+            Call::Call => self.sys_call(caller, args),
+            Call::Fmap => self.sys_fmap(caller, args),
+            Call::Funmap => self.sys_funmap(caller, args),
+            Call::Mremap => self.sys_mremap(caller, args),
+            Call::Mprotect => self.sys_mprotect(caller, args),
+            Call::Flink => self.sys_path_of(caller, clavis_abi::class::Class::Flink, args),
+            Call::Frename => self.sys_path_of(caller, clavis_abi::class::Class::Frename, args),
+            Call::Fpath => self.sys_fpath(caller, args),
+            Call::Fstat => self.sys_fstat(caller, args),
+            Call::Fsync => self.sys_fsync(caller, args),
+            Call::ClockGettime => self.sys_clock_gettime(caller, args),
+            Call::Futex => self.sys_futex(caller, args),
+            Call::Nanosleep => self.sys_nanosleep(caller, args),
+            Call::Yield => self.sys_yield(caller),
+            Call::Exit => self.sys_exit(caller, args),
+            Call::ThreadExit => self.sys_thread_exit(caller, args),
+            Call::ThreadCreate => self.sys_thread_create(caller, args),
+            Call::SetTls => self.sys_set_tls(caller, args),
+            Call::SetDeadline => self.sys_set_deadline(caller, args),
+            Call::Limit => self.sys_limit(caller, args),
+            Call::Derive => self.sys_derive(caller, args),
+            Call::Query => self.sys_query(caller, args),
+            Call::LastDenial => self.sys_last_denial(caller, args),
+            Call::Create => self.sys_create(caller, args),
+            Call::ProcessCreate => self.sys_process_create(caller, args),
+            Call::ProcessStart => self.sys_process_start(caller, args),
+            Call::Map => self.sys_map(caller, args),
+            Call::MemoryOf => self.sys_memory_of(caller, args),
+            Call::Seal => self.sys_seal(caller, args),
+            Call::Signal => self.sys_signal(caller, args),
+            Call::Inspect => self.sys_inspect(caller, args),
+            Call::Borrow => self.sys_borrow(caller, args),
+            Call::Declare => self.sys_declare(caller, args),
+            Call::Mint => self.sys_mint(caller, args),
+            Call::RequestInfo => self.sys_request_info(caller, args),
+            Call::Identity => self.sys_identity(caller, args),
+            Call::TablePut => self.sys_table_put(caller, args),
+            Call::Usage => self.sys_usage(caller, args),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Reading, writing and looking at the kernel's own objects.
+use crate::handle::Handle;
+use crate::handle::description::Object;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::user::{Direction, UserSlice};
+use crate::memory::{PAGE, object::Backing};
+use crate::run::{Caller, Outcome, Reply};
+use crate::task::process::{ProcessState, process_number};
+use crate::task::thread::{Blocked, Resume};
+use clavis_abi::error::{EAGAIN, EINVAL, EISDIR, ENOTDIR, Error};
+use clavis_abi::limits::QUANTUM_BYTES;
+use clavis_abi::params::{ExitStatus, FactoryKind};
+use clavis_abi::syscall::data::Stat;
+use clavis_abi::syscall::flag::{MODE_CHR, MODE_DIR, MODE_FIFO, MODE_FILE};
+use zerocopy::IntoBytes;
+
+impl<M: Machine> Kernel<M> {
+    /// Reads a kernel object.
+    pub(crate) fn object_read(
+        &mut self,
+        caller: &Caller,
+        handle: Handle,
+        object: Object,
+        to: UserSlice,
+        offset: usize,
+        nonblock: bool,
+    ) -> Reply {
+        let own = self.descriptions[handle.description].offset;
+        let at = if offset == usize::MAX { own } else { offset as u64 };
+        match object {
+            Object::Socket(endpoint) => self.socket_read(caller, endpoint, to, nonblock),
+            Object::Queue(queue) => self.queue_read(caller, queue, to, nonblock),
+            Object::PipeReader(pipe) => self.pipe_read(caller, pipe, to, nonblock),
+            Object::Timer(timer) => self.timer_read(caller, timer, to),
+            Object::Irq(irq) => self.irq_read(caller, irq, to, nonblock),
+            Object::Ports { first, count } => {
+                let port = Self::port_at(first, count, at)?;
+                self.port_read(caller, port, to)
+            }
+            Object::Process(process) => self.process_read(caller, process, to, nonblock),
+            Object::Null => Ok(Outcome::Done(0)),
+            Object::Random => {
+                let mut bytes = [0; 256];
+                let n = to.len.min(bytes.len());
+                let Some(bytes) = bytes.get_mut(..n) else { return Err(Error::new(EINVAL)) };
+                self.machine.random(bytes);
+                self.write_user(caller.space, to.address, bytes)?;
+                Ok(Outcome::Done(n))
+            }
+            Object::Log => {
+                let (n, next) = self.log_read(caller, at, to)?;
+                if offset == usize::MAX {
+                    self.descriptions[handle.description].offset = next;
+                }
+                Ok(Outcome::Done(n))
+            }
+            Object::Counters => {
+                let outcome = self.counters_read(caller, at, to)?;
+                if let (Outcome::Done(n), true) = (outcome, offset == usize::MAX) {
+                    self.descriptions[handle.description].offset = own.saturating_add(n as u64);
+                }
+                Ok(outcome)
+            }
+            Object::Name(memory) => {
+                let mut bytes = [0; 256];
+                let n = to.len.min(bytes.len());
+                let Some(bytes) = bytes.get_mut(..n) else { return Err(Error::new(EINVAL)) };
+                let n = self.memory_read(memory, at, bytes);
+                self.write_user(caller.space, to.address, bytes.get(..n).unwrap_or(&[]))?;
+                if offset == usize::MAX {
+                    self.descriptions[handle.description].offset = own.saturating_add(n as u64);
+                }
+                Ok(Outcome::Done(n))
+            }
+            Object::Memory(_) => {
+                let outcome = self.memory_io(caller, object, to, at, Direction::Out)?;
+                if let (Outcome::Done(n), true) = (outcome, offset == usize::MAX) {
+                    self.descriptions[handle.description].offset = own.saturating_add(n as u64);
+                }
+                Ok(outcome)
+            }
+            Object::Factory(_) => Err(Error::new(EISDIR)),
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+
+    /// Writes a kernel object.
+    pub(crate) fn object_write(
+        &mut self,
+        caller: &Caller,
+        handle: Handle,
+        object: Object,
+        from: UserSlice,
+        offset: usize,
+        nonblock: bool,
+    ) -> Reply {
+        let own = self.descriptions[handle.description].offset;
+        let at = if offset == usize::MAX { own } else { offset as u64 };
+        match object {
+            Object::Socket(endpoint) => self.socket_write(caller, endpoint, from),
+            Object::Queue(queue) => self.queue_write(caller, queue, from),
+            Object::PipeWriter(pipe) => self.pipe_write(caller, pipe, from, nonblock),
+            Object::Timer(timer) => self.timer_write(caller, timer, from),
+            Object::Irq(irq) => self.irq_write(irq, from),
+            Object::Ports { first, count } => {
+                let port = Self::port_at(first, count, at)?;
+                self.port_write(caller, port, from)
+            }
+            Object::Null => Ok(Outcome::Done(from.len)),
+            Object::Log => self.log_write(caller, from),
+            Object::Power => {
+                let mut operation = [0];
+                self.read_user(caller.space, from.part(0, 1).address, &mut operation)?;
+                let [operation] = operation;
+                use clavis_abi::params::power;
+                if from.len == 0 || !matches!(operation, power::OFF | power::RESTART) {
+                    return Err(Error::new(EINVAL));
+                }
+                self.machine.power(operation);
+                // The machine could not do it.
+                Err(Error::new(clavis_abi::error::ENODEV))
+            }
+            Object::Memory(_) => {
+                let outcome = self.memory_io(caller, object, from, at, Direction::In)?;
+                if let (Outcome::Done(n), true) = (outcome, offset == usize::MAX) {
+                    self.descriptions[handle.description].offset = own.saturating_add(n as u64);
+                }
+                Ok(outcome)
+            }
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+
+    /// Copies a quantum between a process and a memory object.
+    fn memory_io(
+        &mut self,
+        caller: &Caller,
+        object: Object,
+        user: UserSlice,
+        at: u64,
+        direction: Direction,
+    ) -> Reply {
+        let Object::Memory(view) = object else { return Err(Error::new(EINVAL)) };
+        let memory = &self.memories[view.memory];
+        let unfit = matches!(memory.backing, Backing::Device(_))
+            || (direction == Direction::In && (memory.sealed || memory.executors > 0));
+        if unfit {
+            return Err(Error::new(EINVAL));
+        }
+        let rest = view.bytes.saturating_sub(at);
+        let n = user.len.min(QUANTUM_BYTES).min(usize::try_from(rest).unwrap_or(usize::MAX));
+        let offset = view.first.saturating_mul(PAGE).saturating_add(at);
+        self.copy_frames(caller.space, user.part(0, n), view.memory, offset, direction)?;
+        Ok(Outcome::Done(n))
+    }
+
+    /// Reads how a process ended; waits for its end.
+    fn process_read(
+        &mut self,
+        caller: &Caller,
+        id: crate::task::process::ProcessId,
+        to: UserSlice,
+        nonblock: bool,
+    ) -> Reply {
+        if to.len < size_of::<ExitStatus>() {
+            return Err(Error::new(EINVAL));
+        }
+        if self.processes[id].state == ProcessState::Dead {
+            let exit = self.processes[id].exit;
+            self.write_user(caller.space, to.address, exit.as_bytes())?;
+            return Ok(Outcome::Done(size_of::<ExitStatus>()));
+        }
+        if nonblock {
+            return Err(Error::new(EAGAIN));
+        }
+        self.threads[caller.thread].resume = Resume::Retry;
+        self.processes[id].waiters.push_back(&mut self.threads, caller.thread);
+        self.block(caller.thread, Blocked::Exit(id));
+        Ok(Outcome::Wait)
+    }
+
+    /// A name for a kernel object, where a path is asked for.
+    pub(crate) fn object_path(&mut self, caller: &Caller, object: Object, to: UserSlice) -> Reply {
+        let mut name = [0u8; 32];
+        let text: &[u8] = match object {
+            Object::Socket(_) => b"[socket]",
+            Object::Memory(_) => b"[memory]",
+            Object::Queue(_) => b"[event]",
+            Object::PipeReader(_) | Object::PipeWriter(_) => b"[pipe]",
+            Object::Timer(_) => b"[time]",
+            Object::Irq(_) => b"[irq]",
+            Object::Ports { .. } => b"[ports]",
+            Object::Process(id) => decimal(process_number(id), &mut name),
+            Object::Account(_) => b"[account]",
+            Object::Table(_) => b"[table]",
+            Object::Slot(_) => b"[slot]",
+            Object::Factory(kind) => match kind {
+                FactoryKind::Scheme => b"[factory scheme]",
+                FactoryKind::Slot => b"[factory slot]",
+                FactoryKind::Memory => b"[factory memory]",
+                FactoryKind::Event => b"[factory event]",
+                FactoryKind::Pipe => b"[factory pipe]",
+                FactoryKind::Time => b"[factory time]",
+                FactoryKind::Process => b"[factory proc]",
+                FactoryKind::Irq => b"[factory irq]",
+                FactoryKind::Port => b"[factory port]",
+                FactoryKind::Window => b"[factory window]",
+                FactoryKind::Table => b"[factory table]",
+            },
+            Object::SchemeCreation => b"[scheme-creation-cap]",
+            Object::Null => b"[null]",
+            Object::Random => b"[random]",
+            Object::Log => b"[log]",
+            Object::Power => b"[power]",
+            Object::Counters => b"[counters]",
+            Object::Name(_) => b"[name]",
+            Object::Pending | Object::Scheme(_) => return Err(Error::new(EINVAL)),
+        };
+        let n = text.len().min(to.len);
+        self.write_user(caller.space, to.address, text.get(..n).unwrap_or(&[]))?;
+        Ok(Outcome::Done(n))
+    }
+
+    /// Metadata of a kernel object.
+    pub(crate) fn object_stat(&mut self, caller: &Caller, object: Object, to: UserSlice) -> Reply {
+        let mut stat = Stat::default();
+        stat.st_nlink = 1;
+        stat.st_blksize = PAGE as u32;
+        let (mode, size) = match object {
+            Object::PipeReader(_) | Object::PipeWriter(_) => (MODE_FIFO | 0o600, 0),
+            Object::Memory(view) => (MODE_FILE | 0o600, view.bytes),
+            Object::Name(memory) => (MODE_FILE | 0o400, self.memories[memory].bytes),
+            Object::Factory(_) => (MODE_DIR | 0o500, 0),
+            _ => (MODE_CHR | 0o600, 0),
+        };
+        stat.st_mode = mode;
+        stat.st_size = size;
+        self.write_user(caller.space, to.address, &stat)?;
+        Ok(Outcome::Done(0))
+    }
+
+    /// Lists the numbers of live processes, in the form of getdents.
+    pub(crate) fn process_list(&mut self, caller: &Caller, to: UserSlice, cursor: u64) -> Reply {
+        use clavis_abi::syscall::dirent::{DirentBuf, DirentKind};
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let n = to.len.min(scratch.len());
+        let filled = (|| {
+            let bytes = scratch.get_mut(..n).ok_or(Error::new(EINVAL))?;
+            let mut rows = DirentBuf::new(bytes, 19).ok_or(Error::new(EINVAL))?;
+            let mut count = 0;
+            let first = u32::try_from(cursor).unwrap_or(u32::MAX);
+            for place in first..self.processes.places() {
+                let Some(id) = self.processes.at(place) else { continue };
+                if self.processes[id].state == ProcessState::Dead {
+                    continue;
+                }
+                let mut name = [0; 32];
+                let digits = decimal(process_number(id), &mut name);
+                let name = core::str::from_utf8(digits).map_err(|_| Error::new(EINVAL))?;
+                let row = clavis_abi::syscall::dirent::DirEntry {
+                    inode: u64::from(process_number(id)),
+                    next_opaque_id: u64::from(place) + 1,
+                    name,
+                    kind: DirentKind::Unspecified,
+                };
+                if let Err(error) = rows.entry(row) {
+                    // The first row must fit; those that do not come with the next call.
+                    if count == 0 {
+                        return Err(error);
+                    }
+                    break;
+                }
+                count += 1;
+            }
+            Ok(rows.finalize())
+        })();
+        let written = match &filled {
+            Ok(n) => self.write_user(caller.space, to.address, scratch.get(..*n).unwrap_or(&[])),
+            Err(_) => Ok(()),
+        };
+        self.scratch = scratch;
+        written?;
+        Ok(Outcome::Done(filled?))
+    }
+
+    /// Standard file system calls on kernel objects: only listing processes exists.
+    pub(crate) fn object_std_fs(
+        &mut self,
+        caller: &Caller,
+        object: Object,
+        kind: clavis_abi::syscall::StdFsCallKind,
+        payload: UserSlice,
+        cursor: u64,
+    ) -> Reply {
+        use clavis_abi::syscall::StdFsCallKind;
+        match (object, kind) {
+            (Object::Factory(FactoryKind::Process), StdFsCallKind::Getdents) => {
+                self.process_list(caller, payload, cursor)
+            }
+            (_, StdFsCallKind::Getdents) => Err(Error::new(ENOTDIR)),
+            (_, StdFsCallKind::Fstat) => self.object_stat(caller, object, payload),
+            (_, StdFsCallKind::Fsync) => Ok(Outcome::Done(0)),
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+}
+
+/// A number as decimal digits, in the given bytes.
+fn decimal(mut number: u32, bytes: &mut [u8; 32]) -> &[u8] {
+    let mut at = bytes.len();
+    loop {
+        at -= 1;
+        bytes[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    bytes.get(at..).unwrap_or(&[])
+}

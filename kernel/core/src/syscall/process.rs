@@ -1,0 +1,377 @@
+//! Calls on processes, threads, accounts and time.
+use crate::handle::Handle;
+use crate::handle::description::Object;
+use crate::kernel::Kernel;
+use crate::machine::{Machine, Start};
+use crate::memory::object::{Backing, MemoryId};
+use crate::memory::user::UserSlice;
+use crate::memory::{USER_END, page_of, pages_for};
+use crate::object::timer::timespec;
+use crate::run::{Caller, Outcome, Reply};
+use crate::task::process::{ProcessId, ProcessState, process_number};
+use crate::task::thread::{Blocked, Resume};
+use clavis_abi::Rights;
+use clavis_abi::error::{EBUSY, EEXIST, EINVAL, ESRCH, Error, Result};
+use clavis_abi::limits::{PATH_MAX, SPAWN_GRANTS};
+use clavis_abi::params::{
+    BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, ExitKind, ExitStatus, FIRST_GRANT_INDEX, GRANT_SELF,
+    Grant, ProcessParams, ThreadParams, UPPER_INDEX_BITS, UPPER_TAG, handle_flags, process_flags,
+};
+
+/// What the builder's handle keeps once the process runs.
+const KEPT: Rights = Rights::SIGNAL
+    .union(Rights::WAIT)
+    .union(Rights::INSPECT)
+    .union(Rights::NAME)
+    .union(Rights::EVENT)
+    .union(Rights::STAT)
+    .union(Rights::DUP)
+    .union(Rights::TRANSFER);
+
+fn check_address(address: u64) -> Result<()> {
+    if address < USER_END { Ok(()) } else { Err(Error::new(EINVAL)) }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Ends the calling process.
+    pub(crate) fn sys_exit(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let exit = ExitStatus { kind: ExitKind::Exit as u64, code: args[0] as u64 };
+        self.process_end(caller.process, exit);
+        Ok(Outcome::Gone)
+    }
+
+    /// Ends the calling thread; the last one ends the process.
+    pub(crate) fn sys_thread_exit(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [word, base, length, ..] = args;
+        if length > 0 {
+            let pages = pages_for(length as u64).ok_or(Error::new(EINVAL))?;
+            if !self.space_unmap(caller.space, page_of(base as u64), pages)? {
+                self.threads[caller.thread].resume = Resume::Retry;
+                return Ok(Outcome::More);
+            }
+        }
+        if word != 0 {
+            self.futex_clear(caller, word)?;
+        }
+        self.thread_end(caller.thread);
+        Ok(Outcome::Gone)
+    }
+
+    /// Makes a thread of the calling process.
+    pub(crate) fn sys_thread_create(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let params: ThreadParams = self.read_struct(caller.space, args[0], args[1])?;
+        check_address(params.entry)?;
+        check_address(params.tls)?;
+        let start = Start {
+            entry: params.entry,
+            stack: params.stack,
+            argument: params.argument,
+            tls: params.tls,
+        };
+        let priority = self.threads[caller.thread].base;
+        let id = self.thread_create(caller.process, start, priority)?;
+        self.ready(id);
+        Ok(Outcome::Done(id.index() as usize + 1))
+    }
+
+    /// Sets the base of the thread's local storage.
+    pub(crate) fn sys_set_tls(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        check_address(args[0] as u64)?;
+        let Self { threads, machine, .. } = self;
+        machine.context_tls(&mut threads[caller.thread].context, args[0] as u64);
+        Ok(Outcome::Done(0))
+    }
+
+    /// Sets when the thread's blocking calls end by themselves.
+    pub(crate) fn sys_set_deadline(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        self.threads[caller.thread].deadline = args[0] as u64;
+        Ok(Outcome::Done(0))
+    }
+
+    /// Lets others of the same priority run.
+    pub(crate) fn sys_yield(&mut self, caller: &Caller) -> Reply {
+        self.set_result(caller.thread, Ok(0));
+        self.threads[caller.thread].resume = Resume::User;
+        self.ready(caller.thread);
+        Ok(Outcome::Wait)
+    }
+
+    /// Sleeps for a span.
+    pub(crate) fn sys_nanosleep(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let span = self.read_timespec(caller, args[0])?;
+        if args[1] != 0 {
+            // A sleep is only cut short by an error, after which nothing of it remains to be slept.
+            let to = UserSlice::new(args[1], 16)?;
+            self.write_user(caller.space, to.address, &timespec(0))?;
+        }
+        if span == 0 {
+            return self.sys_yield(caller);
+        }
+        let until = self.machine.now().saturating_add(span);
+        self.threads[caller.thread].wake_at = Some(until);
+        self.block(caller.thread, Blocked::Sleep);
+        Ok(Outcome::Wait)
+    }
+
+    /// The time.
+    pub(crate) fn sys_clock_gettime(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let time = timespec(self.clock(args[0])?);
+        let to = UserSlice::new(args[1], 16)?;
+        self.write_user(caller.space, to.address, &time)?;
+        Ok(Outcome::Done(0))
+    }
+
+    /// The number of the calling process or thread.
+    pub(crate) fn sys_identity(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        match args[0] {
+            0 => Ok(Outcome::Done(process_number(caller.process) as usize)),
+            1 => Ok(Outcome::Done(caller.thread.index() as usize + 1)),
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+
+    /// Sends a signal: until handlers exist, it ends the process, or every process of an account.
+    pub(crate) fn sys_signal(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, signal, ..] = args;
+        let (_, object) = self.door_object(caller, fd, Rights::SIGNAL)?;
+        if signal > 64 {
+            return Err(Error::new(EINVAL));
+        }
+        let exit = ExitStatus { kind: ExitKind::Signal as u64, code: signal as u64 };
+        match object {
+            Object::Process(process) => {
+                if !self.process_lives(process) {
+                    return Err(Error::new(ESRCH));
+                }
+                if signal > 0 {
+                    self.process_end(process, exit);
+                }
+            }
+            Object::Account(account) => {
+                if signal > 0 {
+                    self.account_end(account, exit);
+                }
+            }
+            _ => return Err(Error::new(EINVAL)),
+        }
+        // It may have been the caller's own.
+        let alive = self.threads.get(caller.thread).is_some();
+        Ok(if alive { Outcome::Done(0) } else { Outcome::Gone })
+    }
+
+    /// What an account uses.
+    pub(crate) fn sys_usage(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let (_, object) = self.door_object(caller, args[0], Rights::INSPECT)?;
+        let Object::Account(account) = object else { return Err(Error::new(EINVAL)) };
+        let usage = self.account_usage(account);
+        self.write_struct(caller.space, args[1], args[2], &usage)?;
+        Ok(Outcome::Done(0))
+    }
+
+    /// Makes a process from an explicit list of handles.
+    pub(crate) fn sys_process_create(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [account, params, size, out, _] = args;
+        let (holder, object) = self.door_object(caller, account, Rights::MANAGE)?;
+        let Object::Account(account) = object else { return Err(Error::new(EINVAL)) };
+        let params: ProcessParams = self.read_struct(caller.space, params, size)?;
+        if params.flags & process_flags::JIT != 0 && !holder.rights.contains(Rights::JIT) {
+            return Err(self.refuse(
+                caller,
+                args[0],
+                Rights::JIT,
+                clavis_abi::params::DenialRule::Rights,
+            ));
+        }
+        let most = self.processes[caller.process].priority;
+        let priority = self.priority_below(params.priority, most)?;
+        let table = if params.table == u64::MAX {
+            None
+        } else {
+            let (_, object) = self.door_object(caller, params.table as usize, Rights::MANAGE)?;
+            let Object::Table(table) = object else { return Err(Error::new(EINVAL)) };
+            Some(table)
+        };
+        if params.grant_count > SPAWN_GRANTS as u64 || params.name_len > PATH_MAX as u64 {
+            return Err(Error::new(EINVAL));
+        }
+        let name = self.read_name(caller, account, params.name, params.name_len as usize)?;
+        let reserved = match self.number_reserve(caller.table, out) {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                self.memory_release(name);
+                return Err(error);
+            }
+        };
+        let process = match self.process_create(account, table, priority, params.flags) {
+            Ok(process) => process,
+            Err(error) => {
+                self.number_cancel(reserved);
+                self.memory_release(name);
+                return Err(error);
+            }
+        };
+        self.processes[process].name = Some(name);
+        let payer = self.processes[caller.process].account;
+        let handle = match self.handle_create(payer, Object::Process(process)) {
+            Ok(handle) => handle,
+            Err(error) => {
+                // The object's reference went with the handle; the process ends with it.
+                self.number_cancel(reserved);
+                return Err(error);
+            }
+        };
+        if let Err(error) = self.furnish(caller, process, &params) {
+            self.number_cancel(reserved);
+            self.description_release(handle.description);
+            return Err(error);
+        }
+        self.number_fill(reserved, handle);
+        Ok(Outcome::Done(reserved.number))
+    }
+
+    /// Keeps a process's image name as readable bytes.
+    fn read_name(
+        &mut self,
+        caller: &Caller,
+        account: crate::account::AccountId,
+        name: u64,
+        len: usize,
+    ) -> Result<MemoryId> {
+        let from = UserSlice::new(name as usize, len)?;
+        let memory = self.memory_create(account, len.max(1) as u64, Backing::Zero)?;
+        self.memories[memory].bytes = len as u64;
+        let copied =
+            self.copy_frames(caller.space, from, memory, 0, crate::memory::user::Direction::In);
+        match copied {
+            Ok(()) => Ok(memory),
+            Err(error) => {
+                self.memory_release(memory);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives a new process its birth handles and what its builder lists.
+    fn furnish(&mut self, caller: &Caller, id: ProcessId, params: &ProcessParams) -> Result<()> {
+        let read = Rights::READ | Rights::STAT | Rights::DUP | Rights::TRANSFER | Rights::EVENT;
+        let write = Rights::WRITE | Rights::APPEND | Rights::SEEK | Rights::NAME | Rights::CONTROL;
+        self.birth(id, BIRTH_NULL, Object::Null, read | write)?;
+        self.birth(id, BIRTH_RANDOM, Object::Random, read | Rights::NAME | Rights::CONTROL)?;
+        if let Some(name) = self.processes[id].name {
+            self.memory_retain(name);
+            let rights = read | Rights::SEEK | Rights::NAME | Rights::CONTROL;
+            self.birth(id, BIRTH_NAME, Object::Name(name), rights)?;
+        }
+        const SIZE: usize = size_of::<Grant>();
+        for index in 0..params.grant_count as usize {
+            let at = (params.grants as usize).wrapping_add(index * SIZE);
+            let grant: Grant = self.read_struct(caller.space, at, SIZE)?;
+            self.give(caller, id, &grant)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a birth handle, unless the table already has one from an earlier process.
+    pub(crate) fn birth(
+        &mut self,
+        id: ProcessId,
+        number: usize,
+        object: Object,
+        rights: Rights,
+    ) -> Result<()> {
+        let (table, account) = (self.processes[id].table, self.processes[id].account);
+        let reserved = match self.number_reserve(table, number) {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                self.object_release(object);
+                return if error.errno == EEXIST { Ok(()) } else { Err(error) };
+            }
+        };
+        match self.handle_create(account, object) {
+            Ok(handle) => {
+                self.number_fill(reserved, handle.narrowed(rights, rights, 0));
+                Ok(())
+            }
+            Err(error) => {
+                self.number_cancel(reserved);
+                Err(error)
+            }
+        }
+    }
+
+    fn give(&mut self, caller: &Caller, id: ProcessId, grant: &Grant) -> Result<()> {
+        let number = grant.number as usize;
+        let index = number & ((1 << UPPER_INDEX_BITS) - 1);
+        let is_upper = number & UPPER_TAG != 0;
+        if is_upper && (index < FIRST_GRANT_INDEX as usize || number != UPPER_TAG | index) {
+            return Err(Error::new(EINVAL));
+        }
+        if grant.flags & !handle_flags::STICKY != 0 {
+            return Err(Error::new(EINVAL));
+        }
+        let table = self.processes[id].table;
+        let reserved = self.number_reserve(table, number)?;
+        let given = if grant.source == GRANT_SELF {
+            self.process_retain(id);
+            let account = self.processes[id].account;
+            self.handle_create(account, Object::Process(id))
+        } else {
+            let need = Rights::DUP | Rights::TRANSFER;
+            self.door(caller, grant.source as usize, need).inspect(|handle| {
+                self.description_retain(handle.description);
+            })
+        };
+        match given {
+            Ok(handle) => {
+                let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
+                let given = kept.narrowed(
+                    Rights::from_bits_truncate(grant.rights),
+                    Rights::from_bits_truncate(grant.inherit),
+                    grant.flags as u32,
+                );
+                self.number_fill(reserved, given);
+                Ok(())
+            }
+            Err(error) => {
+                self.number_cancel(reserved);
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts a process that was built.
+    pub(crate) fn sys_process_start(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, entry, stack, argument, _] = args;
+        let (_, object) = self.door_object(caller, fd, Rights::MANAGE)?;
+        let Object::Process(id) = object else { return Err(Error::new(EINVAL)) };
+        check_address(entry as u64)?;
+        if self.processes[id].state != ProcessState::Building {
+            return Err(Error::new(EBUSY));
+        }
+        let start =
+            Start { entry: entry as u64, stack: stack as u64, argument: argument as u64, tls: 0 };
+        self.process_start(id, start)?;
+        if self.processes[id].flags & process_flags::DEBUG == 0
+            && let Some(handle) = self.tables[caller.table].get_mut(fd)
+        {
+            *handle = handle.narrowed(KEPT, KEPT, 0);
+        }
+        Ok(Outcome::Done(0))
+    }
+
+    /// Starts the first thread. Where 0 to 2 are empty they become null.
+    pub(crate) fn process_start(&mut self, id: ProcessId, start: Start) -> Result<()> {
+        let table = self.processes[id].table;
+        let rights = Rights::all() - Rights::FORWARD;
+        for number in 0..3 {
+            if self.tables[table].get(number).is_none() {
+                self.birth(id, number, Object::Null, rights)?;
+            }
+        }
+        let priority = self.processes[id].priority;
+        let thread = self.thread_create(id, start, priority)?;
+        self.processes[id].state = ProcessState::Running;
+        self.ready(thread);
+        Ok(())
+    }
+}

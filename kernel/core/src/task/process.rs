@@ -1,0 +1,244 @@
+//! Processes: a space, a handle table, threads, and how it ended.
+use super::thread::ThreadK;
+use crate::account::AccountId;
+use crate::container::{Id, Link, List, links};
+use crate::event::{READABLE, Source, Watchers};
+use crate::handle::table::TableId;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::object::MemoryId;
+use crate::memory::space::SpaceId;
+use crate::scheme::request::RequestK;
+use crate::task::thread::Resume;
+use clavis_abi::error::Result;
+use clavis_abi::params::{ExitKind, ExitStatus};
+
+/// Kind of [`Process`] ids.
+#[derive(Debug)]
+pub enum ProcessK {}
+/// Names a process.
+pub type ProcessId = Id<ProcessK>;
+
+/// Where a process is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessState {
+    /// Its builder fills it.
+    Building,
+    /// It was started.
+    Running,
+    /// It ended; its status can be read.
+    Dead,
+}
+
+/// A process.
+#[derive(Debug)]
+pub struct Process {
+    /// What it can address.
+    pub space: SpaceId,
+    /// What it can name.
+    pub table: TableId,
+    /// Who pays.
+    pub account: AccountId,
+    /// Its threads.
+    pub threads: List<ThreadK, 1>,
+    /// Where it is in its life.
+    pub state: ProcessState,
+    /// What it ended with.
+    pub exit: ExitStatus,
+    /// Handles to it, plus one while it lives.
+    pub refs: u32,
+    /// Threads that wait for its end.
+    pub waiters: List<ThreadK, 0>,
+    /// Who is told of its end.
+    pub watchers: Watchers,
+    /// Its image name.
+    pub name: Option<MemoryId>,
+    /// `clavis_abi::params::process_flags`.
+    pub flags: u64,
+    /// Priority of its threads, at most.
+    pub priority: u8,
+    /// Requests that were delivered to it and await its answer.
+    pub serving: List<RequestK, 1>,
+    /// Cursor of the walk that ends it with its account.
+    pub(crate) sibling: Link<ProcessK>,
+}
+
+links!(ProcessK, Process, [], 0 => sibling);
+
+/// The number that people and programs see. It finds the process again in constant time, and is
+/// not used again for 32,767 processes in the same place.
+#[must_use]
+pub fn process_number(id: ProcessId) -> u32 {
+    let generation = id.generation().wrapping_sub(1) & 0x7FFF;
+    generation << 16 | (id.index().wrapping_add(1) & 0xFFFF)
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Makes an empty process with one reference, beside the one that it has while it lives.
+    pub(crate) fn process_create(
+        &mut self,
+        account: AccountId,
+        table: Option<TableId>,
+        priority: u8,
+        flags: u64,
+    ) -> Result<ProcessId> {
+        self.processes.reserve(&mut self.machine)?;
+        if self.processes.places() > 0xFFFF {
+            return Err(clavis_abi::error::Error::new(clavis_abi::error::EAGAIN));
+        }
+        self.charge_object::<Process>(account)?;
+        let space = match self.space_create(account) {
+            Ok(space) => space,
+            Err(error) => {
+                self.uncharge_object::<Process>(account);
+                return Err(error);
+            }
+        };
+        self.spaces[space].jit = flags & clavis_abi::params::process_flags::JIT != 0;
+        let table = match table {
+            Some(table) => {
+                self.table_retain(table);
+                table
+            }
+            None => match self.table_create(account) {
+                Ok(table) => table,
+                Err(error) => {
+                    self.work.dead_spaces.push_back(&mut self.spaces, space);
+                    self.uncharge_object::<Process>(account);
+                    return Err(error);
+                }
+            },
+        };
+        let process = Process {
+            space,
+            table,
+            account,
+            threads: List::new(),
+            state: ProcessState::Building,
+            exit: ExitStatus::default(),
+            refs: 2,
+            waiters: List::new(),
+            watchers: Watchers::new(),
+            name: None,
+            flags,
+            priority,
+            serving: List::new(),
+            sibling: Link::new(),
+        };
+        let id = self.processes.insert(&mut self.machine, process)?;
+        let mut list = core::mem::take(&mut self.accounts[account].processes);
+        list.push_back(&mut self.processes, id);
+        self.accounts[account].processes = list;
+        self.account_count_process(account, 1);
+        Ok(id)
+    }
+
+    /// The live process with that number.
+    pub(crate) fn process_by_number(&self, number: u32) -> Option<ProcessId> {
+        let id = self.processes.at((number & 0xFFFF).checked_sub(1)?)?;
+        let alive = self.processes[id].state != ProcessState::Dead;
+        (alive && process_number(id) == number).then_some(id)
+    }
+
+    /// Ends a process: nothing of it runs any more, everything it held goes back.
+    pub(crate) fn process_end(&mut self, id: ProcessId, exit: ExitStatus) {
+        if self.processes[id].state == ProcessState::Dead {
+            return;
+        }
+        let process = &mut self.processes[id];
+        process.state = ProcessState::Dead;
+        process.exit = exit;
+        let (space, table, account) = (process.space, process.table, process.account);
+        while let Some(thread) = self.processes[id].threads.front() {
+            self.thread_end(thread);
+        }
+        while let Some(request) = self.processes[id].serving.front() {
+            self.server_died(request);
+        }
+        self.table_release(table);
+        self.work.dead_spaces.push_back(&mut self.spaces, space);
+        if let Some(name) = self.processes[id].name.take() {
+            self.memory_release(name);
+        }
+        while let Some(thread) = self.processes[id].waiters.pop_front(&mut self.threads) {
+            self.wake(thread, Resume::Retry);
+        }
+        self.notify(Source::Process(id), READABLE);
+        let mut list = core::mem::take(&mut self.accounts[account].processes);
+        list.remove(&mut self.processes, id);
+        self.accounts[account].processes = list;
+        self.account_count_process(account, -1);
+        self.attend();
+        if self.init == Some(id) {
+            self.init_ended(exit);
+        }
+        self.process_release(id);
+    }
+
+    /// One reference less. A process that was never started ends with its last handle.
+    pub(crate) fn process_release(&mut self, id: ProcessId) {
+        let process = &mut self.processes[id];
+        process.refs = process.refs.wrapping_sub(1);
+        if process.state == ProcessState::Building && process.refs == 1 {
+            let killed = ExitStatus { kind: ExitKind::Killed as u64, code: 0 };
+            self.process_end(id, killed);
+            return;
+        }
+        if process.refs == 0 {
+            let account = process.account;
+            let watchers = core::mem::take(&mut process.watchers);
+            self.watchers_drop(watchers);
+            self.processes.remove(id);
+            self.uncharge_object::<Process>(account);
+        }
+    }
+
+    /// One more reference.
+    pub(crate) fn process_retain(&mut self, id: ProcessId) {
+        let process = &mut self.processes[id];
+        process.refs = process.refs.wrapping_add(1);
+    }
+
+    /// Ends every process of an account and of the accounts beneath it.
+    pub(crate) fn account_end(&mut self, id: AccountId, exit: ExitStatus) {
+        // Accounts lie at most `ACCOUNT_DEPTH` deep, so this walk needs no stack of its own; each
+        // turn ends one process, and an ended process never comes back.
+        while let Some(process) = self.account_first_process(id) {
+            self.process_end(process, exit);
+        }
+    }
+
+    fn account_first_process(&self, id: AccountId) -> Option<ProcessId> {
+        let account = &self.accounts[id];
+        if account.alive == 0 {
+            return None;
+        }
+        if let Some(process) = account.processes.front() {
+            return Some(process);
+        }
+        let mut child = account.children.front();
+        while let Some(id) = child {
+            if let Some(process) = self.account_first_process(id) {
+                return Some(process);
+            }
+            child = self.account_next(id);
+        }
+        None
+    }
+
+    fn account_next(&self, id: AccountId) -> Option<AccountId> {
+        crate::container::Linked::<crate::account::AccountK, 0>::link(&self.accounts[id]).next()
+    }
+
+    /// Init ended: there is nobody left to restart anything.
+    #[cold]
+    fn init_ended(&mut self, exit: ExitStatus) {
+        let text = match exit.kind {
+            0 => b"clavis: init exited; restarting the machine\n".as_slice(),
+            2 => b"clavis: init faulted; restarting the machine\n".as_slice(),
+            _ => b"clavis: init was ended; restarting the machine\n".as_slice(),
+        };
+        self.log(text);
+        self.machine.power(clavis_abi::params::power::RESTART);
+    }
+}

@@ -1,0 +1,347 @@
+//! Threads: blocking is a state, and what remains to be done is a value.
+use super::futex::FutexKey;
+use super::process::{ProcessId, ProcessState};
+use crate::account::Resource;
+use crate::container::{Id, Link, links};
+use crate::handle::denial::Refusal;
+use crate::handle::description::DescriptionId;
+use crate::kernel::{Kernel, Owners, Waiter};
+use crate::machine::{Machine, NoMemory, Start};
+use crate::object::irq::IrqId;
+use crate::object::pipe::PipeId;
+use crate::object::queue::QueueId;
+use crate::scheme::endpoint::EndpointId;
+use crate::scheme::receive::Receive;
+use crate::scheme::request::RequestId;
+use clavis_abi::error::{EINVAL, ENODEV, ENOMEM, ETIMEDOUT, Error, Result};
+
+/// Kind of [`Thread`] ids.
+#[derive(Debug)]
+pub enum ThreadK {}
+/// Names a thread.
+pub type ThreadId = Id<ThreadK>;
+
+/// What a blocked thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// It does not wait: it runs or could run.
+    No,
+    /// For the answer to its request.
+    Request(RequestId),
+    /// For requests at a socket.
+    Receive(EndpointId),
+    /// For a place in an endpoint's queue.
+    Admission(EndpointId),
+    /// For a wake-up of a futex.
+    Futex(FutexKey),
+    /// For its deadline only.
+    Sleep,
+    /// For events in a queue.
+    Queue(QueueId),
+    /// For bytes in a pipe.
+    PipeRead(PipeId),
+    /// For room in a pipe.
+    PipeWrite(PipeId),
+    /// For the end of a process.
+    Exit(ProcessId),
+    /// For an interrupt.
+    Irq(IrqId),
+    /// For another call at the same offset.
+    Offset(DescriptionId),
+}
+
+/// What a thread does when it next runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Return to user mode.
+    User,
+    /// Do its call again from the start: what it waited for may be there now.
+    Retry,
+    /// Go on copying a request's payload into its server's inbox.
+    Send(RequestId),
+    /// Take a place at the endpoint that a forwarded request now goes to.
+    Readmit(RequestId),
+    /// Take the answer to its request.
+    Finish(RequestId),
+    /// Take requests from its socket.
+    Receive(Receive),
+}
+
+/// A thread.
+#[derive(Debug)]
+pub struct Thread<M: Machine> {
+    /// The process it belongs to.
+    pub process: ProcessId,
+    pub(crate) context: M::Context,
+    pub(crate) name: M::ContextRef,
+    /// What it waits for.
+    pub blocked: Blocked,
+    /// What it does when it next runs.
+    pub resume: Resume,
+    /// Its own priority.
+    pub base: u8,
+    /// Its priority while it serves a caller of a higher one.
+    pub priority: u8,
+    /// It is in a ready queue.
+    pub ready: bool,
+    /// Number and arguments of its current call.
+    pub call: usize,
+    /// See `call`.
+    pub args: [usize; 5],
+    /// Bytes that its current call has moved already.
+    pub progress: usize,
+    /// When its blocking calls end; 0: never.
+    pub deadline: u64,
+    /// When its current wait ends by itself: futex and sleep.
+    pub wake_at: Option<u64>,
+    /// Its place in the deadline heap.
+    pub place: Option<u32>,
+    /// Its last refusal.
+    pub refusal: Option<Refusal>,
+    /// A place in an endpoint's queue that it was given while it waited for one.
+    pub granted: Option<(EndpointId, u8)>,
+    /// Keeps the path of a forwarded request while it waits for admission. Paid for at creation.
+    pub(crate) spill: Option<M::Frame>,
+    /// Bytes in the spill page.
+    pub spilled: usize,
+    pub(crate) wait: Link<ThreadK>,
+    pub(crate) sibling: Link<ThreadK>,
+}
+
+links!(ThreadK, Thread<M>, [M: Machine], 0 => wait, 1 => sibling);
+
+impl<M: Machine> Kernel<M> {
+    /// Makes a thread of a process, ready but in no queue.
+    pub(crate) fn thread_create(
+        &mut self,
+        process: ProcessId,
+        start: Start,
+        priority: u8,
+    ) -> Result<ThreadId> {
+        self.threads.reserve(&mut self.machine)?;
+        self.deadlines.add_owner(&mut self.machine)?;
+        let made = self.thread_parts(process, start);
+        let (context, spill) = match made {
+            Ok(parts) => parts,
+            Err(error) => {
+                self.deadlines.remove_owner();
+                return Err(error);
+            }
+        };
+        let thread = Thread {
+            process,
+            name: self.machine.context_ref(&context),
+            context,
+            blocked: Blocked::No,
+            resume: Resume::User,
+            base: priority,
+            priority,
+            ready: false,
+            call: 0,
+            args: [0; 5],
+            progress: 0,
+            deadline: 0,
+            wake_at: None,
+            place: None,
+            refusal: None,
+            granted: None,
+            spill: Some(spill),
+            spilled: 0,
+            wait: Link::new(),
+            sibling: Link::new(),
+        };
+        let id = self.threads.insert(&mut self.machine, thread)?;
+        let process = &mut self.processes[process];
+        process.threads.push_back(&mut self.threads, id);
+        Ok(id)
+    }
+
+    fn thread_parts(&mut self, process: ProcessId, start: Start) -> Result<(M::Context, M::Frame)> {
+        let account = self.processes[process].account;
+        self.charge(account, Resource::Threads, 1)?;
+        if let Err(error) = self.charge_object::<Thread<M>>(account) {
+            self.uncharge(account, Resource::Threads, 1);
+            return Err(error);
+        }
+        let made = match self.frame_take(account) {
+            Ok(spill) => match self.machine.context_new(start) {
+                Some(context) => return Ok((context, spill)),
+                None => {
+                    self.frame_give(account, spill);
+                    Err(Error::new(ENOMEM))
+                }
+            },
+            Err(NoMemory) => Err(Error::new(ENOMEM)),
+        };
+        self.uncharge_object::<Thread<M>>(account);
+        self.uncharge(account, Resource::Threads, 1);
+        made
+    }
+
+    /// Ends a thread: whatever it was doing is undone or completed.
+    pub(crate) fn thread_end(&mut self, id: ThreadId) {
+        self.thread_unwait(id);
+        let thread = &mut self.threads[id];
+        match thread.resume {
+            Resume::Send(request) | Resume::Finish(request) | Resume::Readmit(request) => {
+                thread.resume = Resume::User;
+                self.request_abandon(request);
+            }
+            Resume::Receive(_) | Resume::User | Resume::Retry => {}
+        }
+        if let Some((endpoint, slot)) = self.threads[id].granted.take() {
+            self.place_release(endpoint, slot);
+        }
+        if self.threads[id].ready {
+            self.unready(id);
+        }
+        for cpu in &mut self.cpus {
+            if cpu.current == Some(id) {
+                cpu.current = None;
+            }
+            if cpu.handoff == Some(id) {
+                cpu.handoff = None;
+            }
+        }
+        let process = self.threads[id].process;
+        self.processes[process].threads.remove(&mut self.threads, id);
+        let account = self.processes[process].account;
+        if let Some(thread) = self.threads.remove(id) {
+            self.machine.context_free(thread.context);
+            if let Some(spill) = thread.spill {
+                self.frame_give(account, spill);
+            }
+        }
+        self.deadlines.remove_owner();
+        self.uncharge_object::<Thread<M>>(account);
+        self.uncharge(account, Resource::Threads, 1);
+        if self.processes[process].threads.is_empty()
+            && self.processes[process].state == ProcessState::Running
+        {
+            let exit = clavis_abi::params::ExitStatus { kind: 0, code: 0 };
+            self.process_end(process, exit);
+        }
+    }
+
+    /// Blocks the current thread, or lets a blocked one wait for something else, until woken or
+    /// until its deadline.
+    pub(crate) fn block(&mut self, id: ThreadId, blocked: Blocked) {
+        self.disarm(id);
+        let thread = &mut self.threads[id];
+        thread.blocked = blocked;
+        let own = (thread.deadline != 0).then_some(thread.deadline);
+        let until = match (thread.wake_at, own) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(when) = until {
+            let Self { threads, timers, deadlines, .. } = self;
+            deadlines.insert(&mut Owners { threads, timers }, when, Waiter::Thread(id));
+            self.attend();
+        }
+    }
+
+    /// Takes a thread's deadline out of the heap.
+    fn disarm(&mut self, id: ThreadId) {
+        if let Some(place) = self.threads[id].place {
+            let Self { threads, timers, deadlines, .. } = self;
+            deadlines.remove(&mut Owners { threads, timers }, place);
+        }
+    }
+
+    /// Takes a thread out of whatever it waits in, without saying how its wait ended.
+    fn thread_unwait(&mut self, id: ThreadId) -> Blocked {
+        self.disarm(id);
+        let thread = &mut self.threads[id];
+        thread.wake_at = None;
+        let blocked = core::mem::replace(&mut thread.blocked, Blocked::No);
+        match blocked {
+            Blocked::No | Blocked::Sleep => {}
+            Blocked::Request(request) => self.request_abandon(request),
+            Blocked::Receive(endpoint) => {
+                self.endpoints[endpoint].receivers.remove(&mut self.threads, id);
+            }
+            Blocked::Admission(endpoint) => {
+                self.endpoints[endpoint].admission.remove(&mut self.threads, id);
+                if let Resume::Readmit(request) = self.threads[id].resume {
+                    self.threads[id].resume = Resume::User;
+                    self.request_abandon(request);
+                }
+            }
+            Blocked::Futex(key) => self.futexes.bucket(key).remove(&mut self.threads, id),
+            Blocked::Queue(queue) => self.queues[queue].waiters.remove(&mut self.threads, id),
+            Blocked::PipeRead(pipe) => {
+                self.pipes[pipe].readers_waiting.remove(&mut self.threads, id)
+            }
+            Blocked::PipeWrite(pipe) => {
+                self.pipes[pipe].writers_waiting.remove(&mut self.threads, id)
+            }
+            Blocked::Exit(process) => self.processes[process].waiters.remove(&mut self.threads, id),
+            Blocked::Irq(irq) => self.irqs[irq].waiters.remove(&mut self.threads, id),
+            Blocked::Offset(_) => self.offset_waiters.remove(&mut self.threads, id),
+        }
+        blocked
+    }
+
+    /// Ends a thread's wait from outside: its call returns the error. A call that has moved bytes
+    /// already returns their number.
+    pub(crate) fn interrupt(&mut self, id: ThreadId, error: i32) {
+        let blocked = self.thread_unwait(id);
+        if blocked == Blocked::No {
+            return;
+        }
+        let moved = core::mem::take(&mut self.threads[id].progress);
+        let result = match blocked {
+            Blocked::PipeRead(_) | Blocked::PipeWrite(_) if moved > 0 => Ok(moved),
+            _ => Err(Error::new(error)),
+        };
+        self.complete(id, result);
+    }
+
+    /// The thread's deadline has come: that of its wait, or its own.
+    pub(crate) fn thread_timeout(&mut self, id: ThreadId) {
+        let now = self.machine.now();
+        let thread = &self.threads[id];
+        let of_wait = thread.wake_at.is_some_and(|at| at <= now);
+        match thread.blocked {
+            Blocked::Sleep if of_wait => {
+                self.threads[id].blocked = Blocked::No;
+                self.complete(id, Ok(0));
+            }
+            // The slot that its open waits in stayed empty.
+            Blocked::Request(_) if of_wait => self.interrupt(id, ENODEV),
+            _ => self.interrupt(id, ETIMEDOUT),
+        }
+    }
+
+    /// Gives a waiting or running thread its result; it is ready to return to user mode.
+    pub(crate) fn complete(&mut self, id: ThreadId, result: Result<usize>) {
+        self.set_result(id, result);
+        self.wake(id, Resume::User);
+    }
+
+    /// Sets what a thread finds in its result register.
+    #[inline]
+    pub(crate) fn set_result(&mut self, id: ThreadId, result: Result<usize>) {
+        let value = clavis_abi::error::mux(result);
+        self.machine.context_result(&mut self.threads[id].context, value);
+    }
+
+    /// Ends a thread's wait: it is in no list any more, and goes on with `resume`.
+    pub(crate) fn wake(&mut self, id: ThreadId, resume: Resume) {
+        self.disarm(id);
+        let thread = &mut self.threads[id];
+        thread.wake_at = None;
+        thread.blocked = Blocked::No;
+        thread.resume = resume;
+        self.ready(id);
+    }
+
+    /// A priority that a process asks for, bounded by what it may give.
+    pub(crate) fn priority_below(&self, asked: u64, most: u8) -> Result<u8> {
+        if asked == u64::MAX {
+            return Ok(most);
+        }
+        u8::try_from(asked).ok().filter(|asked| *asked <= most).ok_or(Error::new(EINVAL))
+    }
+}
