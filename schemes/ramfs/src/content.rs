@@ -16,6 +16,9 @@ pub const LENGTH_MAX: u64 = 1 << 40;
 /// Pages allocated at once when a file grows at its end.
 const GROWTH_MAX: u64 = 64;
 
+/// Bytes charged for a run beside its pages: the allocator's head takes a page of its own.
+const RUN_COST: u64 = PAGE;
+
 /// A run of pages, shared with those who mapped it.
 pub type Run = Arc<Vec<Page>>;
 
@@ -35,12 +38,21 @@ pub struct Mapped {
     pub run: Run,
 }
 
-fn allocate(pages: u64) -> Result<Vec<Page>> {
-    let count = usize::try_from(pages).map_err(|_| Error::new(ENOSPC))?;
+fn cost(pages: u64) -> u64 {
+    pages.saturating_mul(PAGE).saturating_add(RUN_COST)
+}
+
+/// A new run, paid for.
+fn allocate(pages: u64, budget: &mut Budget) -> Result<Run> {
+    budget.take(cost(pages))?;
     let mut run = Vec::new();
-    run.try_reserve_exact(count).map_err(|_| Error::new(ENOSPC))?;
+    let count = usize::try_from(pages).unwrap_or(usize::MAX);
+    if run.try_reserve_exact(count).is_err() {
+        budget.give(cost(pages));
+        return Err(Error::new(ENOSPC));
+    }
     run.resize_with(count, Page::zeroed);
-    Ok(run)
+    Ok(Arc::new(run))
 }
 
 /// The page that holds a byte, and where in it.
@@ -139,16 +151,10 @@ impl Content {
         // A file that grows at its end will likely go on: allocate ahead, in proportion.
         let ahead = if next == u64::MAX { (self.pages / 2).min(GROWTH_MAX) } else { 0 };
         for count in [need.max(ahead).min(room.max(1)), need, 1] {
-            if budget.take(count.saturating_mul(PAGE)).is_err() {
-                continue;
-            }
-            match allocate(count) {
-                Ok(run) => {
-                    self.runs.insert(page, Arc::new(run));
-                    self.pages = self.pages.saturating_add(count);
-                    return Ok(());
-                }
-                Err(_) => budget.give(count.saturating_mul(PAGE)),
+            if let Ok(run) = allocate(count, budget) {
+                self.runs.insert(page, run);
+                self.pages = self.pages.saturating_add(count);
+                return Ok(());
             }
         }
         Err(Error::new(ENOSPC))
@@ -164,8 +170,14 @@ impl Content {
         }
         if len < self.len {
             let keep = len.div_ceil(PAGE);
-            for (_, run) in self.runs.split_off(&keep) {
-                self.release(run.len() as u64, budget);
+            for (first, run) in self.runs.split_off(&keep) {
+                if Arc::strong_count(&run) == 1 {
+                    self.release(&run, budget);
+                } else {
+                    // Who mapped it keeps the memory, so it stays charged, and stays the file's.
+                    run.iter().for_each(|page| page.clear_from(0));
+                    self.runs.insert(first, run);
+                }
             }
             self.shorten_last(keep, budget);
             let (page, inside) = split(len);
@@ -189,7 +201,8 @@ impl Content {
             if let Some(pages) = Arc::get_mut(&mut run) {
                 pages.truncate(count);
                 pages.shrink_to_fit();
-                self.release(have.saturating_sub(want), budget);
+                self.pages = self.pages.saturating_sub(have.saturating_sub(want));
+                budget.give(have.saturating_sub(want).saturating_mul(PAGE));
             } else {
                 run.iter().skip(count).for_each(|page| page.clear_from(0));
             }
@@ -197,15 +210,18 @@ impl Content {
         self.runs.insert(first, run);
     }
 
-    fn release(&mut self, pages: u64, budget: &mut Budget) {
+    /// Gives back what a run was charged that this content no longer has.
+    fn release(&mut self, run: &Run, budget: &mut Budget) {
+        let pages = run.len() as u64;
         self.pages = self.pages.saturating_sub(pages);
-        budget.give(pages.saturating_mul(PAGE));
+        budget.give(cost(pages));
     }
 
     /// Gives everything back.
     pub fn clear(&mut self, budget: &mut Budget) {
-        self.runs.clear();
-        self.release(self.pages, budget);
+        for (_, run) in std::mem::take(&mut self.runs) {
+            self.release(&run, budget);
+        }
         self.len = 0;
     }
 
@@ -246,23 +262,16 @@ impl Content {
             }
         }
         let count = end.saturating_sub(from);
-        budget.take(count.saturating_mul(PAGE))?;
-        let joined = match allocate(count) {
-            Ok(run) => run,
-            Err(error) => {
-                budget.give(count.saturating_mul(PAGE));
-                return Err(error);
-            }
-        };
+        let joined = allocate(count, budget)?;
         self.pages = self.pages.saturating_add(count);
         for start in touched {
             if let Some(run) = self.runs.remove(&start) {
                 let skip = usize::try_from(start.saturating_sub(from)).unwrap_or(usize::MAX);
                 joined.iter().skip(skip).zip(run.iter()).for_each(|(to, page)| to.copy_from(page));
-                self.release(run.len() as u64, budget);
+                self.release(&run, budget);
             }
         }
-        self.runs.insert(from, Arc::new(joined));
+        self.runs.insert(from, joined);
         Ok(())
     }
 }
@@ -280,7 +289,7 @@ mod tests {
         let mut budget = Budget::new(16 * PAGE);
         let mut content = Content::default();
         assert_eq!(content.write(100 * PAGE + 3, b"end", &mut budget).unwrap(), 3);
-        assert_eq!(budget.used(), PAGE);
+        assert_eq!(budget.used(), 2 * PAGE);
         let mut out = [9; 8];
         assert_eq!(content.read(50 * PAGE, &mut out), 8);
         assert_eq!(out, [0; 8]);
@@ -290,11 +299,11 @@ mod tests {
 
     #[test]
     fn a_full_budget_takes_what_fits_and_then_says_no_space() {
-        let mut budget = Budget::new(2 * PAGE);
+        let mut budget = Budget::new(3 * PAGE);
         let mut content = Content::default();
         let data = vec![1; 3 * PAGE_SIZE];
-        assert_eq!(content.write(0, &data, &mut budget).unwrap(), 2 * PAGE_SIZE);
-        let full = content.write(2 * PAGE, &data, &mut budget).unwrap_err();
+        assert_eq!(content.write(0, &data, &mut budget).unwrap(), PAGE_SIZE);
+        let full = content.write(PAGE, &data, &mut budget).unwrap_err();
         assert_eq!(full.errno, ENOSPC);
         content.clear(&mut budget);
         assert_eq!(budget.used(), 0);
@@ -338,6 +347,23 @@ mod tests {
         drop(whole);
         content.clear(&mut budget);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn memory_that_is_mapped_stays_charged() {
+        let mut budget = Budget::new(64 * PAGE);
+        let mut content = Content::default();
+        let mut mappings = Vec::new();
+        for _ in 0..100 {
+            if content.write(0, &[1; 8 * PAGE_SIZE], &mut budget).is_ok() {
+                mappings.push(content.map(0, 8 * PAGE_SIZE, &mut budget).unwrap());
+            }
+            content.truncate(0, &mut budget).unwrap();
+        }
+        let addresses: std::collections::BTreeSet<usize> =
+            mappings.iter().map(|mapped| mapped.address).collect();
+        assert_eq!(addresses.len(), 1);
+        assert_eq!(budget.used(), 9 * PAGE);
     }
 
     #[test]
