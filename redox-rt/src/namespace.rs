@@ -151,16 +151,30 @@ fn resolve<T>(
     flags: OpenFlags,
     action: &dyn Fn(Option<Number>, &str) -> Result<T>,
 ) -> Result<T> {
-    let mut path: String = path.into();
+    match at_place(from, path, action) {
+        Err(Error { errno: EXDEV }) => follow(from, path, flags, action),
+        answer => answer,
+    }
+}
+
+/// Continues where a server answered `EXDEV`.
+#[cold]
+fn follow<T>(
+    from: Option<Number>,
+    path: &str,
+    flags: OpenFlags,
+    action: &dyn Fn(Option<Number>, &str) -> Result<T>,
+) -> Result<T> {
     let follow_last = flags as usize & (O_NOFOLLOW | O_SYMLINK) == 0;
-    for _ in 0..=LINKS_MAX {
-        let answer = at_place(from, &path, action);
-        if !matches!(answer, Err(Error { errno: EXDEV })) {
-            return answer;
-        }
+    let mut path: String = path.into();
+    for _ in 0..LINKS_MAX {
         match next_step(from, &path, follow_last)? {
             Some(next) => path = next,
-            None => return answer,
+            None => return Err(Error::new(EXDEV)),
+        }
+        match at_place(from, &path, action) {
+            Err(Error { errno: EXDEV }) => {}
+            answer => return answer,
         }
     }
     Err(Error::new(ELOOP))
