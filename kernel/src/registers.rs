@@ -50,6 +50,9 @@ pub(crate) unsafe fn control(features: &Features) {
     // SAFETY: long mode stays on; the bootloader's tables set no reserved bit with NX off.
     unsafe { Efer::write(efer) };
 
+    // SAFETY: no breakpoints; 10 is the bit that is always set (Intel SDM vol. 3B 19.2.4).
+    unsafe { asm!("mov dr7, {}", in(reg) 0x400_u64, options(nomem, nostack, preserves_flags)) };
+
     // CR4 is built from nothing but what is wanted, so FSGSBASE, PCE, PCID, VMX and TSD are off.
     let mut cr4 = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION
         | Cr4Flags::OSFXSR

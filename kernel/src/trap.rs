@@ -8,6 +8,7 @@ use spin::Mutex;
 
 use crate::context::{ContextRef, Registers};
 use crate::machine::Pc;
+use crate::paging::USER_END;
 use crate::{apic, copy, entry, panic, registers};
 
 /// The kernel, and the one lock around it. Empty until [`crate::boot`] has made it.
@@ -85,7 +86,13 @@ pub(crate) extern "sysv64" fn from_user(vector: u64, error: u64, rip: u64) -> Co
         }
         vector => enter(|kernel| {
             interrupt(kernel, vector as u8);
-            kernel.run(CPU)
+            // Some processors take an interrupt between a jump to an impossible address and its
+            // fault. IRET to there would fault in ring 0, so the fault is made here.
+            if rip >= USER_END {
+                kernel.fault(CPU, Fault::Other { vector: 13, address: rip })
+            } else {
+                kernel.run(CPU)
+            }
         }),
     };
     leave(next)
