@@ -7,10 +7,11 @@
 //! kernel objects a program can hold, [`fs`] what can be asked of a file.
 //!
 //! init and the namespace manager link this crate; everything else reaches the same code inside
-//! libc.a through the C symbols of [`exports`] and the safe crate `clavis`.
+//! libc.a through the C symbols of `exports` (a feature that libc enables) and the safe crate
+//! `clavis`.
 //!
-//! The pure modules ([`startup`], [`path`], [`args`]) are tested on the host. On the host every
-//! system call answers `ENOSYS`.
+//! What is pure ([`startup`], [`path`], [`spawn::plan`], the logic of [`sync`]) is tested on the
+//! host, where every system call answers `ENOSYS`.
 #![no_std]
 #![deny(unsafe_code)]
 

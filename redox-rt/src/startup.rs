@@ -1,6 +1,6 @@
 //! The startup block: reading the one this process was given, writing one for a child.
 //!
-//! Pure but for [`at`], which trusts the address that the process started with.
+//! Pure but for [`current`], the one block that this process was started with.
 use crate::handle::Number;
 use crate::sync::OnceCell;
 use alloc::vec::Vec;

@@ -1,6 +1,6 @@
 //! Building a process from an explicit list: image, arguments, handles. Nothing is inherited.
 //!
-//! [`plan`] decides, purely, what lies where; [`source`] gets the program's bytes and memory;
+//! [`plan`] decides, purely, what lies where; `source` gets the program's bytes and memory;
 //! this file makes the calls: one for the process with all its handles, one per mapping, one to
 //! start it. Only the startup block and the pages in which file content ends and zeroes begin are
 //! written, into one memory object; everything else is shown to the child as it is.
