@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use crate::setup;
 use crate::workspace::Workspace;
 
 /// How std programs are linked; the C library's package says it, in `link.toml`.
@@ -35,6 +36,9 @@ pub(crate) fn guest_environment() -> [(&'static str, &'static str); 1] {
 pub(crate) fn encode(workspace: &Workspace, own: &[String]) -> String {
     let mut flags: Vec<String> = own.to_vec();
     flags.push(remap(&workspace.root, "/clavis"));
+    if let Some((source, name)) = library_source() {
+        flags.push(remap(&source, &name));
+    }
     for registry in registries() {
         flags.push(remap(&registry, "/crates"));
     }
@@ -43,6 +47,16 @@ pub(crate) fn encode(workspace: &Workspace, own: &[String]) -> String {
 
 fn remap(from: &Path, to: &str) -> String {
     format!("--remap-path-prefix={}={to}", from.display())
+}
+
+/// Where rustup puts the source of the standard library, and the name that its prebuilt parts have
+/// for it: with the component installed, the compiler would use the former.
+fn library_source() -> Option<(PathBuf, String)> {
+    let sysroot = setup::output("rustc", &["--print", "sysroot"])?;
+    let version = setup::output("rustc", &["-vV"])?;
+    let hash = version.lines().find_map(|line| line.strip_prefix("commit-hash: "))?;
+    let source = Path::new(sysroot.trim()).join("lib/rustlib/src/rust");
+    Some((source, format!("/rustc/{}", hash.trim())))
 }
 
 /// The folders that hold the sources of published crates.

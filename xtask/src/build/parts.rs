@@ -31,7 +31,7 @@ pub(crate) fn bootloader(workspace: &Workspace) -> anyhow::Result<PathBuf> {
         packages: vec!["clavis-bootloader"],
         bins: vec!["clavis-bootloader"],
         features: vec!["clavis-bootloader/firmware".into()],
-        flags: words(&["-Clink-arg=/Brepro", "-Cdebuginfo=0", "-Cstrip=symbols"]),
+        flags: words(&["-Clink-arg=/Brepro", "-Clink-arg=/DEBUG:NONE", "-Cdebuginfo=0"]),
     }
     .run(workspace)?;
     find(built, "clavis-bootloader")
