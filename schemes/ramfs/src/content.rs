@@ -117,6 +117,10 @@ impl Content {
     /// # Errors
     /// `EFBIG` beyond the greatest length, `ENOSPC` when not one byte could be kept.
     pub fn write(&mut self, offset: u64, data: &[u8], budget: &mut Budget) -> Result<usize> {
+        if data.is_empty() {
+            // Nothing is written anywhere, so nothing grows.
+            return Ok(0);
+        }
         let mut at = offset;
         let end = offset.checked_add(data.len() as u64).filter(|end| *end <= LENGTH_MAX);
         let end = end.ok_or(Error::new(EFBIG))?;
