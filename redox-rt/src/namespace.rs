@@ -331,7 +331,7 @@ pub fn link(
     new_from: Option<Number>,
     new: &str,
 ) -> Result<()> {
-    let flags = (O_STAT | O_SYMLINK | O_NOFOLLOW) as OpenFlags;
+    let flags = (O_STAT | O_NOFOLLOW) as OpenFlags;
     let object =
         resolve(old_from, old, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))?;
     let (new_dir, new_name) = open_parent(new_from, new)?;
