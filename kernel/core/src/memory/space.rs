@@ -100,10 +100,16 @@ impl<M: Machine> Kernel<M> {
 
     /// Takes some of a dead space apart; true when it is gone.
     pub(crate) fn space_reap(&mut self, id: SpaceId) -> bool {
-        if let Some(region) = self.spaces[id].regions.any() {
+        // A region costs as much as several pages, however small it is.
+        let mut quantum = limits::QUANTUM_PAGES as u64;
+        while let Some(region) = self.spaces[id].regions.any() {
             let Region { start, pages, .. } = self.regions[region];
-            self.region_cut(id, region, start, pages.min(limits::QUANTUM_PAGES as u64));
-            return false;
+            if quantum == 0 {
+                return false;
+            }
+            let pages = pages.min(quantum);
+            self.region_cut(id, region, start, pages);
+            quantum = quantum.saturating_sub(pages.max(16));
         }
         for cpu in self.cpus.iter_mut().filter(|cpu| cpu.loaded == Some(id)) {
             cpu.loaded = None;

@@ -182,6 +182,12 @@ impl<M: Machine> Kernel<M> {
 
     /// A name for a kernel object, where a path is asked for.
     pub(crate) fn object_path(&mut self, caller: &Caller, object: Object, to: UserSlice) -> Reply {
+        if let Object::Name(memory) = object {
+            let mut bytes = [0; 256];
+            let n = self.memory_read(memory, 0, &mut bytes).min(to.len);
+            self.write_user(caller.space, to.address, bytes.get(..n).unwrap_or(&[]))?;
+            return Ok(Outcome::Done(n));
+        }
         let mut name = [0u8; 32];
         let text: &[u8] = match object {
             Object::Socket(_) => b"[socket]",
@@ -214,8 +220,9 @@ impl<M: Machine> Kernel<M> {
             Object::Log => b"[log]",
             Object::Power => b"[power]",
             Object::Counters => b"[counters]",
-            Object::Name(_) => b"[name]",
-            Object::Pending | Object::Scheme(_) => return Err(Error::new(EINVAL)),
+            Object::Name(_) | Object::Pending | Object::Scheme(_) => {
+                return Err(Error::new(EINVAL));
+            }
         };
         let n = text.len().min(to.len);
         self.write_user(caller.space, to.address, text.get(..n).unwrap_or(&[]))?;
