@@ -10,8 +10,11 @@ clavis_rt::entry!(start);
 
 unsafe extern "C" {
     /// The program's own entry; std's calls the Rust `main`.
-    fn main(count: c_int, arguments: *const *const c_char, environment: *const *mut c_char)
-    -> c_int;
+    fn main(
+        count: c_int,
+        arguments: *const *const c_char,
+        environment: *const *mut c_char,
+    ) -> c_int;
 }
 
 type Initialiser = unsafe extern "C" fn(c_int, *const *const c_char, *const *mut c_char);

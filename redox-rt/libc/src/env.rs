@@ -106,8 +106,7 @@ unsafe fn value(entry: *mut c_char, name: &[u8]) -> Option<*mut c_char> {
     }
     // SAFETY: the caller's promise.
     let bytes = unsafe { CStr::from_ptr(entry) }.to_bytes();
-    (bytes.strip_prefix(name)?.first() == Some(&b'='))
-        .then(|| entry.wrapping_add(name.len() + 1))
+    (bytes.strip_prefix(name)?.first() == Some(&b'=')).then(|| entry.wrapping_add(name.len() + 1))
 }
 
 /// A variable's name; `None` when it cannot be one.

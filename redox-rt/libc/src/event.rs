@@ -130,4 +130,3 @@ pub extern "C" fn redox_event_queue_ctl_v1(
 pub extern "C" fn redox_event_queue_destroy_v1(queue: usize) -> usize {
     raw(|| file::close(Number::from_raw(queue)).map(|()| 0))
 }
-

@@ -13,8 +13,7 @@ enum Action {
     With(unsafe extern "C" fn(*mut c_void), usize),
 }
 
-static ACTIONS: Mutex<Vec<Action>> =
-    Mutex::const_new(clavis_rt::sync::RawMutex::new(), Vec::new());
+static ACTIONS: Mutex<Vec<Action>> = Mutex::const_new(clavis_rt::sync::RawMutex::new(), Vec::new());
 
 fn register(action: Action) -> c_int {
     let mut actions = ACTIONS.lock();

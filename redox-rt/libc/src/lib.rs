@@ -17,7 +17,11 @@ mod message;
 pub mod string;
 
 #[cfg(target_os = "redox")]
+pub mod attributes;
+#[cfg(target_os = "redox")]
 pub mod crt0;
+#[cfg(target_os = "redox")]
+pub mod cwd;
 #[cfg(target_os = "redox")]
 pub mod dirent;
 #[cfg(target_os = "redox")]

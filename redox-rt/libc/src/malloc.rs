@@ -7,7 +7,6 @@ use alloc::alloc::{alloc, alloc_zeroed, dealloc, realloc as grow};
 use clavis_abi::PAGE_SIZE;
 use core::alloc::Layout;
 use core::ffi::{c_int, c_void};
-use core::ptr;
 use libc::{EINVAL, ENOMEM};
 
 /// The heap of the process: Rust code of libc and C code share it.
@@ -179,7 +178,7 @@ pub extern "C" fn valloc(size: usize) -> *mut c_void {
 /// C contract: the block is null or comes from this heap.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> usize {
-    if block == ptr::null_mut() {
+    if block.is_null() {
         return 0;
     }
     // SAFETY: every block of this heap has a head, by the contract this is one.

@@ -1,6 +1,8 @@
 //! What error numbers mean, in words.
 use clavis_abi::Rights;
-use clavis_abi::error::{ECAPMODE, EEXPIRED, ENOTCAPABLE, EOWNERDEAD, EREVOKED, MAX_ERRNO, STR_ERROR};
+use clavis_abi::error::{
+    ECAPMODE, EEXPIRED, ENOTCAPABLE, EOWNERDEAD, EREVOKED, MAX_ERRNO, STR_ERROR,
+};
 use clavis_abi::params::{Denial, DenialRule};
 use core::fmt::Write;
 
@@ -120,7 +122,10 @@ mod tests {
         assert_eq!(words, "the handle lacks the right for this operation");
         let missing = (Rights::WRITE | Rights::TRUNCATE).bits();
         let denial = Denial { missing, ..Denial::default() };
-        assert_eq!(said(ENOTCAPABLE, Some(&denial)).0, "the handle lacks the right WRITE, TRUNCATE");
+        assert_eq!(
+            said(ENOTCAPABLE, Some(&denial)).0,
+            "the handle lacks the right WRITE, TRUNCATE"
+        );
         let denial = Denial { rule: DenialRule::Beneath as u64, ..Denial::default() };
         assert!(said(ENOTCAPABLE, Some(&denial)).0.contains("leads out"));
     }

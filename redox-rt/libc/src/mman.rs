@@ -26,7 +26,11 @@ fn protection(wanted: c_int) -> Option<MapFlags> {
     if wanted & !(PROT_READ | PROT_WRITE | PROT_EXEC) != 0 {
         return None;
     }
-    Some(rows.iter().filter(|row| wanted & row.0 != 0).fold(MapFlags::empty(), |all, row| all | row.1))
+    Some(
+        rows.iter()
+            .filter(|row| wanted & row.0 != 0)
+            .fold(MapFlags::empty(), |all, row| all | row.1),
+    )
 }
 
 /// The kernel's flags for C's.

@@ -74,11 +74,7 @@ pub(crate) unsafe fn act(signal: c_int, new: *const Action, old: *mut Action) ->
 /// # Safety
 /// C contract: `new` is null or readable, `old` null or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sigaction(
-    signal: c_int,
-    new: *const Action,
-    old: *mut Action,
-) -> c_int {
+pub unsafe extern "C" fn sigaction(signal: c_int, new: *const Action, old: *mut Action) -> c_int {
     // SAFETY: the contract.
     status(unsafe { act(signal, new, old) })
 }
@@ -110,7 +106,11 @@ pub(crate) unsafe fn mask(how: c_int, new: *const sigset_t, old: *mut sigset_t) 
 /// # Safety
 /// C contract: `new` is null or readable, `old` null or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sigprocmask(how: c_int, new: *const sigset_t, old: *mut sigset_t) -> c_int {
+pub unsafe extern "C" fn sigprocmask(
+    how: c_int,
+    new: *const sigset_t,
+    old: *mut sigset_t,
+) -> c_int {
     // SAFETY: the contract.
     status(unsafe { mask(how, new, old) })
 }

@@ -1,7 +1,8 @@
 //! Metadata of files and file systems.
+use crate::attributes::follow;
 use crate::errno::{fail, status};
 use crate::fcntl::start;
-use crate::names::{Follow, follow, reference};
+use crate::names::{Follow, reference};
 use crate::pointer::{fd, get, put, text};
 use clavis_abi::error::Result;
 use clavis_abi::limits::COMPONENT_MAX;
@@ -167,9 +168,7 @@ unsafe fn times(number: Number, times: *const timespec) -> Result<[TimeSpec; 2]>
                 };
                 TimeSpec { tv_sec: seconds as i64, tv_nsec: nanoseconds as i32 }
             }
-            0..1_000_000_000 => {
-                TimeSpec { tv_sec: wanted.tv_sec, tv_nsec: wanted.tv_nsec as i32 }
-            }
+            0..1_000_000_000 => TimeSpec { tv_sec: wanted.tv_sec, tv_nsec: wanted.tv_nsec as i32 },
             _ => return Err(crate::errno::error(EINVAL)),
         };
     }

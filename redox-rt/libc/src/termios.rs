@@ -92,13 +92,11 @@ pub unsafe extern "C" fn tcsetattr(
     if !matches!(when, libc::TCSANOW | libc::TCSADRAIN | libc::TCSAFLUSH) {
         return fail(EINVAL);
     }
-    if settings.is_null() {
-        return fail(EFAULT);
-    }
-    status(fd(descriptor).and_then(|number| {
-        // SAFETY: the contract; the settings are integers.
-        unsafe { save(number, b"termios", &*settings) }
-    }))
+    // SAFETY: the contract.
+    let settings = unsafe { get(settings) };
+    // SAFETY: the settings are integers.
+    let save = |settings| unsafe { save(fd(descriptor)?, b"termios", &settings) };
+    status(settings.and_then(save))
 }
 
 /// Settings that pass every byte as it is.

@@ -4,7 +4,9 @@ use crate::pointer::{get, put, put_if};
 use clavis_abi::error::Result;
 use clavis_rt::sys::time::{self, Clock};
 use core::ffi::{c_int, c_uint};
-use libc::{CLOCK_PROCESS_CPUTIME_ID, EINVAL, ENOTSUP, EPERM, clockid_t, time_t, timespec, timeval};
+use libc::{
+    CLOCK_PROCESS_CPUTIME_ID, EINVAL, ENOTSUP, EPERM, clockid_t, time_t, timespec, timeval,
+};
 use syscall::data::TimeSpec;
 
 fn from_kernel(time: TimeSpec) -> timespec {
@@ -58,10 +60,7 @@ pub extern "C" fn clock_settime(_clock: clockid_t, _time: *const timespec) -> c_
 /// # Safety
 /// C contract: `place` takes a time.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn gettimeofday(
-    place: *mut timeval,
-    _zone: *mut core::ffi::c_void,
-) -> c_int {
+pub unsafe extern "C" fn gettimeofday(place: *mut timeval, _zone: *mut core::ffi::c_void) -> c_int {
     status(time::clock_gettime(Clock::Real as usize).and_then(|time| {
         let time = timeval { tv_sec: time.tv_sec, tv_usec: time.tv_nsec / 1000 };
         // SAFETY: the contract.

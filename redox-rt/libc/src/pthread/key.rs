@@ -99,11 +99,7 @@ pub extern "C" fn pthread_getspecific(key: pthread_key_t) -> *mut c_void {
     let Some(entry) = values().and_then(|values| values.get(key).copied()) else {
         return ptr::null_mut();
     };
-    if generation(key) == Some(entry.generation) {
-        entry.value.cast_mut()
-    } else {
-        ptr::null_mut()
-    }
+    if generation(key) == Some(entry.generation) { entry.value.cast_mut() } else { ptr::null_mut() }
 }
 
 /// Takes the next value with a destructor from the calling thread.

@@ -17,8 +17,8 @@ pub(crate) use destructor::run_destructors;
 pub(crate) use key::run_key_destructors;
 pub(crate) use thread::pthread_self;
 
-use core::ffi::c_int;
 use clavis_rt::sys::time::Clock;
+use core::ffi::c_int;
 use libc::{CLOCK_MONOTONIC, CLOCK_REALTIME, timespec};
 
 /// The clock of that number.

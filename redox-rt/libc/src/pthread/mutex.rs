@@ -157,11 +157,8 @@ pub unsafe extern "C" fn pthread_mutex_init(
         // SAFETY: initialised attributes, by the contract.
         unsafe { (*attributes.cast::<Attributes>()).kind }
     };
-    let fresh = Mutex {
-        lock: RawMutex::new(),
-        state: AtomicU32::new(kind & 3),
-        owner: AtomicU32::new(0),
-    };
+    let fresh =
+        Mutex { lock: RawMutex::new(), state: AtomicU32::new(kind & 3), owner: AtomicU32::new(0) };
     // SAFETY: the contract.
     unsafe { place.cast::<Mutex>().write(fresh) };
     0

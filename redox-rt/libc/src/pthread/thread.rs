@@ -30,10 +30,7 @@ pub unsafe extern "C" fn pthread_create(
 ) -> c_int {
     // SAFETY: the contract.
     let attributes = unsafe { attributes(attr) };
-    let options = Options {
-        stack_size: attributes.stack_size,
-        guard_size: attributes.guard_size,
-    };
+    let options = Options { stack_size: attributes.stack_size, guard_size: attributes.guard_size };
     let birth = Box::into_raw(Box::new(Birth { start, argument }));
     // SAFETY: `begin` takes exactly this box, once, in the new thread.
     match unsafe { Thread::start(options, begin, birth.cast()) } {

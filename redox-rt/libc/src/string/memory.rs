@@ -1,4 +1,4 @@
-//! Copying, filling, comparing and searching memory.
+//! Copying and filling memory.
 //!
 //! Up to 128 bytes, overlapping loads and stores of fixed size do the work without a loop; above
 //! that, string instructions move eight bytes per step (an instruction counter charges each
@@ -12,7 +12,7 @@ use core::ffi::{c_int, c_void};
 /// # Safety
 /// `size_of::<T>()` bytes at `base + offset` are readable.
 #[inline(always)]
-unsafe fn load<T: Copy>(base: *const u8, offset: usize) -> T {
+pub(super) unsafe fn load<T: Copy>(base: *const u8, offset: usize) -> T {
     let place = base.wrapping_add(offset).cast::<T>();
     // SAFETY: the caller's promise; any alignment is fine for an unaligned read.
     unsafe { place.read_unaligned() }
@@ -246,85 +246,6 @@ unsafe fn fill_small(to: *mut u8, word: u64, count: usize) {
     }
 }
 
-/// Compares memory as unsigned bytes.
-///
-/// # Safety
-/// C contract: `count` bytes of both are readable.
-#[cfg_attr(target_os = "redox", unsafe(no_mangle))]
-pub unsafe extern "C" fn memcmp(a: *const c_void, b: *const c_void, count: usize) -> c_int {
-    let (a, b) = (a.cast::<u8>(), b.cast::<u8>());
-    let mut offset = 0;
-    while count - offset >= 8 {
-        // SAFETY: eight bytes below `count`.
-        let left: u64 = unsafe { load(a, offset) };
-        // SAFETY: eight bytes below `count`.
-        let right: u64 = unsafe { load(b, offset) };
-        if left != right {
-            return if left.swap_bytes() < right.swap_bytes() { -1 } else { 1 };
-        }
-        offset += 8;
-    }
-    while offset < count {
-        // SAFETY: one byte below `count`.
-        let left: u8 = unsafe { load(a, offset) };
-        // SAFETY: one byte below `count`.
-        let right: u8 = unsafe { load(b, offset) };
-        if left != right {
-            return c_int::from(left) - c_int::from(right);
-        }
-        offset += 1;
-    }
-    0
-}
-
-/// Whether memory differs (0: no).
-///
-/// # Safety
-/// C contract: `count` bytes of both are readable.
-#[cfg_attr(target_os = "redox", unsafe(no_mangle))]
-pub unsafe extern "C" fn bcmp(a: *const c_void, b: *const c_void, count: usize) -> c_int {
-    // SAFETY: the same contract.
-    unsafe { memcmp(a, b, count) }
-}
-
-/// The first place of a byte, or null.
-///
-/// # Safety
-/// C contract: `count` bytes are readable, or as many as there are up to the byte.
-#[cfg_attr(target_os = "redox", unsafe(no_mangle))]
-pub unsafe extern "C" fn memchr(memory: *const c_void, byte: c_int, count: usize) -> *mut c_void {
-    let base = memory.cast::<u8>();
-    let mut offset = 0;
-    while offset < count {
-        // SAFETY: below `count`, and no earlier byte matched.
-        let found: u8 = unsafe { load(base, offset) };
-        if found == byte as u8 {
-            return base.wrapping_add(offset).cast_mut().cast();
-        }
-        offset += 1;
-    }
-    core::ptr::null_mut()
-}
-
-/// The last place of a byte, or null.
-///
-/// # Safety
-/// C contract: `count` bytes are readable.
-#[cfg_attr(target_os = "redox", unsafe(no_mangle))]
-pub unsafe extern "C" fn memrchr(memory: *const c_void, byte: c_int, count: usize) -> *mut c_void {
-    let base = memory.cast::<u8>();
-    let mut offset = count;
-    while offset > 0 {
-        offset -= 1;
-        // SAFETY: below `count`.
-        let found: u8 = unsafe { load(base, offset) };
-        if found == byte as u8 {
-            return base.wrapping_add(offset).cast_mut().cast();
-        }
-    }
-    core::ptr::null_mut()
-}
-
 /// Zeroes memory, even where an optimiser sees that nobody reads it again.
 ///
 /// # Safety
@@ -358,7 +279,9 @@ mod tests {
                 let from = pattern(count + 32);
                 let mut to = std::vec![0xEE; count + 32];
                 // SAFETY: both vectors hold `count + 32` bytes.
-                unsafe { memcpy(to[shift..].as_mut_ptr().cast(), from[3..].as_ptr().cast(), count) };
+                unsafe {
+                    memcpy(to[shift..].as_mut_ptr().cast(), from[3..].as_ptr().cast(), count)
+                };
                 assert_eq!(to[shift..shift + count], from[3..3 + count]);
                 assert!(to[..shift].iter().chain(&to[shift + count..]).all(|byte| *byte == 0xEE));
             }
@@ -391,35 +314,5 @@ mod tests {
             assert!(memory[5..5 + count].iter().all(|byte| *byte == 0xA5), "{count}");
             assert!(memory[..5].iter().chain(&memory[5 + count..]).all(|byte| *byte == 0x11));
         }
-    }
-
-    #[test]
-    fn memcmp_orders_as_unsigned_bytes() {
-        for count in SIZES.into_iter().filter(|count| *count > 0) {
-            let a = pattern(count);
-            for place in [0, count / 2, count - 1] {
-                let mut b = a.clone();
-                b[place] = b[place].wrapping_add(0x80);
-                // SAFETY: both hold `count` bytes.
-                let order = unsafe { memcmp(a.as_ptr().cast(), b.as_ptr().cast(), count) };
-                assert_eq!(order.signum(), a.cmp(&b) as c_int);
-            }
-            // SAFETY: the same memory twice.
-            assert_eq!(unsafe { memcmp(a.as_ptr().cast(), a.as_ptr().cast(), count) }, 0);
-        }
-    }
-
-    #[test]
-    fn memchr_finds_the_first_and_memrchr_the_last() {
-        let text = b"a banana";
-        let base = text.as_ptr().cast::<c_void>();
-        // SAFETY: within the text.
-        let first = unsafe { memchr(base, c_int::from(b'n'), text.len()) };
-        // SAFETY: within the text.
-        let last = unsafe { memrchr(base, c_int::from(b'n'), text.len()) };
-        // SAFETY: within the text.
-        let none = unsafe { memchr(base, c_int::from(b'z'), text.len()) };
-        assert_eq!((first as usize - base as usize, last as usize - base as usize), (4, 6));
-        assert!(none.is_null());
     }
 }

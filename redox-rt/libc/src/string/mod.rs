@@ -2,7 +2,9 @@
 //! the loops are instructions that no optimiser can turn back into a call.
 
 mod memory;
+mod search;
 mod text;
 
 pub use memory::*;
+pub use search::*;
 pub use text::*;

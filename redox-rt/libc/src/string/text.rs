@@ -1,7 +1,7 @@
 //! C strings.
-use super::memory::{memchr, memcpy};
+use super::{memchr, memcpy};
 use core::arch::asm;
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_char, c_int};
 use core::ptr;
 
 /// The length of a C string.
@@ -16,32 +16,36 @@ pub unsafe extern "C" fn strlen(text: *const c_char) -> usize {
     let mut mask: u32;
     // SAFETY: an aligned block of sixteen bytes holds at least one byte of the string and lies in
     // that byte's page, so reading it cannot fault.
-    unsafe { asm!(
-        "pxor {zero}, {zero}",
-        "pcmpeqb {zero}, [{place}]",
-        "pmovmskb {mask:e}, {zero}",
-        place = in(reg) place,
-        zero = out(xmm_reg) _,
-        mask = out(reg) mask,
-        options(nostack, readonly, preserves_flags),
-    ) };
+    unsafe {
+        asm!(
+            "pxor {zero}, {zero}",
+            "pcmpeqb {zero}, [{place}]",
+            "pmovmskb {mask:e}, {zero}",
+            place = in(reg) place,
+            zero = out(xmm_reg) _,
+            mask = out(reg) mask,
+            options(nostack, readonly, preserves_flags),
+        )
+    };
     mask &= u32::MAX << skip;
     if mask == 0 {
         // SAFETY: each next block is read only when no NUL was in the one before, so it holds a
         // byte of the string; the loop ends at the NUL.
-        unsafe { asm!(
-            "2:",
-            "add {place}, 16",
-            "pxor {zero}, {zero}",
-            "pcmpeqb {zero}, [{place}]",
-            "pmovmskb {mask:e}, {zero}",
-            "test {mask:e}, {mask:e}",
-            "jz 2b",
-            place = inout(reg) place,
-            zero = out(xmm_reg) _,
-            mask = out(reg) mask,
-            options(nostack, readonly),
-        ) };
+        unsafe {
+            asm!(
+                "2:",
+                "add {place}, 16",
+                "pxor {zero}, {zero}",
+                "pcmpeqb {zero}, [{place}]",
+                "pmovmskb {mask:e}, {zero}",
+                "test {mask:e}, {mask:e}",
+                "jz 2b",
+                place = inout(reg) place,
+                zero = out(xmm_reg) _,
+                mask = out(reg) mask,
+                options(nostack, readonly),
+            )
+        };
     }
     place + mask.trailing_zeros() as usize - text as usize
 }
@@ -151,7 +155,11 @@ pub unsafe extern "C" fn strcpy(to: *mut c_char, from: *const c_char) -> *mut c_
 /// # Safety
 /// C contract: `from` is NUL-terminated or `count` bytes long, `to` takes `count` bytes.
 #[cfg_attr(target_os = "redox", unsafe(no_mangle))]
-pub unsafe extern "C" fn strncpy(to: *mut c_char, from: *const c_char, count: usize) -> *mut c_char {
+pub unsafe extern "C" fn strncpy(
+    to: *mut c_char,
+    from: *const c_char,
+    count: usize,
+) -> *mut c_char {
     // SAFETY: the contract.
     let length = unsafe { strnlen(from, count) };
     // SAFETY: at most `count` bytes.
@@ -242,7 +250,7 @@ pub unsafe extern "C" fn strdup(text: *const c_char) -> *mut c_char {
 pub unsafe extern "C" fn strndup(text: *const c_char, bound: usize) -> *mut c_char {
     // SAFETY: the contract.
     let length = unsafe { strnlen(text, bound) };
-    let copy: *mut c_void = crate::malloc::malloc(length + 1);
+    let copy = crate::malloc::malloc(length + 1);
     if !copy.is_null() {
         // SAFETY: the string is `length` bytes long, the copy one more.
         unsafe { memcpy(copy, text.cast(), length) };
@@ -288,7 +296,8 @@ mod tests {
     #[test]
     fn strings_compare_as_bytes_and_case_can_be_ignored() {
         // SAFETY: literals with NUL.
-        let order = |a: &std::ffi::CStr, b: &std::ffi::CStr| unsafe { strcmp(a.as_ptr(), b.as_ptr()) };
+        let order =
+            |a: &std::ffi::CStr, b: &std::ffi::CStr| unsafe { strcmp(a.as_ptr(), b.as_ptr()) };
         assert_eq!(order(c"abc", c"abc"), 0);
         assert!(order(c"abc", c"abd") < 0);
         assert!(order(c"ab", c"abc") < 0);
@@ -309,7 +318,10 @@ mod tests {
         assert_eq!(buffer[..8].iter().map(|c| *c as u8).collect::<Vec<_>>(), *b"onetwo\0\x7F");
         // SAFETY: eight bytes of the buffer.
         unsafe { strncpy(buffer.as_mut_ptr(), c"x".as_ptr(), 8) };
-        assert_eq!(buffer[..9].iter().map(|c| *c as u8).collect::<Vec<_>>(), *b"x\0\0\0\0\0\0\0\x7F");
+        assert_eq!(
+            buffer[..9].iter().map(|c| *c as u8).collect::<Vec<_>>(),
+            *b"x\0\0\0\0\0\0\0\x7F"
+        );
     }
 
     #[test]

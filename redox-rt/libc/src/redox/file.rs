@@ -1,0 +1,221 @@
+//! Handles and files.
+use super::{RawResult, done, given, number, raw};
+use crate::pointer::{bytes, bytes_mut, put, text_of};
+use crate::stat::{Stat, StatVfs, from_kernel, set_times, statistics};
+use clavis_rt::sys::file;
+use clavis_rt::{Place, fs, namespace};
+use core::ffi::c_int;
+use libc::{O_CREAT, mode_t, timespec};
+
+/// Opens a path.
+///
+/// # Safety
+/// `path` is readable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_open_v1(
+    path: *const u8,
+    length: usize,
+    flags: u32,
+    mode: u16,
+) -> RawResult {
+    // SAFETY: the contract.
+    let path = unsafe { text_of(path, length) };
+    raw(|| {
+        let flags = crate::fcntl::open_flags(flags as c_int, mode_t::from(mode));
+        namespace::open(path?, flags, Place::Lowest).map(given)
+    })
+}
+
+/// Opens a path beneath a directory handle, exactly that.
+///
+/// # Safety
+/// `path` is readable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_openat_v1(
+    fd: usize,
+    path: *const u8,
+    length: usize,
+    flags: u32,
+    description_flags: u32,
+) -> RawResult {
+    // SAFETY: the contract.
+    let path = unsafe { text_of(path, length) };
+    raw(|| {
+        let all = flags as usize | description_flags as usize & syscall::flag::O_FCNTL_MASK;
+        // Without creation the low bits would be a mode that nobody asked for.
+        let all = if flags as c_int & O_CREAT == 0 { all & !0xFFFF } else { all };
+        file::openat(number(fd), path?, all as u64, Place::Lowest).map(given)
+    })
+}
+
+/// Duplicates a handle, with a message for its server.
+///
+/// # Safety
+/// `message` is readable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_dup_v1(fd: usize, message: *const u8, length: usize) -> RawResult {
+    // SAFETY: the contract.
+    let message = unsafe { bytes(message.cast(), length) };
+    raw(|| file::dup(number(fd), message, Place::Lowest).map(given))
+}
+
+/// Duplicates a handle onto a number, with a message for its server.
+///
+/// # Safety
+/// `message` is readable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_dup2_v1(
+    old: usize,
+    new: usize,
+    message: *const u8,
+    length: usize,
+) -> RawResult {
+    // SAFETY: the contract.
+    let message = unsafe { bytes(message.cast(), length) };
+    raw(|| file::dup2(number(old), number(new), message).map(given))
+}
+
+/// Duplicates a handle onto a number.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_dup2_v2(old: usize, new: usize) -> RawResult {
+    raw(|| file::dup2(number(old), number(new), &[]).map(given))
+}
+
+/// Reads.
+///
+/// # Safety
+/// `buffer` is writable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_read_v1(fd: usize, buffer: *mut u8, length: usize) -> RawResult {
+    // SAFETY: the contract.
+    let buffer = unsafe { bytes_mut(buffer.cast(), length) };
+    raw(|| file::read(number(fd), buffer))
+}
+
+/// Writes.
+///
+/// # Safety
+/// `buffer` is readable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_write_v1(fd: usize, buffer: *const u8, length: usize) -> RawResult {
+    // SAFETY: the contract.
+    let buffer = unsafe { bytes(buffer.cast(), length) };
+    raw(|| file::write(number(fd), buffer))
+}
+
+/// Changes the mode.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_fchmod_v1(fd: usize, mode: u16) -> RawResult {
+    done(|| fs::fchmod(number(fd), mode))
+}
+
+/// Changes owner and group.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_fchown_v1(fd: usize, owner: u32, group: u32) -> RawResult {
+    done(|| file::fchown(number(fd), owner, group))
+}
+
+/// Reads directory entries from an opaque position.
+///
+/// # Safety
+/// `buffer` is writable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_getdents_v0(
+    fd: usize,
+    buffer: *mut u8,
+    length: usize,
+    opaque: u64,
+) -> RawResult {
+    // SAFETY: the contract.
+    let buffer = unsafe { bytes_mut(buffer.cast(), length) };
+    raw(|| fs::getdents(number(fd), buffer, opaque))
+}
+
+/// Metadata.
+///
+/// # Safety
+/// `place` takes a `struct stat`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_fstat_v1(fd: usize, place: *mut Stat) -> RawResult {
+    let found = file::fstat(number(fd));
+    // SAFETY: the contract.
+    done(|| unsafe { put(place, from_kernel(&found?)) })
+}
+
+/// Statistics of the file system.
+///
+/// # Safety
+/// `place` takes a `struct statvfs`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_fstatvfs_v1(fd: usize, place: *mut StatVfs) -> RawResult {
+    let found = statistics(number(fd));
+    // SAFETY: the contract.
+    done(|| unsafe { put(place, found?) })
+}
+
+/// Flushes to the medium.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_fsync_v1(fd: usize) -> RawResult {
+    done(|| file::fsync(number(fd)))
+}
+
+/// Flushes to the medium.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_fdatasync_v1(fd: usize) -> RawResult {
+    done(|| file::fsync(number(fd)))
+}
+
+/// Changes the length.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_ftruncate_v0(fd: usize, length: usize) -> RawResult {
+    done(|| fs::ftruncate(number(fd), length as u64))
+}
+
+/// Sets access and modification time.
+///
+/// # Safety
+/// `times` are two times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_futimens_v1(fd: usize, times: *const timespec) -> RawResult {
+    // SAFETY: the contract.
+    done(|| unsafe { set_times(number(fd), times) })
+}
+
+/// The path of the object, as its server names it.
+///
+/// # Safety
+/// `buffer` is writable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_fpath_v1(fd: usize, buffer: *mut u8, length: usize) -> RawResult {
+    // SAFETY: the contract.
+    let buffer = unsafe { bytes_mut(buffer.cast(), length) };
+    raw(|| file::fpath(number(fd), buffer))
+}
+
+/// The path from a directory to another object of the same server.
+///
+/// # Safety
+/// `buffer` is writable for `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redox_relpathat_v0(
+    directory: usize,
+    fd: usize,
+    buffer: *mut u8,
+    length: usize,
+) -> RawResult {
+    // SAFETY: the contract.
+    let buffer = unsafe { bytes_mut(buffer.cast(), length) };
+    raw(|| fs::relpathat(number(directory), number(fd), buffer))
+}
+
+/// Closes.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_close_v1(fd: usize) -> RawResult {
+    done(|| file::close(number(fd)))
+}
+
+/// Controls.
+#[unsafe(no_mangle)]
+pub extern "C" fn redox_fcntl_v0(fd: usize, command: usize, argument: usize) -> RawResult {
+    raw(|| file::fcntl(number(fd), command, argument))
+}
