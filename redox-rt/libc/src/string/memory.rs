@@ -57,6 +57,29 @@ unsafe fn copy_ends<T: Copy>(to: *mut u8, from: *const u8, count: usize) {
     unsafe { store(to, tail, last) };
 }
 
+/// Copies the first and the last `N` blocks of sixteen bytes, which together are all: every one
+/// is read before one is written.
+///
+/// # Safety
+/// `16 * N <= count <= 32 * N`; `count` bytes readable and writable.
+#[inline(always)]
+unsafe fn copy_blocks<const N: usize>(to: *mut u8, from: *const u8, count: usize) {
+    let tail = count - 16 * N;
+    // Kept in registers: the loops have a known length.
+    // SAFETY: within `count` bytes of `from`.
+    let head: [__m128i; N] = core::array::from_fn(|block| unsafe { load(from, 16 * block) });
+    // SAFETY: within `count` bytes of `from`.
+    let last: [__m128i; N] = core::array::from_fn(|block| unsafe { load(from, tail + 16 * block) });
+    for (block, value) in head.into_iter().enumerate() {
+        // SAFETY: within `count` bytes of `to`.
+        unsafe { store16(to, 16 * block, value) };
+    }
+    for (block, value) in last.into_iter().enumerate() {
+        // SAFETY: within `count` bytes of `to`.
+        unsafe { store16(to, tail + 16 * block, value) };
+    }
+}
+
 /// Copies up to 128 bytes; all are read before one is written, so the ranges may overlap.
 ///
 /// # Safety
@@ -75,10 +98,10 @@ unsafe fn copy_small(to: *mut u8, from: *const u8, count: usize) {
         8..=16 => unsafe { copy_ends::<u64>(to, from, count) },
         // SAFETY: 17..=32 bytes are covered by two ends of 16.
         17..=32 => unsafe { copy_ends::<__m128i>(to, from, count) },
-        // SAFETY: 33..=64 bytes are covered by two ends of 32.
-        33..=64 => unsafe { copy_ends::<[__m128i; 2]>(to, from, count) },
-        // SAFETY: 65..=128 bytes are covered by two ends of 64.
-        _ => unsafe { copy_ends::<[__m128i; 4]>(to, from, count) },
+        // SAFETY: 33..=64 bytes are covered by two ends of 2 blocks.
+        33..=64 => unsafe { copy_blocks::<2>(to, from, count) },
+        // SAFETY: 65..=128 bytes are covered by two ends of 4 blocks.
+        _ => unsafe { copy_blocks::<4>(to, from, count) },
     }
 }
 
@@ -114,9 +137,11 @@ unsafe fn copy_up(to: *mut u8, from: *const u8, count: usize) {
 #[inline(always)]
 unsafe fn copy_down(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the first 32 bytes; read first, because the loop may overwrite them.
-    let head: [__m128i; 2] = unsafe { load(from, 0) };
+    let first: __m128i = unsafe { load(from, 0) };
+    // SAFETY: as above.
+    let second: __m128i = unsafe { load(from, 16) };
     // SAFETY: each step moves the 32 bytes below `left`, reading both halves before it writes;
-    // what lies above is done. It stops with at most 32 bytes left, which `head` holds.
+    // what lies above is done. It stops with at most 32 bytes left, which were read before.
     unsafe {
         asm!(
             "2:",
@@ -136,7 +161,9 @@ unsafe fn copy_down(to: *mut u8, from: *const u8, count: usize) {
         );
     }
     // SAFETY: the first 32 bytes of the destination.
-    unsafe { store(to, 0, head) };
+    unsafe { store16(to, 0, first) };
+    // SAFETY: as above.
+    unsafe { store16(to, 16, second) };
 }
 
 /// Copies memory whose ranges do not overlap.
