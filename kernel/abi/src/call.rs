@@ -77,9 +77,14 @@ macro_rules! define_calls {
         impl Call {
             /// The call with that number.
             #[must_use]
+            #[inline]
             pub fn from_number(number: usize) -> Option<Call> {
-                $(if number == $number { return Some(Call::$name); })*
-                None
+                #[expect(non_upper_case_globals, reason = "named like the calls they number")]
+                mod numbers { $(pub(super) const $name: usize = $number;)* }
+                match number {
+                    $(numbers::$name => Some(Call::$name),)*
+                    _ => None,
+                }
             }
         }
 

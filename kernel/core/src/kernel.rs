@@ -14,6 +14,7 @@ use crate::object::pipe::{Pipe, PipeK};
 use crate::object::queue::{Queue, QueueK};
 use crate::object::slot::{Slot, SlotK};
 use crate::object::timer::{Timer, TimerId, TimerK};
+use crate::run::Caller;
 use crate::scheme::endpoint::{Endpoint, EndpointK};
 use crate::scheme::grant::{Grant, GrantK};
 use crate::scheme::request::{Request, RequestK};
@@ -35,7 +36,7 @@ pub const RESERVED_FRAMES: usize = 256;
 pub struct CpuState {
     pub(crate) number: Cpu,
     /// The thread that runs, or ran when the kernel was entered.
-    pub(crate) current: Option<ThreadId>,
+    pub(crate) current: Option<Caller>,
     /// The space that is loaded.
     pub(crate) loaded: Option<SpaceId>,
     /// The thread to switch to directly.

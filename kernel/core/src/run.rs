@@ -23,6 +23,8 @@ pub struct Caller {
     pub table: TableId,
     /// What that can address.
     pub space: SpaceId,
+    /// Number of its call.
+    pub call: usize,
 }
 
 /// How a call went on.
@@ -69,29 +71,31 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The running thread and what belongs to it.
-    fn caller(&self, cpu: Cpu) -> Option<Caller> {
-        let index = (cpu.0 as usize).min(self.cpus.len() - 1);
-        let thread = self.cpus[index].current?;
-        Some(self.caller_of(cpu, thread))
+    #[inline]
+    fn caller(&mut self, cpu: Cpu) -> Option<Caller> {
+        self.cpu(cpu).current
     }
 
     fn caller_of(&self, cpu: Cpu, thread: ThreadId) -> Caller {
         let process = self.threads[thread].process;
         let of = &self.processes[process];
-        Caller { cpu, thread, process, table: of.table, space: of.space }
+        let call = self.threads[thread].call;
+        Caller { cpu, thread, process, table: of.table, space: of.space, call }
     }
 
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
-        let Some(caller) = self.caller(cpu) else { return self.run(cpu) };
+        let Some(mut caller) = self.caller(cpu) else { return self.run(cpu) };
+        caller.call = number;
+        let reply = self.dispatch(&caller, number, args);
+        if let Ok(Outcome::Wait | Outcome::More) = reply
+            && let Some(thread) = self.threads.get_mut(caller.thread)
         {
-            let thread = &mut self.threads[caller.thread];
+            // It may have to be done again.
             thread.call = number;
             thread.args = args;
-            thread.progress = 0;
         }
-        let reply = self.dispatch(&caller, number, args);
         self.after(&caller, reply)
     }
 
@@ -191,12 +195,12 @@ impl<M: Machine> Kernel<M> {
             self.reap();
         }
         for _ in 0..4 {
-            let Some(thread) = self.pick(cpu) else {
+            let Some(caller) = self.pick(cpu) else {
                 let worked = self.reap();
                 self.arm(cpu, false);
                 return if worked { Next::Again } else { Next::Idle };
             };
-            let caller = self.caller_of(cpu, thread);
+            let thread = caller.thread;
             self.load(&caller);
             let resume = core::mem::replace(&mut self.threads[thread].resume, Resume::User);
             let reply = match resume {
@@ -224,6 +228,7 @@ impl<M: Machine> Kernel<M> {
                         _ => 0,
                     });
                     self.set_result(thread, result);
+                    self.threads[thread].progress = 0;
                     if let Some((endpoint, place)) = self.threads[thread].granted.take() {
                         self.place_release(endpoint, place);
                     }
@@ -234,7 +239,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Chooses the thread to run and makes it current.
-    fn pick(&mut self, cpu: Cpu) -> Option<ThreadId> {
+    fn pick(&mut self, cpu: Cpu) -> Option<Caller> {
         let state = self.cpu(cpu);
         let (current, handoff) = (state.current, state.handoff.take());
         let reschedule = core::mem::take(&mut state.reschedule);
@@ -246,12 +251,10 @@ impl<M: Machine> Kernel<M> {
         {
             // Runs on the caller's slice.
             self.unready(thread);
-            self.cpu(cpu).current = Some(thread);
-            self.statistics.switches = self.statistics.switches.wrapping_add(1);
-            return Some(thread);
+            return self.make_current(cpu, Some(thread));
         }
         let now = self.machine.now();
-        if let Some(thread) = current {
+        if let Some(Caller { thread, .. }) = current {
             let priority = Some(self.threads[thread].priority);
             let slice_over = self.cpu(cpu).slice_end <= now;
             let _ = reschedule;
@@ -266,11 +269,15 @@ impl<M: Machine> Kernel<M> {
             self.cpu(cpu).current = None;
         }
         let next = self.pop_ready();
-        let state = self.cpu(cpu);
-        state.current = next;
-        state.slice_end = now.saturating_add(SLICE);
+        self.cpu(cpu).slice_end = now.saturating_add(SLICE);
+        self.make_current(cpu, next)
+    }
+
+    fn make_current(&mut self, cpu: Cpu, thread: Option<ThreadId>) -> Option<Caller> {
+        let caller = thread.map(|thread| self.caller_of(cpu, thread));
+        self.cpu(cpu).current = caller;
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
-        next
+        caller
     }
 
     /// Loads the space of a thread that is about to run.

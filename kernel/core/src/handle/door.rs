@@ -47,8 +47,8 @@ impl<M: Machine> Kernel<M> {
         missing: Rights,
         rule: DenialRule,
     ) -> Error {
-        let thread = &mut self.threads[caller.thread];
-        thread.refusal = Some(Refusal { call: thread.call, handle: number, missing, rule });
+        let refusal = Refusal { call: caller.call, handle: number, missing, rule };
+        self.threads[caller.thread].refusal = Some(refusal);
         Error::new(ENOTCAPABLE)
     }
 }

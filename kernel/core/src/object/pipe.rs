@@ -24,13 +24,13 @@ pub type PipeId = Id<PipeK>;
 #[derive(Debug)]
 pub struct Pipe<F> {
     /// The ring's bytes; its frames are taken as they are needed.
-    memory: MemoryId,
+    pub(crate) memory: MemoryId,
     /// Where the next byte is read.
     head: usize,
     /// How many bytes wait.
     len: usize,
-    readers: u32,
-    writers: u32,
+    pub(crate) readers: u32,
+    pub(crate) writers: u32,
     /// Threads that wait for bytes.
     pub readers_waiting: List<ThreadK, 0>,
     /// Threads that wait for room.
@@ -41,7 +41,7 @@ pub struct Pipe<F> {
     pub writer_watchers: Watchers,
     /// Handles on their way, oldest first.
     pub parked: [Option<Handle>; BATCH_MAX],
-    account: AccountId,
+    pub(crate) account: AccountId,
     frame: PhantomData<fn() -> F>,
 }
 
@@ -218,7 +218,6 @@ impl<M: Machine> Kernel<M> {
         let moved = self.threads[caller.thread].progress;
         let pipe = &self.pipes[id];
         if pipe.readers == 0 {
-            self.threads[caller.thread].progress = 0;
             return if moved > 0 { Ok(Outcome::Done(moved)) } else { Err(Error::new(EPIPE)) };
         }
         let rest = from.part(moved, from.len);
@@ -229,7 +228,6 @@ impl<M: Machine> Kernel<M> {
         let whole = from.len <= PIPE_ATOMIC;
         if room == 0 || (whole && room < from.len) {
             if nonblock {
-                self.threads[caller.thread].progress = 0;
                 return if moved > 0 { Ok(Outcome::Done(moved)) } else { Err(Error::new(EAGAIN)) };
             }
             self.threads[caller.thread].resume = Resume::Retry;

@@ -26,10 +26,10 @@ pub type GrantId = Id<GrantK>;
 #[derive(Debug)]
 pub struct Grant {
     /// Mappings and memory handles that live from it.
-    refs: u32,
-    endpoint: EndpointId,
+    pub(crate) refs: u32,
+    pub(crate) endpoint: EndpointId,
     /// Keeps the object open until the server was told. Holds a reference.
-    description: DescriptionId,
+    pub(crate) description: DescriptionId,
     /// The server's number of the object.
     pub number: u64,
     /// Offset in the object.
@@ -38,7 +38,7 @@ pub struct Grant {
     pub len: u64,
     /// `MunmapFlags`.
     pub flags: u64,
-    account: AccountId,
+    pub(crate) account: AccountId,
     /// Order of its notice among its endpoint's messages.
     pub order: u64,
     queued: Link<GrantK>,
@@ -110,8 +110,7 @@ impl<M: Machine> Kernel<M> {
         let (Some(mut wanted), Some(caller)) = (wanted, caller) else {
             return Err(Error::new(EIO));
         };
-        let server = self.cpus[0].current.map(|thread| self.threads[thread].process);
-        let space = self.processes[server.ok_or(Error::new(EIO))?].space;
+        let space = self.cpus[0].current.ok_or(Error::new(EIO))?.space;
         let pages = pages_for(wanted.map.length).ok_or(Error::new(EINVAL))?;
         let page = page_of(address);
         let region = self.spaces[space].regions.holding(&self.regions, page);

@@ -22,7 +22,7 @@ pub struct FutexKey {
 /// Waiting threads by the hash of their word.
 #[derive(Debug)]
 pub struct Futexes {
-    buckets: [List<ThreadK, 0>; BUCKETS],
+    pub(crate) buckets: [List<ThreadK, 0>; BUCKETS],
 }
 
 impl Futexes {

@@ -11,9 +11,9 @@ pub const SLICE: u64 = 10_000_000;
 /// Ready threads by priority.
 #[derive(Debug)]
 pub struct Ready {
-    queues: [List<ThreadK, 0>; PRIORITIES],
+    pub(crate) queues: [List<ThreadK, 0>; PRIORITIES],
     /// A set bit is a priority with ready threads.
-    bitmap: u32,
+    pub(crate) bitmap: u32,
 }
 
 impl Ready {
@@ -54,7 +54,7 @@ impl<M: Machine> Kernel<M> {
         self.ready.bitmap |= 1 << level(priority);
         for cpu in &mut self.cpus {
             cpu.attention = true;
-            match cpu.current.and_then(|current| self.threads.get(current)) {
+            match cpu.current.and_then(|current| self.threads.get(current.thread)) {
                 Some(current) if current.priority >= priority => {}
                 _ => cpu.reschedule = true,
             }

@@ -196,7 +196,7 @@ impl<M: Machine> Kernel<M> {
             self.unready(id);
         }
         for cpu in &mut self.cpus {
-            if cpu.current == Some(id) {
+            if cpu.current.is_some_and(|current| current.thread == id) {
                 cpu.current = None;
             }
             if cpu.handoff == Some(id) {
