@@ -75,7 +75,7 @@ impl Amounts {
     };
 
     #[inline]
-    fn get(&self, resource: Resource) -> u64 {
+    pub(crate) fn get(&self, resource: Resource) -> u64 {
         match resource {
             Resource::Frames => self.frames,
             Resource::Handles => self.handles,
@@ -86,7 +86,7 @@ impl Amounts {
     }
 
     #[inline]
-    fn get_mut(&mut self, resource: Resource) -> &mut u64 {
+    pub(crate) fn get_mut(&mut self, resource: Resource) -> &mut u64 {
         match resource {
             Resource::Frames => &mut self.frames,
             Resource::Handles => &mut self.handles,
@@ -124,13 +124,13 @@ impl Amounts {
 /// An account. Its use counts in every account above it as well.
 #[derive(Debug)]
 pub struct Account {
-    parent: Option<AccountId>,
+    pub(crate) parent: Option<AccountId>,
     depth: u8,
     limits: Amounts,
     /// What it and the accounts beneath it use.
     pub used: Amounts,
     /// Handles to it, and objects that name it as their payer.
-    refs: u32,
+    pub(crate) refs: u32,
     /// Accounts directly beneath it.
     pub children: List<AccountK, 0>,
     sibling: Link<AccountK>,

@@ -59,7 +59,7 @@ pub enum Source {
 #[derive(Debug, Default)]
 pub struct Watchers {
     list: List<RegistrationK, 0>,
-    count: u32,
+    pub(crate) count: u32,
 }
 
 impl Watchers {
@@ -81,9 +81,9 @@ const WATCHERS_MAX: u32 = 256;
 /// One interest in one object.
 #[derive(Debug)]
 pub struct Registration {
-    queue: QueueId,
-    source: Source,
-    table: TableId,
+    pub(crate) queue: QueueId,
+    pub(crate) source: Source,
+    pub(crate) table: TableId,
     /// The handle that it was made through.
     pub number: usize,
     /// What its maker gets back with each event.
@@ -91,8 +91,8 @@ pub struct Registration {
     interest: u8,
     /// What happened and was not yet read.
     pub pending: u8,
-    next_of_handle: Option<RegistrationId>,
-    account: AccountId,
+    pub(crate) next_of_handle: Option<RegistrationId>,
+    pub(crate) account: AccountId,
     of_source: Link<RegistrationK>,
     of_queue: Link<RegistrationK>,
     in_ready: Link<RegistrationK>,
@@ -101,7 +101,7 @@ pub struct Registration {
 links!(RegistrationK, Registration, [], 0 => of_source, 1 => of_queue, 2 => in_ready);
 
 impl<M: Machine> Kernel<M> {
-    fn watchers(&mut self, source: Source) -> Option<&mut Watchers> {
+    pub(crate) fn watchers(&mut self, source: Source) -> Option<&mut Watchers> {
         match source {
             Source::Scheme(endpoint, number) => {
                 let bucket = number as usize % WATCH_BUCKETS;

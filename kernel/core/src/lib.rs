@@ -11,6 +11,8 @@ extern crate alloc;
 
 pub mod account;
 pub mod boot;
+#[cfg(any(test, feature = "check"))]
+pub mod check;
 pub mod container;
 pub mod event;
 pub mod handle;

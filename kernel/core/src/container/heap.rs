@@ -45,6 +45,17 @@ impl<W: Copy> DeadlineHeap<W> {
         self.owners = self.owners.saturating_sub(1);
     }
 
+    /// How many owners there is room for.
+    #[must_use]
+    pub fn owners(&self) -> usize {
+        self.owners
+    }
+
+    /// When and who, by place: earliest first, as a heap is ordered.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, W)> {
+        self.entries.iter().map(|entry| (entry.when, entry.who))
+    }
+
     /// When the first deadline is.
     #[must_use]
     pub fn first(&self) -> Option<u64> {

@@ -27,6 +27,12 @@ impl<K> Link<K> {
     pub fn next(&self) -> Option<Id<K>> {
         self.next
     }
+
+    /// The object before this one.
+    #[must_use]
+    pub fn previous(&self) -> Option<Id<K>> {
+        self.previous
+    }
 }
 
 impl<K> Default for Link<K> {
@@ -69,6 +75,12 @@ impl<K, const L: usize> List<K, L> {
     #[inline]
     pub fn front(&self) -> Option<Id<K>> {
         self.head
+    }
+
+    /// The last object.
+    #[must_use]
+    pub fn back(&self) -> Option<Id<K>> {
+        self.tail
     }
 
     /// Appends an object that is in no list by this link.

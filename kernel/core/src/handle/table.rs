@@ -17,7 +17,7 @@ pub enum TableK {}
 pub type TableId = Id<TableK>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Free,
     /// Kept for a call in flight.
     Reserved,
@@ -27,23 +27,23 @@ enum State {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    state: State,
-    generation: u32,
+pub(crate) struct Entry {
+    pub(crate) state: State,
+    pub(crate) generation: u32,
     /// The first event registration made through this handle.
-    registration: Option<RegistrationId>,
+    pub(crate) registration: Option<RegistrationId>,
 }
 
 const WORDS: usize = limits::TABLE_HANDLES / 64;
 
 /// One half of a table: dense numbers, lowest free first.
 #[derive(Debug)]
-struct Half {
-    entries: Chunks<Entry>,
+pub(crate) struct Half {
+    pub(crate) entries: Chunks<Entry>,
     /// A set bit is a number in use.
-    used: Chunks<u64>,
+    pub(crate) used: Chunks<u64>,
     /// A set bit is a word of `used` that is full.
-    full: [u64; WORDS / 64],
+    pub(crate) full: [u64; WORDS / 64],
 }
 
 impl Half {
@@ -92,14 +92,16 @@ impl Half {
 /// A table. It is an object of its own: it can outlive a process and be given to the next.
 #[derive(Debug)]
 pub struct HandleTable {
-    lower: Half,
-    upper: Half,
+    pub(crate) lower: Half,
+    pub(crate) upper: Half,
     /// Handles and processes that use it.
     pub refs: u32,
     /// Numbers in use.
     pub live: u32,
     /// Who pays for its handles.
     pub account: AccountId,
+    /// Bytes of its entries, charged as they were made.
+    pub(crate) grown: u64,
     /// Where taking it apart goes on: numbers below are closed.
     cursor: usize,
     dead: Link<TableK>,
@@ -140,7 +142,7 @@ impl HandleTable {
     }
 
     #[inline]
-    fn entry(&self, number: usize) -> Option<&Entry> {
+    pub(crate) fn entry(&self, number: usize) -> Option<&Entry> {
         let (upper, index, generation) = split(number)?;
         let entry = self.half(upper).entries.get(index)?;
         (!upper || entry.generation == generation).then_some(entry)
@@ -220,6 +222,7 @@ impl<M: Machine> Kernel<M> {
             refs: 1,
             live: 0,
             account,
+            grown: 0,
             cursor: 0,
             dead: Link::new(),
         };
@@ -251,8 +254,10 @@ impl<M: Machine> Kernel<M> {
             }
         };
         let account = table.account;
-        let half = table.half_mut(upper);
-        half.grow(&mut self.machine, index)?;
+        if index >= table.half(upper).entries.len() {
+            self.table_grow(id, upper, index)?;
+        }
+        let half = self.tables[id].half_mut(upper);
         let entry = half.entries.get_mut(index).ok_or(Error::new(EMFILE))?;
         if entry.state != State::Free {
             return Err(Error::new(EEXIST));
@@ -269,6 +274,22 @@ impl<M: Machine> Kernel<M> {
         }
         table.half_mut(upper).mark(index, true);
         Ok(Reserved { table: id, number })
+    }
+
+    /// Makes the entries of a table up to an index, and charges them.
+    #[cold]
+    fn table_grow(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {
+        let table = &self.tables[id];
+        let (account, have) = (table.account, table.half(upper).entries.len());
+        let bytes = (index + 1).saturating_sub(have).saturating_mul(size_of::<Entry>()) as u64;
+        self.charge(account, Resource::KernelBytes, bytes)?;
+        if let Err(error) = self.tables[id].half_mut(upper).grow(&mut self.machine, index) {
+            self.uncharge(account, Resource::KernelBytes, bytes);
+            return Err(error.into());
+        }
+        let table = &mut self.tables[id];
+        table.grown = table.grown.wrapping_add(bytes);
+        Ok(())
     }
 
     /// Puts a handle at the number kept for it. The handle's reference moves in.
@@ -371,9 +392,12 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn table_reap(&mut self, id: TableId) -> bool {
         for _ in 0..limits::QUANTUM_HANDLES {
             let Some((number, _, next)) = self.tables[id].next(self.tables[id].cursor) else {
-                // Numbers kept for calls in flight went back when their threads ended.
-                let account = self.tables[id].account;
+                // Numbers kept for calls in flight went back when their threads ended; what is
+                // left are numbers that a server answered with and never closed.
+                let HandleTable { account, live, grown, .. } = self.tables[id];
                 self.tables.remove(id);
+                self.uncharge(account, Resource::Handles, u64::from(live));
+                self.uncharge(account, Resource::KernelBytes, grown);
                 self.uncharge_object::<HandleTable>(account);
                 return true;
             };

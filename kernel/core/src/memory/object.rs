@@ -33,7 +33,7 @@ pub enum Backing {
 pub struct Memory<F> {
     /// Handles, regions and requests that refer to it.
     pub refs: u32,
-    leaves: Vec<Vec<Option<F>>>,
+    pub(crate) leaves: Vec<Vec<Option<F>>>,
     /// Pages it spans.
     pub pages: u64,
     /// Bytes it holds.
@@ -52,6 +52,8 @@ pub struct Memory<F> {
     pub executors: u32,
     /// Who pays for its frames.
     pub account: AccountId,
+    /// Bytes of the root of its page table, charged.
+    pub(crate) root_bytes: u64,
     dead: Link<MemoryK>,
 }
 
@@ -102,6 +104,11 @@ impl<F> Memory<F> {
     }
 }
 
+/// Bytes of a page table's root with that many leaves.
+const fn root_bytes(leaves: usize) -> u64 {
+    leaves as u64 * size_of::<Vec<u8>>() as u64
+}
+
 impl<M: Machine> Kernel<M> {
     /// Makes a memory object with one reference.
     pub(crate) fn memory_create(
@@ -120,6 +127,11 @@ impl<M: Machine> Kernel<M> {
         leaves.try_reserve_exact(root).map_err(|_| NoMemory)?;
         leaves.resize_with(root, Vec::new);
         self.charge_object::<Memory<M::Frame>>(account)?;
+        let root_bytes = root_bytes(root);
+        if let Err(error) = self.charge(account, Resource::KernelBytes, root_bytes) {
+            self.uncharge_object::<Memory<M::Frame>>(account);
+            return Err(error);
+        }
         let memory = Memory {
             refs: 1,
             leaves,
@@ -132,6 +144,7 @@ impl<M: Machine> Kernel<M> {
             writers: 0,
             executors: 0,
             account,
+            root_bytes,
             dead: Link::new(),
         };
         match self.memories.insert(&mut self.machine, memory) {
@@ -142,6 +155,7 @@ impl<M: Machine> Kernel<M> {
                 Ok(id)
             }
             Err(error) => {
+                self.uncharge(account, Resource::KernelBytes, root_bytes);
                 self.uncharge_object::<Memory<M::Frame>>(account);
                 Err(error.into())
             }
@@ -221,6 +235,7 @@ impl<M: Machine> Kernel<M> {
         let new = usize::try_from(pages).map_err(|_| NoMemory)?;
         let root = new.div_ceil(LEAF);
         let missing = root.saturating_sub(memory.leaves.len());
+        let (account, more) = (memory.account, root_bytes(missing));
         self.machine.chunk_permit()?;
         memory.leaves.try_reserve_exact(missing).map_err(|_| NoMemory)?;
         if let Some(last) = memory.leaves.get_mut(old / LEAF).filter(|leaf| !leaf.is_empty()) {
@@ -229,6 +244,9 @@ impl<M: Machine> Kernel<M> {
             last.try_reserve_exact(len.saturating_sub(last.len())).map_err(|_| NoMemory)?;
             last.resize_with(len, || None);
         }
+        self.charge(account, Resource::KernelBytes, more)?;
+        let memory = &mut self.memories[id];
+        memory.root_bytes = memory.root_bytes.wrapping_add(more);
         memory.leaves.resize_with(root.max(memory.leaves.len()), Vec::new);
         memory.pages = pages.max(memory.pages);
         memory.bytes = memory.pages.saturating_mul(super::PAGE);
@@ -307,8 +325,9 @@ impl<M: Machine> Kernel<M> {
         if !self.memories[id].leaves.is_empty() {
             return false;
         }
-        let backing = self.memories[id].backing;
+        let Memory { backing, root_bytes, .. } = self.memories[id];
         self.memories.remove(id);
+        self.uncharge(account, Resource::KernelBytes, root_bytes);
         self.uncharge_object::<Memory<M::Frame>>(account);
         if let Backing::CopyOf(parent, _) = backing {
             self.memory_release(parent);

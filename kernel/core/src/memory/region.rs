@@ -88,6 +88,17 @@ impl RegionTree {
         self.root
     }
 
+    /// The regions in order of address.
+    pub fn iter<'a>(&self, regions: &'a Regions) -> impl Iterator<Item = RegionId> + 'a + use<'a> {
+        let mut next = self.at_or_after(regions, 0);
+        let tree = Self { root: self.root, count: self.count };
+        core::iter::from_fn(move || {
+            let id = next?;
+            next = tree.at_or_after(regions, regions[id].end());
+            Some(id)
+        })
+    }
+
     /// The first region that ends behind that page: the one that holds it, or the next one.
     #[must_use]
     pub fn at_or_after(&self, regions: &Regions, page: u64) -> Option<RegionId> {

@@ -29,7 +29,7 @@ pub struct Space<M: Machine> {
     hint: u64,
     /// Who pays for its tables and regions.
     pub(crate) account: AccountId,
-    table_pages: u64,
+    pub(crate) table_pages: u64,
     /// Memory that is not sealed may be mapped executable.
     pub(crate) jit: bool,
     dead: Link<SpaceK>,

@@ -27,7 +27,7 @@ pub struct Irq {
     pub waiters: List<ThreadK, 0>,
     /// Who is told of the next.
     pub watchers: Watchers,
-    account: AccountId,
+    pub(crate) account: AccountId,
 }
 
 impl Irq {

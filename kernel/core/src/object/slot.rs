@@ -30,8 +30,8 @@ pub struct Slot {
     /// Who is told that it was filled or emptied.
     pub watchers: Watchers,
     /// Handles to it, and descriptions that carry its label.
-    refs: u32,
-    account: AccountId,
+    pub(crate) refs: u32,
+    pub(crate) account: AccountId,
     /// Among the slots that the root's endpoint fills.
     of_endpoint: Link<SlotK>,
 }

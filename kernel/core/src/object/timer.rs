@@ -24,7 +24,7 @@ pub struct Timer {
     pub place: Option<u32>,
     /// Who is told when it fires.
     pub watchers: Watchers,
-    account: AccountId,
+    pub(crate) account: AccountId,
 }
 
 const SECOND: u64 = 1_000_000_000;

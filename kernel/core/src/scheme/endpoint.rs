@@ -45,14 +45,14 @@ pub struct Endpoint {
     /// Socket descriptions. When the last is gone the endpoint is dead.
     pub(crate) sockets: u32,
     /// Descriptions of any kind, and requests.
-    refs: u32,
+    pub(crate) refs: u32,
     /// Which server instance this is.
     pub epoch: u32,
     /// `clavis_abi::params::endpoint_flags`.
     pub flags: u64,
     pub(crate) account: AccountId,
     /// A set bit is a place in use or promised.
-    used: u128,
+    pub(crate) used: u128,
     pub(crate) places: [QueuePlace; ENDPOINT_DEPTH],
     /// Undelivered requests and cancellations, in order.
     pub(crate) queue: List<RequestK, 0>,
@@ -73,7 +73,7 @@ pub struct Endpoint {
     /// Watchers of the socket.
     pub(crate) socket_watchers: Watchers,
     pub(crate) inbox: MemoryId,
-    bulk: [u64; BULK_WORDS],
+    pub(crate) bulk: [u64; BULK_WORDS],
     /// Where the inbox is mapped.
     mapped: [Option<(ProcessId, u64)>; RECEIVERS],
     /// The process that received last.

@@ -27,11 +27,11 @@ pub type BatchId = Id<BatchK>;
 /// Handles that travel with a request, and the numbers kept for those that come back.
 #[derive(Debug)]
 pub struct Batch {
-    handles: [Option<Handle>; BATCH_MAX],
-    numbers: [Option<Reserved>; BATCH_MAX],
+    pub(crate) handles: [Option<Handle>; BATCH_MAX],
+    pub(crate) numbers: [Option<Reserved>; BATCH_MAX],
     /// The most that a handle received through the channel can have.
     inherit: Rights,
-    payer: AccountId,
+    pub(crate) payer: AccountId,
 }
 
 impl<M: Machine> Kernel<M> {

@@ -1,0 +1,123 @@
+//! Invariants of the whole kernel, for tests: what every object counts is counted again from those
+//! who hold it. Never part of a kernel that runs on a machine.
+mod accounts;
+mod lists;
+mod memory;
+mod references;
+mod waits;
+
+use crate::account::AccountId;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use alloc::string::String;
+use alloc::vec::Vec;
+use clavis_abi::params::{ExitKind, ExitStatus};
+
+/// What is wrong.
+pub type Checked = Result<(), String>;
+
+/// Fails a check with a sentence unless a condition holds.
+macro_rules! ensure {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            return Err(alloc::format!($($text)+));
+        }
+    };
+}
+pub(crate) use ensure;
+
+/// A count for each place of an arena.
+#[derive(Debug)]
+pub(crate) struct Tally(Vec<u32>);
+
+impl Tally {
+    pub(crate) fn new(places: u32) -> Self {
+        Self(alloc::vec![0; places as usize])
+    }
+
+    pub(crate) fn add(&mut self, index: u32) {
+        if let Some(count) = self.0.get_mut(index as usize) {
+            *count += 1;
+        }
+    }
+
+    pub(crate) fn of(&self, index: u32) -> u32 {
+        self.0.get(index as usize).copied().unwrap_or(0)
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Checks every invariant.
+    ///
+    /// # Errors
+    /// The first one that is broken, as a sentence.
+    pub fn check(&mut self) -> Checked {
+        self.check_lists()?;
+        self.check_references()?;
+        self.check_accounts()?;
+        self.check_memory()?;
+        self.check_waits()
+    }
+
+    /// Objects that live, by type; types without any are left out. The root account is not an
+    /// object that goes.
+    #[must_use]
+    pub fn census(&self) -> Vec<(&'static str, u64)> {
+        let live = |(created, destroyed): (u64, u64)| created - destroyed;
+        let root = u64::from(self.root_account.is_some());
+        let rows = [
+            ("accounts", live(self.accounts.counts()) - root),
+            ("processes", live(self.processes.counts())),
+            ("threads", live(self.threads.counts())),
+            ("spaces", live(self.spaces.counts())),
+            ("regions", live(self.regions.counts())),
+            ("memories", live(self.memories.counts())),
+            ("tables", live(self.tables.counts())),
+            ("descriptions", live(self.descriptions.counts())),
+            ("endpoints", live(self.endpoints.counts())),
+            ("requests", live(self.requests.counts())),
+            ("batches", live(self.batches.counts())),
+            ("grants", live(self.grants.counts())),
+            ("queues", live(self.queues.counts())),
+            ("registrations", live(self.registrations.counts())),
+            ("pipes", live(self.pipes.counts())),
+            ("timers", live(self.timers.counts())),
+            ("irqs", live(self.irqs.counts())),
+            ("slots", live(self.slots.counts())),
+        ];
+        rows.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Ends every process, as if each had been killed.
+    pub fn end_everything(&mut self) {
+        if let Some(root) = self.root_account {
+            let killed = ExitStatus { kind: ExitKind::Killed as u64, code: 0 };
+            self.account_end(root, killed);
+        }
+    }
+
+    /// The live processes, by number.
+    #[must_use]
+    pub fn process_numbers(&self) -> Vec<u32> {
+        let lives = |id| self.process_lives(id);
+        let all = self.processes.iter().map(|(id, _)| id).filter(|id| lives(*id));
+        all.map(crate::task::process::process_number).collect()
+    }
+
+    /// Ends the process with that number.
+    pub fn end_process(&mut self, number: u32) {
+        if let Some(id) = self.process_by_number(number) {
+            self.process_end(id, ExitStatus { kind: ExitKind::Killed as u64, code: 0 });
+        }
+    }
+
+    /// The accounts above an account, from itself on.
+    pub(crate) fn accounts_from(&self, id: AccountId) -> impl Iterator<Item = AccountId> {
+        let mut next = Some(id);
+        core::iter::from_fn(move || {
+            let id = next?;
+            next = self.accounts.get(id)?.parent;
+            Some(id)
+        })
+    }
+}

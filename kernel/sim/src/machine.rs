@@ -1,0 +1,564 @@
+//! The simulated machine: page tables as maps, frames as bytes of the host, a clock that only
+//! moves when it is told to.
+use crate::failure::Failures;
+use clavis_core::machine::{Copied, Cpu, Machine, NoMemory, Start};
+use clavis_core::memory::Protection;
+use std::collections::{BTreeMap, HashMap};
+
+/// Bytes in a page.
+pub const PAGE: usize = clavis_abi::PAGE_SIZE;
+
+/// A frame. Cannot be copied: whoever has it owns the page.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Frame(u32);
+
+/// A space. Cannot be copied.
+#[derive(Debug)]
+pub struct Space(u32);
+
+/// A context. Cannot be copied.
+#[derive(Debug)]
+pub struct Context(ContextName);
+
+/// Name of a context: never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContextName(pub u64);
+
+impl Frame {
+    /// Which frame it is.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.0
+    }
+}
+
+/// What a page table entry leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A frame of RAM.
+    Frame(u32),
+    /// A page of device memory.
+    Device(u64),
+}
+
+/// A page table entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageEntry {
+    /// Where it leads.
+    pub target: Target,
+    /// What it permits.
+    pub protection: Protection,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    pages: BTreeMap<u64, PageEntry>,
+    /// Lowest-level tables that exist: the numbers of the runs of 512 pages.
+    leaves: HashMap<u64, u32>,
+    /// Frames of all its tables, the root included.
+    frames: Vec<u32>,
+}
+
+/// The registers of a thread that tests look at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registers {
+    /// What it started with.
+    pub start: Start,
+    /// What its last call returned; `None` while it has made none.
+    pub result: Option<usize>,
+    /// Base of its local storage.
+    pub tls: u64,
+}
+
+/// Work done since the last entry into the kernel, and the most that one entry ever did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Bytes copied between user memory and frames or the kernel.
+    pub bytes: usize,
+    /// Pages mapped, unmapped, taken or freed.
+    pub pages: usize,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct SimMachine {
+    memory: Vec<u8>,
+    /// How many entries lead to each frame; `None`: the frame is free.
+    frames: Vec<Option<u32>>,
+    free: Vec<u32>,
+    spaces: HashMap<u32, Tables>,
+    next_space: u32,
+    contexts: BTreeMap<ContextName, Registers>,
+    next_context: u64,
+    loaded: Option<u32>,
+    random: fastrand::Rng,
+    now: u64,
+    /// What the one-shot timer is armed for.
+    pub timer: Option<u64>,
+    /// Interrupt lines and whether they are masked.
+    pub masked: BTreeMap<u32, bool>,
+    /// What was written to the ports.
+    pub ports: Vec<(u16, u8)>,
+    /// What the kernel logged.
+    pub logged: Vec<u8>,
+    /// What was asked of the power switch.
+    pub power: Option<u8>,
+    /// Which requests for memory are refused.
+    pub failures: Failures,
+    /// Work of the current entry.
+    pub work: Work,
+    /// The most that one entry did.
+    pub most: Work,
+}
+
+impl SimMachine {
+    /// A machine with that many frames, whose random generator starts from that seed.
+    #[must_use]
+    pub fn new(frames: usize, seed: u64) -> Self {
+        Self {
+            memory: vec![0; frames * PAGE],
+            frames: vec![None; frames],
+            free: (0..frames as u32).rev().collect(),
+            spaces: HashMap::new(),
+            next_space: 0,
+            contexts: BTreeMap::new(),
+            next_context: 0,
+            loaded: None,
+            random: fastrand::Rng::with_seed(seed),
+            now: 1_000_000_000,
+            timer: None,
+            masked: BTreeMap::new(),
+            ports: Vec::new(),
+            logged: Vec::new(),
+            power: None,
+            failures: Failures::default(),
+            work: Work::default(),
+            most: Work::default(),
+        }
+    }
+
+    /// Moves the clock.
+    pub fn advance(&mut self, nanoseconds: u64) {
+        self.now += nanoseconds;
+    }
+
+    /// The registers of a live context.
+    #[must_use]
+    pub fn registers(&self, name: ContextName) -> Option<&Registers> {
+        self.contexts.get(&name)
+    }
+
+    /// The contexts that live.
+    pub fn live_contexts(&self) -> impl Iterator<Item = ContextName> {
+        self.contexts.keys().copied()
+    }
+
+    /// Live spaces, contexts, and frames in use.
+    #[must_use]
+    pub fn in_use(&self) -> (usize, usize, usize) {
+        (self.spaces.len(), self.contexts.len(), self.frames.len() - self.free.len())
+    }
+
+    /// The entry for a page number in a space.
+    #[must_use]
+    pub fn entry(&self, space: &Space, page: u64) -> Option<PageEntry> {
+        self.spaces.get(&space.0)?.pages.get(&page).copied()
+    }
+
+    /// All entries of a space, by page number.
+    pub fn entries(&self, space: &Space) -> impl Iterator<Item = (u64, PageEntry)> {
+        self.spaces.get(&space.0).into_iter().flat_map(|t| t.pages.iter().map(|(p, e)| (*p, *e)))
+    }
+
+    /// Begins a new entry into the kernel.
+    pub fn enter(&mut self) {
+        self.most.bytes = self.most.bytes.max(self.work.bytes);
+        self.most.pages = self.most.pages.max(self.work.pages);
+        self.work = Work::default();
+    }
+
+    /// Reads as the user of the loaded space would; the address that faults, if one does.
+    ///
+    /// # Errors
+    /// The address that faulted.
+    pub fn user_read(&self, address: u64, bytes: &mut [u8]) -> Result<(), u64> {
+        self.each_page(address, bytes.len(), Protection::READ, |at, frame, range| {
+            let from = frame as usize * PAGE + (at as usize % PAGE);
+            let len = range.len();
+            bytes[range].copy_from_slice(&self.memory[from..from + len]);
+        })
+    }
+
+    /// Writes as the user of the loaded space would.
+    ///
+    /// # Errors
+    /// The address that faulted.
+    pub fn user_write(&mut self, address: u64, bytes: &[u8]) -> Result<(), u64> {
+        let mut pieces = Vec::new();
+        let done = self.each_page(address, bytes.len(), Protection::WRITE, |at, frame, range| {
+            pieces.push((frame as usize * PAGE + (at as usize % PAGE), range));
+        });
+        for (to, range) in pieces {
+            let len = range.len();
+            self.memory[to..to + len].copy_from_slice(&bytes[range]);
+        }
+        done
+    }
+
+    fn each_page(
+        &self,
+        address: u64,
+        len: usize,
+        need: Protection,
+        mut piece: impl FnMut(u64, u32, core::ops::Range<usize>),
+    ) -> Result<(), u64> {
+        let tables = self.loaded.and_then(|space| self.spaces.get(&space));
+        let mut done = 0;
+        while done < len {
+            let at = address.wrapping_add(done as u64);
+            let n = (len - done).min(PAGE - at as usize % PAGE);
+            let entry = tables.and_then(|tables| tables.pages.get(&(at / PAGE as u64)));
+            match entry {
+                Some(PageEntry { target: Target::Frame(frame), protection })
+                    if protection.contains(need) =>
+                {
+                    piece(at, *frame, done..done + n);
+                }
+                _ => return Err(at),
+            }
+            done += n;
+        }
+        Ok(())
+    }
+
+    fn check_loaded(&self, space: &Space) {
+        assert_eq!(self.loaded, Some(space.0), "a copy names a space that is not loaded");
+    }
+
+    /// Copies between the loaded space and kernel bytes at `kernel`, as the copy routines do.
+    fn copy(
+        &mut self,
+        space: &Space,
+        address: u64,
+        len: usize,
+        need: Protection,
+        mut piece: impl FnMut(&mut [u8], usize, core::ops::Range<usize>),
+    ) -> Copied {
+        self.check_loaded(space);
+        let mut pieces = Vec::new();
+        let result = self.each_page(address, len, need, |at, frame, range| {
+            pieces.push((frame as usize * PAGE + (at as usize % PAGE), range));
+        });
+        let mut done = 0;
+        for (at, range) in pieces {
+            done += range.len();
+            piece(&mut self.memory, at, range);
+        }
+        self.work.bytes += done;
+        Copied { done, fault: result.err() }
+    }
+
+    fn frame_range(&self, frame: &Frame, offset: usize, len: usize) -> core::ops::Range<usize> {
+        assert!(self.frames[frame.0 as usize].is_some(), "a free frame is used");
+        assert!(offset + len <= PAGE, "bytes behind the end of a frame");
+        let from = frame.0 as usize * PAGE + offset;
+        from..from + len
+    }
+
+    fn take_frame(&mut self) -> Option<u32> {
+        let number = self.free.pop()?;
+        let place = &mut self.frames[number as usize];
+        assert!(place.is_none(), "a frame in use lies among the free ones");
+        *place = Some(0);
+        self.memory[number as usize * PAGE..][..PAGE].fill(0);
+        Some(number)
+    }
+
+    fn give_frame(&mut self, number: u32) {
+        let place = &mut self.frames[number as usize];
+        assert_eq!(*place, Some(0), "a frame is freed twice, or while it is mapped");
+        *place = None;
+        self.free.push(number);
+    }
+
+    fn unlink(&mut self, entry: PageEntry) {
+        if let Target::Frame(number) = entry.target {
+            let count = self.frames[number as usize].as_mut().expect("a mapped frame is free");
+            *count -= 1;
+        }
+    }
+
+    fn enter_page(&mut self, space: &Space, address: u64, entry: PageEntry) {
+        assert_eq!(address % PAGE as u64, 0, "an unaligned page is mapped");
+        let both = Protection::WRITE | Protection::EXEC;
+        assert!(!entry.protection.contains(both), "a page is writable and executable");
+        let page = address / PAGE as u64;
+        if let Target::Frame(number) = entry.target {
+            let count = self.frames[number as usize].as_mut().expect("a free frame is mapped");
+            *count += 1;
+        }
+        let tables = self.spaces.get_mut(&space.0).expect("a freed space is changed");
+        assert!(tables.leaves.contains_key(&(page / 512)), "a page is mapped without tables");
+        let old = tables.pages.insert(page, entry);
+        if let Some(old) = old {
+            self.unlink(old);
+        }
+        self.work.pages += 1;
+    }
+}
+
+impl Machine for SimMachine {
+    type Frame = Frame;
+    type Space = Space;
+    type Context = Context;
+    type ContextRef = ContextName;
+
+    fn frame_alloc(&mut self) -> Option<Frame> {
+        if self.failures.refuses() {
+            return None;
+        }
+        self.work.pages += 1;
+        self.take_frame().map(Frame)
+    }
+
+    fn frame_free(&mut self, frame: Frame) {
+        self.work.pages += 1;
+        self.give_frame(frame.0);
+    }
+
+    fn frames_free(&self) -> usize {
+        self.free.len()
+    }
+
+    fn frame_copy(&mut self, from: &Frame, to: &mut Frame) {
+        let (from, to) = (self.frame_range(from, 0, PAGE), self.frame_range(to, 0, PAGE));
+        self.memory.copy_within(from, to.start);
+    }
+
+    fn frame_read(&self, frame: &Frame, offset: usize, bytes: &mut [u8]) {
+        bytes.copy_from_slice(&self.memory[self.frame_range(frame, offset, bytes.len())]);
+    }
+
+    fn frame_write(&mut self, frame: &mut Frame, offset: usize, bytes: &[u8]) {
+        let range = self.frame_range(frame, offset, bytes.len());
+        self.memory[range].copy_from_slice(bytes);
+    }
+
+    fn frame_zero(&mut self, frame: &mut Frame, offset: usize, len: usize) {
+        let range = self.frame_range(frame, offset, len);
+        self.memory[range].fill(0);
+    }
+
+    fn chunk_permit(&mut self) -> Result<(), NoMemory> {
+        if self.failures.refuses() { Err(NoMemory) } else { Ok(()) }
+    }
+
+    fn space_new(&mut self) -> Option<Space> {
+        if self.failures.refuses() {
+            return None;
+        }
+        let root = self.take_frame()?;
+        let number = self.next_space;
+        self.next_space += 1;
+        self.spaces.insert(number, Tables { frames: vec![root], ..Tables::default() });
+        Some(Space(number))
+    }
+
+    fn space_free(&mut self, space: Space) {
+        assert_ne!(self.loaded, Some(space.0), "a loaded space is freed");
+        let tables = self.spaces.remove(&space.0).expect("a space is freed twice");
+        assert!(tables.pages.is_empty(), "a space is freed with pages in it");
+        for frame in tables.frames {
+            self.give_frame(frame);
+        }
+    }
+
+    fn space_reserve(
+        &mut self,
+        space: &mut Space,
+        address: u64,
+        pages: usize,
+    ) -> Result<usize, NoMemory> {
+        let first = address / PAGE as u64;
+        let leaves = first / 512..=(first + pages as u64 - 1) / 512;
+        let exist = &self.spaces.get(&space.0).expect("a freed space is changed").leaves;
+        let missing: Vec<u64> = leaves.filter(|leaf| !exist.contains_key(leaf)).collect();
+        if missing.is_empty() {
+            return Ok(0);
+        }
+        if self.failures.refuses() || self.free.len() < missing.len() {
+            return Err(NoMemory);
+        }
+        for leaf in &missing {
+            let frame = self.take_frame().expect("frames were counted");
+            let tables = self.spaces.get_mut(&space.0).expect("it was just there");
+            tables.leaves.insert(*leaf, frame);
+            tables.frames.push(frame);
+        }
+        Ok(missing.len())
+    }
+
+    fn space_map(
+        &mut self,
+        space: &mut Space,
+        address: u64,
+        frame: &Frame,
+        protection: Protection,
+    ) {
+        let entry = PageEntry { target: Target::Frame(frame.0), protection };
+        self.enter_page(space, address, entry);
+    }
+
+    fn space_map_device(
+        &mut self,
+        space: &mut Space,
+        address: u64,
+        physical: u64,
+        protection: Protection,
+    ) {
+        assert!(self.window_permit(physical, 1), "memory that is no device's is mapped as such");
+        self.enter_page(space, address, PageEntry { target: Target::Device(physical), protection });
+    }
+
+    fn space_unmap(&mut self, space: &mut Space, address: u64, pages: usize) {
+        let first = address / PAGE as u64;
+        let tables = self.spaces.get_mut(&space.0).expect("a freed space is changed");
+        let gone: Vec<u64> =
+            tables.pages.range(first..first + pages as u64).map(|(page, _)| *page).collect();
+        let entries: Vec<_> = gone.iter().filter_map(|page| tables.pages.remove(page)).collect();
+        self.work.pages += entries.len();
+        for entry in entries {
+            self.unlink(entry);
+        }
+    }
+
+    fn space_load(&mut self, _cpu: Cpu, space: Option<&Space>) {
+        if let Some(space) = space {
+            assert!(self.spaces.contains_key(&space.0), "a freed space is loaded");
+        }
+        self.loaded = space.map(|space| space.0);
+    }
+
+    fn copy_in(
+        &mut self,
+        space: &Space,
+        address: u64,
+        frame: &mut Frame,
+        offset: usize,
+        len: usize,
+    ) -> Copied {
+        let to = self.frame_range(frame, offset, len).start;
+        self.copy(space, address, len, Protection::READ, |memory, at, range| {
+            memory.copy_within(at..at + range.len(), to + range.start);
+        })
+    }
+
+    fn copy_out(
+        &mut self,
+        space: &Space,
+        address: u64,
+        frame: &Frame,
+        offset: usize,
+        len: usize,
+    ) -> Copied {
+        let from = self.frame_range(frame, offset, len).start;
+        self.copy(space, address, len, Protection::WRITE, |memory, at, range| {
+            let (start, end) = (from + range.start, from + range.end);
+            memory.copy_within(start..end, at);
+        })
+    }
+
+    fn read_user(&mut self, space: &Space, address: u64, bytes: &mut [u8]) -> Copied {
+        self.copy(space, address, bytes.len(), Protection::READ, |memory, at, range| {
+            let len = range.len();
+            bytes[range].copy_from_slice(&memory[at..at + len]);
+        })
+    }
+
+    fn write_user(&mut self, space: &Space, address: u64, bytes: &[u8]) -> Copied {
+        self.copy(space, address, bytes.len(), Protection::WRITE, |memory, at, range| {
+            memory[at..at + range.len()].copy_from_slice(&bytes[range]);
+        })
+    }
+
+    fn context_new(&mut self, start: Start) -> Option<Context> {
+        if self.failures.refuses() {
+            return None;
+        }
+        let name = ContextName(self.next_context);
+        self.next_context += 1;
+        self.contexts.insert(name, Registers { start, result: None, tls: start.tls });
+        Some(Context(name))
+    }
+
+    fn context_free(&mut self, context: Context) {
+        assert!(self.contexts.remove(&context.0).is_some(), "a context is freed twice");
+    }
+
+    fn context_ref(&self, context: &Context) -> ContextName {
+        context.0
+    }
+
+    fn context_result(&mut self, context: &mut Context, value: usize) {
+        self.contexts.get_mut(&context.0).expect("a freed context is changed").result = Some(value);
+    }
+
+    fn context_start(&mut self, context: &mut Context, start: Start) {
+        self.contexts.get_mut(&context.0).expect("a freed context is changed").start = start;
+    }
+
+    fn context_tls(&mut self, context: &mut Context, tls: u64) {
+        self.contexts.get_mut(&context.0).expect("a freed context is changed").tls = tls;
+    }
+
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn wall_clock(&self) -> u64 {
+        1_700_000_000_000_000_000 + self.now
+    }
+
+    fn timer_set(&mut self, _cpu: Cpu, deadline: Option<u64>) {
+        self.timer = deadline;
+    }
+
+    fn irq_permit(&self, line: u32) -> bool {
+        (1..16).contains(&line)
+    }
+
+    fn irq_mask(&mut self, line: u32, masked: bool) {
+        self.masked.insert(line, masked);
+    }
+
+    fn port_permit(&self, first: u16, count: u16) -> bool {
+        first >= 0x300 && u32::from(first) + u32::from(count) <= 0x400
+    }
+
+    fn port_in(&mut self, port: u16) -> u8 {
+        port as u8
+    }
+
+    fn port_out(&mut self, port: u16, value: u8) {
+        self.ports.push((port, value));
+        self.ports.truncate(1024);
+    }
+
+    fn window_permit(&self, physical: u64, pages: usize) -> bool {
+        let end = (pages as u64).checked_mul(PAGE as u64).and_then(|n| n.checked_add(physical));
+        physical >= 0xF000_0000 && end.is_some_and(|end| end <= 0xF100_0000)
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) {
+        self.random.fill(bytes);
+    }
+
+    fn log(&mut self, bytes: &[u8]) {
+        self.logged.extend_from_slice(bytes);
+        self.logged.truncate(1 << 20);
+    }
+
+    fn power(&mut self, operation: u8) {
+        self.power = Some(operation);
+    }
+}
