@@ -7,10 +7,10 @@ pub(crate) mod manifest;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::build;
-use crate::options::ImageOptions;
+use crate::options::{ImageOptions, MachineOptions};
 use crate::progress;
 use crate::setup;
 use crate::workspace::Workspace;
@@ -47,6 +47,19 @@ pub(crate) fn make(workspace: &Workspace, output: Option<&Path>) -> anyhow::Resu
         None => workspace.output()?.join("clavis.img"),
     };
     write(&files, &disk)?;
+    Ok(Image { disk, kernel })
+}
+
+/// The image to boot: built now, or the one of the last build.
+pub(crate) fn to_boot(workspace: &Workspace, options: &MachineOptions) -> anyhow::Result<Image> {
+    if !options.no_build {
+        return make(workspace, None);
+    }
+    let disk = workspace.output()?.join("clavis.img");
+    if !disk.is_file() {
+        bail!("there is no image of an earlier build ({}): leave --no-build away", disk.display());
+    }
+    let kernel = workspace.target.join("x86_64-unknown-none/kernel/clavis-kernel");
     Ok(Image { disk, kernel })
 }
 

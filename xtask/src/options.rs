@@ -50,6 +50,9 @@ pub(crate) struct MachineOptions {
     /// Processors of the guest.
     #[arg(long, default_value_t = 1)]
     pub(crate) smp: u32,
+    /// Boot the image of the last build as it is.
+    #[arg(long, conflicts_with = "setup")]
+    pub(crate) no_build: bool,
     /// End the machine after this many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<NonZeroU64>,

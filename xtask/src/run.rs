@@ -19,7 +19,7 @@ const EXEC_LIMIT: u64 = 600;
 pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
     let command_line = command_line(options.exec.as_deref())?;
     setup::for_booting(&options.machine)?;
-    let image = image::make(workspace, None)?;
+    let image = image::to_boot(workspace, &options.machine)?;
     let limit = options
         .machine
         .timeout

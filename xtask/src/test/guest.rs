@@ -18,7 +18,7 @@ const LIST: &str = "--list";
 
 /// Names the cases.
 pub(crate) fn list(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<()> {
-    let image = image::make(workspace, None)?;
+    let image = image::to_boot(workspace, &options.machine)?;
     let mut names = Vec::new();
     let outcome = boot(workspace, options, &image, LIST, &mut |frame| {
         if let Frame::Out(bytes) = frame {
@@ -44,7 +44,7 @@ pub(crate) fn run(
     filter: &str,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
-    let image = image::make(workspace, None)?;
+    let image = image::to_boot(workspace, &options.machine)?;
     let mut suite = Suite { running: None, tally, failed: 0 };
     let outcome = boot(workspace, options, &image, filter, &mut |frame| suite.take(frame))?;
     let Suite { running, failed, .. } = suite;
