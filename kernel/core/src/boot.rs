@@ -171,7 +171,6 @@ impl<M: Machine> Kernel<M> {
         self.memories[memory].sealed = true;
         let pages = self.memories[memory].pages;
         let view = View { memory, first: 0, pages, grant: None, bytes: image_len };
-        self.process_retain(init);
         self.account_retain(account);
         let mut objects = Vec::new();
         objects.try_reserve_exact(32).map_err(|_| NoMemory)?;

@@ -6,12 +6,14 @@
 //! [`program::Program`]s act as its threads; [`thread::Thread`] is one written as plain code.
 #![forbid(unsafe_code)]
 
+pub mod calls;
 pub mod failure;
 pub mod machine;
 pub mod program;
 pub mod thread;
 pub mod world;
 
+pub use calls::Give;
 pub use machine::{ContextName, SimMachine};
 pub use program::{Act, Program, User};
 pub use thread::Thread;

@@ -75,6 +75,9 @@ impl<M: Machine> Kernel<M> {
 
     /// The last handle to a line is gone.
     pub(crate) fn irq_release(&mut self, id: IrqId) {
+        while let Some(thread) = self.irqs[id].waiters.pop_front(&mut self.threads) {
+            self.wake(thread, Resume::Retry);
+        }
         if let Some(irq) = self.irqs.remove(id) {
             self.machine.irq_mask(irq.line, true);
             self.watchers_drop(irq.watchers);

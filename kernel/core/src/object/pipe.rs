@@ -105,6 +105,7 @@ impl<M: Machine> Kernel<M> {
         pipe.readers = pipe.readers.wrapping_sub(1);
         if pipe.readers == 0 {
             self.pipe_wake_writers(id);
+            self.pipe_wake_readers(id);
             self.notify(Source::PipeWriter(id), WRITABLE | HANGUP);
         }
         self.pipe_free_if_unused(id);
@@ -116,6 +117,7 @@ impl<M: Machine> Kernel<M> {
         pipe.writers = pipe.writers.wrapping_sub(1);
         if pipe.writers == 0 {
             self.pipe_wake_readers(id);
+            self.pipe_wake_writers(id);
             self.notify(Source::PipeReader(id), READABLE | HANGUP);
         }
         self.pipe_free_if_unused(id);

@@ -13,7 +13,7 @@ use crate::task::thread::Resume;
 use clavis_abi::class::Class;
 use clavis_abi::error::{ENODEV, EOWNERDEAD, Error, Result};
 use clavis_abi::limits::ENDPOINT_DEPTH;
-use clavis_abi::params::endpoint_flags;
+use clavis_abi::params::{endpoint_flags, handle_flags};
 
 impl<M: Machine> Kernel<M> {
     /// Makes a request that has no endpoint yet.
@@ -45,6 +45,7 @@ impl<M: Machine> Kernel<M> {
             result: 0,
             through: handle.description,
             positioned: false,
+            confined: handle.flags & handle_flags::STICKY as u32,
             opening: makes.opening,
             wanted: makes.wanted,
             batch: makes.batch,
@@ -104,6 +105,12 @@ impl<M: Machine> Kernel<M> {
         }
         if let Some(batch) = request.batch {
             self.batch_release(batch, request.caller.is_some());
+        }
+        if let Some((registration, _)) = request.registration
+            && self.registrations.get(registration).is_some()
+        {
+            // The server did not say that it will tell: nobody is registered.
+            self.registration_end(registration);
         }
         if request.positioned {
             self.offset_release(request.through);
@@ -195,6 +202,26 @@ impl<M: Machine> Kernel<M> {
                 Stage::Filling | Stage::Answered | Stage::InSlot(_) | Stage::Rerouted => {}
             }
         }
+        self.endpoint_forget(id);
+        self.endpoint_wake_all(id);
+        self.endpoint_release(id);
+    }
+
+    /// Another instance takes an endpoint over and knows nothing of its predecessor's numbers:
+    /// what was said of those is not for it to hear.
+    pub(crate) fn endpoint_end_epoch(&mut self, id: EndpointId) {
+        let endpoint = &mut self.endpoints[id];
+        endpoint.epoch = endpoint.epoch.wrapping_add(1);
+        while let Some(request) = self.endpoints[id].queue.front() {
+            let gone = if self.requests[request].redelivered { EOWNERDEAD } else { ENODEV };
+            self.request_fail(request, gone);
+        }
+        self.endpoint_forget(id);
+    }
+
+    /// Empties the slots, drops the notices and hangs up on the watchers of objects that nobody
+    /// serves any more.
+    fn endpoint_forget(&mut self, id: EndpointId) {
         while let Some(slot) = self.endpoints[id].slots.front() {
             self.slot_empty(slot);
         }
@@ -208,9 +235,7 @@ impl<M: Machine> Kernel<M> {
             let Some(grant) = endpoints[id].unmaps.pop_front(grants) else { break };
             self.grant_free(grant);
         }
-        self.endpoint_wake_all(id);
         self.endpoint_hang_up(id);
-        self.endpoint_release(id);
     }
 
     /// A call at a description's own offset is over: the next one may begin.

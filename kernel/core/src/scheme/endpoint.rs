@@ -13,7 +13,7 @@ use crate::memory::{PAGE, Protection};
 use crate::object::slot::SlotK;
 use crate::run::Caller;
 use crate::task::process::{ProcessId, ProcessState};
-use crate::task::thread::{Resume, ThreadId, ThreadK};
+use crate::task::thread::{ThreadId, ThreadK};
 use clavis_abi::error::{EBUSY, ENODEV, EOWNERDEAD, Error, Result};
 use clavis_abi::limits::{ENDPOINT_DEPTH, INBOX_BULK_PAGES};
 use clavis_abi::params::endpoint_flags;
@@ -242,11 +242,8 @@ impl<M: Machine> Kernel<M> {
                 *word &= !(1 << (page % 64));
             }
         }
-        // Who waits for admission may have waited for these pages.
-        if let Some(thread) = self.endpoints[id].admission.pop_front(&mut self.threads) {
-            let resume = self.threads[thread].resume;
-            self.wake(thread, resume);
-        }
+        // Who waits for admission may have waited for these pages: all look again, in order.
+        self.admission_wake_all(id);
     }
 
     /// The order number of an endpoint's next message.
@@ -316,10 +313,10 @@ impl<M: Machine> Kernel<M> {
         let start = self.space_map(caller.space, &mapping, Place::Any(None))?;
         let base = start.wrapping_mul(PAGE);
         let owner_died = self.endpoints[id].owner.is_some_and(|owner| !self.process_lives(owner));
-        let endpoint = &mut self.endpoints[id];
-        if owner_died && endpoint.flags & endpoint_flags::ADOPT == 0 {
-            endpoint.epoch = endpoint.epoch.wrapping_add(1);
+        if owner_died && self.endpoints[id].flags & endpoint_flags::ADOPT == 0 {
+            self.endpoint_end_epoch(id);
         }
+        let endpoint = &mut self.endpoints[id];
         endpoint.owner = Some(caller.process);
         if let Some(place) = endpoint.mapped.get_mut(free) {
             *place = Some((caller.process, base));
@@ -335,9 +332,28 @@ impl<M: Machine> Kernel<M> {
     /// Ends the wait of everybody who waits at a dead endpoint.
     pub(crate) fn endpoint_wake_all(&mut self, id: EndpointId) {
         while let Some(thread) = self.endpoints[id].receivers.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
+            // It finds the endpoint dead. Its answers, if it brought some, were taken before.
+            let resume = self.threads[thread].resume;
+            self.wake(thread, resume);
         }
+        self.admission_wake_all(id);
+    }
+
+    /// Lets everybody who waits for a place look again.
+    fn admission_wake_all(&mut self, id: EndpointId) {
         while let Some(thread) = self.endpoints[id].admission.pop_front(&mut self.threads) {
+            let resume = self.threads[thread].resume;
+            self.wake(thread, resume);
+        }
+    }
+
+    /// A thread that was woken for a message does not take it: another one may.
+    #[cold]
+    pub(crate) fn receivers_nudge(&mut self, id: EndpointId) {
+        if self.endpoints.get(id).is_none() || !self.endpoint_has_messages(id) {
+            return;
+        }
+        if let Some(thread) = self.endpoints[id].receivers.pop_front(&mut self.threads) {
             let resume = self.threads[thread].resume;
             self.wake(thread, resume);
         }

@@ -46,6 +46,7 @@ impl<M: Machine> Kernel<M> {
             opening.inherit &= Rights::from_bits_truncate(params.inherit);
             opening.flags |= params.flags as u32 & handle_flags::STICKY as u32;
         }
+        self.requests[id].confined |= params.flags as u32 & handle_flags::STICKY as u32;
         self.request_narrow(id, &target);
         self.requests[id].rights = target.rights;
         self.request_through(id, target.description);

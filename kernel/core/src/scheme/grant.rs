@@ -146,7 +146,7 @@ impl<M: Machine> Kernel<M> {
     /// Maps lent memory for the caller of an mmap, or gives it a handle to it.
     pub(crate) fn map_lent(&mut self, caller: &Caller, id: RequestId) -> Result<usize> {
         let Request { wanted, through, endpoint, .. } = self.requests[id];
-        let Some(Wanted { map, most, handle, lent: Some((memory, first, lent)), .. }) = wanted
+        let Some(Wanted { map, most, inherit, handle, lent: Some((memory, first, lent)) }) = wanted
         else {
             return Err(Error::new(EIO));
         };
@@ -194,7 +194,7 @@ impl<M: Machine> Kernel<M> {
         self.description_retain(through);
         let mapped = match handle {
             Some(out) => {
-                self.lent_handle(caller, memory, first, pages, most, grant, out).map(|number| {
+                self.lent_handle(caller, memory, first, pages, most, inherit, grant, out).map(|number| {
                     if let Some(wanted) = self.requests[id].wanted.as_mut() {
                         wanted.handle = None;
                     }
@@ -226,6 +226,7 @@ impl<M: Machine> Kernel<M> {
         first: u64,
         pages: u64,
         most: Protection,
+        inherit: Rights,
         grant: GrantId,
         out: crate::handle::table::Reserved,
     ) -> Result<usize> {
@@ -240,6 +241,7 @@ impl<M: Machine> Kernel<M> {
         rights.set(Rights::MAP_WRITE, most.contains(Protection::WRITE));
         rights.set(Rights::MAP_EXEC, most.contains(Protection::EXEC));
         rights.set(Rights::READ, most.contains(Protection::READ));
+        rights &= inherit;
         self.number_fill(out, Handle { rights, inherit: rights, ..Handle::full(description) });
         Ok(out.number)
     }

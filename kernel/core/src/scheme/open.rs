@@ -414,6 +414,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Narrows what a request may yield by a handle that it now goes through.
     pub(crate) fn request_narrow(&mut self, id: RequestId, through: &Handle) {
+        self.requests[id].confined |= through.flags & handle_flags::STICKY as u32;
         if let Some(opening) = self.requests[id].opening.as_mut() {
             opening.rights &= through.inherit;
             opening.inherit &= through.inherit;
@@ -506,7 +507,7 @@ impl<M: Machine> Kernel<M> {
         let request = &self.requests[id];
         let (flags, open) = match &request.opening {
             Some(opening) => (opening.flags, opening.open_flags),
-            None => (0, 0),
+            None => (request.confined, 0),
         };
         let inherit = request.opening.map_or(Rights::all(), |opening| opening.inherit);
         let through =

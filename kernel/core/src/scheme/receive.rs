@@ -82,7 +82,13 @@ impl<M: Machine> Kernel<M> {
         if self.endpoints.get(receive.endpoint).is_none_or(|endpoint| endpoint.sockets == 0) {
             return Err(Error::new(clavis_abi::error::EBADF));
         }
-        let base = self.inbox_base(caller, receive.endpoint)?;
+        let base = match self.inbox_base(caller, receive.endpoint) {
+            Ok(base) => base,
+            Err(error) => {
+                self.receivers_nudge(receive.endpoint);
+                return Err(error);
+            }
+        };
         let mut taken = 0;
         while taken < receive.most
             && let Some(pending) = self.next_message(receive.endpoint)
@@ -92,6 +98,7 @@ impl<M: Machine> Kernel<M> {
             if let Err(error) = self.write_user(caller.space, at, &sqe) {
                 // The message stays the first of the queue.
                 if taken == 0 {
+                    self.receivers_nudge(receive.endpoint);
                     return Err(error);
                 }
                 break;

@@ -73,6 +73,8 @@ pub struct Wanted {
     pub map: MapParams,
     /// What the handle permits.
     pub most: Protection,
+    /// The most that a handle to it can have.
+    pub inherit: Rights,
     /// Give a memory handle at this number instead of mapping.
     pub handle: Option<Reserved>,
     /// What the server lent: object and first page. Holds a reference.
@@ -122,6 +124,8 @@ pub struct Request {
     pub through: DescriptionId,
     /// It moves the description's own offset, from there.
     pub positioned: bool,
+    /// Sticky flags of the handles that its path came through.
+    pub confined: u32,
     /// The handle that it will make.
     pub opening: Option<Opening>,
     /// The mapping that it will make.

@@ -16,6 +16,7 @@ use crate::task::thread::{Blocked, Resume};
 use clavis_abi::class::Class;
 use clavis_abi::error::{EAGAIN, EMSGSIZE, Error, Result};
 use clavis_abi::limits::{ENDPOINT_DEPTH, PAYLOAD_MAX, QUANTUM_BYTES};
+use clavis_abi::params::handle_flags;
 
 /// Where a payload comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +179,7 @@ impl<M: Machine> Kernel<M> {
             result: 0,
             through: message.handle.description,
             positioned: message.positioned,
+            confined: message.handle.flags & handle_flags::STICKY as u32,
             opening: makes.opening,
             wanted: makes.wanted,
             batch: makes.batch,

@@ -279,9 +279,13 @@ impl<M: Machine> Kernel<M> {
         let handle = self.door(caller, fd, Rights::EVENT)?;
         let mut message = Message::new(Class::Fevent, handle, object);
         message.args[1] = u64::from(interest);
-        self.send(caller, &message, |_| {
+        let sent = self.send(caller, &message, |_| {
             Ok(Makes { registration: Some((registration, interest)), ..Makes::default() })
-        })
+        });
+        if sent.is_err() && self.registrations.get(registration).is_some() {
+            self.registration_end(registration);
+        }
+        sent
     }
 
     /// Calls on an object that carry a path: link and rename.

@@ -111,7 +111,8 @@ impl<M: Machine> Kernel<M> {
                 Ok(Outcome::Done(address))
             }
             Object::Scheme(object) if space == caller.space => {
-                let wanted = Wanted { map: *params, most, handle: None, lent: None };
+                let inherit = handle.inherit;
+                let wanted = Wanted { map: *params, most, inherit, handle: None, lent: None };
                 self.ask_memory(caller, handle, object, wanted, None)
             }
             _ => Err(Error::new(ENODEV)),
@@ -201,9 +202,8 @@ impl<M: Machine> Kernel<M> {
                     ..view
                 };
                 let made = self.handle_create(account, Object::Memory(view));
-                let mut rights = handle.rights - Rights::MAP_WRITE - Rights::WRITE;
-                rights |= Rights::DUP | Rights::TRANSFER;
-                self.new_handle(reserved, made, rights, rights)
+                let rights = handle.rights & handle.inherit - Rights::MAP_WRITE - Rights::WRITE;
+                self.new_handle(reserved, made, rights, rights & handle.inherit)
             }
             Object::Scheme(object) => {
                 let map = MapParams {
@@ -213,7 +213,8 @@ impl<M: Machine> Kernel<M> {
                     length: length as u64,
                     flags: (flags | MapFlags::MAP_SHARED).bits() as u64,
                 };
-                let wanted = Wanted { map, most, handle: None, lent: None };
+                let inherit = handle.inherit;
+                let wanted = Wanted { map, most, inherit, handle: None, lent: None };
                 self.ask_memory(caller, handle, object, wanted, Some(out))
             }
             _ => Err(Error::new(ENODEV)),
@@ -273,16 +274,26 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         let keeps = flags.contains(MremapFlags::KEEP_OLD);
+        if let Place::Fixed(to) = place
+            && to < old_start.saturating_add(old_pages)
+            && old_start < to.saturating_add(new_pages)
+        {
+            // It would take its own place.
+            return Err(Error::new(EINVAL));
+        }
         if !keeps && new_pages <= old_pages && matches!(place, Place::Any(_)) {
             let cut = old_pages.saturating_sub(new_pages);
-            self.space_unmap(caller.space, old_start.saturating_add(new_pages), cut)?;
+            if cut > 0 {
+                self.space_unmap_all(caller.space, old_start.saturating_add(new_pages), cut)?;
+            }
             return Ok(Outcome::Done(old));
         }
         let offset = region.offset.wrapping_add(old_start.saturating_sub(region.start));
         let whole = region.offset == 0 && region.pages == self.memories[region.memory].pages;
-        if offset.saturating_add(new_pages) > self.memories[region.memory].pages {
-            // Only anonymous memory of its own can grow.
-            let own = self.memories[region.memory].private && whole && offset == 0 && !keeps;
+        if old_start.saturating_add(new_pages) > region.end() {
+            // Only anonymous memory of its own can grow; what else an object holds was not given.
+            let memory = &self.memories[region.memory];
+            let own = memory.private && memory.backing == Backing::Zero && whole && !keeps;
             if !own {
                 return Err(Error::new(EINVAL));
             }

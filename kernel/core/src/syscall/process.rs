@@ -314,7 +314,11 @@ impl<M: Machine> Kernel<M> {
         let given = if grant.source == GRANT_SELF {
             self.process_retain(id);
             let account = self.processes[id].account;
-            self.handle_create(account, Object::Process(id))
+            let made = self.handle_create(account, Object::Process(id));
+            if made.is_ok() {
+                self.processes[id].own += 1;
+            }
+            made
         } else {
             let need = Rights::DUP | Rights::TRANSFER;
             self.door(caller, grant.source as usize, need).inspect(|handle| {

@@ -47,6 +47,8 @@ pub struct Process {
     pub exit: ExitStatus,
     /// Handles to it, plus one while it lives.
     pub refs: u32,
+    /// Handles to itself that it was given while it was built.
+    pub(crate) own: u32,
     /// Threads that wait for its end.
     pub waiters: List<ThreadK, 0>,
     /// Who is told of its end.
@@ -117,6 +119,7 @@ impl<M: Machine> Kernel<M> {
             state: ProcessState::Building,
             exit: ExitStatus::default(),
             refs: 2,
+            own: 0,
             waiters: List::new(),
             watchers: Watchers::new(),
             name: None,
@@ -179,7 +182,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn process_release(&mut self, id: ProcessId) {
         let process = &mut self.processes[id];
         process.refs = process.refs.wrapping_sub(1);
-        if process.state == ProcessState::Building && process.refs == 1 {
+        if process.state == ProcessState::Building && process.refs <= process.own + 1 {
             let killed = ExitStatus { kind: ExitKind::Killed as u64, code: 0 };
             self.process_end(id, killed);
             return;

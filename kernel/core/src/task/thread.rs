@@ -187,7 +187,12 @@ impl<M: Machine> Kernel<M> {
                 thread.resume = Resume::User;
                 self.request_abandon(request);
             }
-            Resume::Receive(_) | Resume::User | Resume::Retry => {}
+            Resume::Receive(receive) => {
+                // It may have been woken for a message that it takes no more.
+                thread.resume = Resume::User;
+                self.receivers_nudge(receive.endpoint);
+            }
+            Resume::User | Resume::Retry => {}
         }
         if let Some((endpoint, slot)) = self.threads[id].granted.take() {
             self.place_release(endpoint, slot);
