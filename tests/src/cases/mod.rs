@@ -1,0 +1,13 @@
+//! The cases, by what they are about.
+mod hostile;
+mod names;
+mod processes;
+mod rights;
+mod servers;
+mod support;
+
+use crate::run::Case;
+
+/// Every case.
+pub(crate) const CASES: &[&[Case]] =
+    &[names::CASES, rights::CASES, servers::CASES, processes::CASES, hostile::CASES];
