@@ -95,19 +95,9 @@ pub(crate) fn timer_start(ticks: u32) {
 
 /// Moves the old controllers' vectors out of the exceptions' way and masks all their lines.
 fn silence_old() {
-    let steps: [(u16, u8); 10] = [
-        (0x20, 0x11),
-        (0xA0, 0x11),
-        (0x21, 0x20),
-        (0xA1, 0x28),
-        (0x21, 4),
-        (0xA1, 2),
-        (0x21, 1),
-        (0xA1, 1),
-        (0x21, 0xFF),
-        (0xA1, 0xFF),
-    ];
-    for (port, value) in steps {
+    let ports = [0x20, 0xA0, 0x21, 0xA1, 0x21, 0xA1, 0x21, 0xA1, 0x21, 0xA1];
+    let values = [0x11_u8, 0x11, 0x20, 0x28, 4, 2, 1, 1, 0xFF, 0xFF];
+    for (port, value) in ports.into_iter().zip(values) {
         // SAFETY: the old interrupt controllers are the kernel's own.
         unsafe { registers::port_write(port, value) };
     }

@@ -60,7 +60,7 @@ unsafe fn bring_up(info: &BootInfo) -> Result<(), &'static str> {
         copy::smap_is_on();
     }
     descriptor::load();
-    print(format_args!("cpu: {features}"));
+    print(format_args!("cpu:{features}"));
 
     // SAFETY: once, with the bootloader's map.
     unsafe { FRAMES.lock().begin(memory) }?;

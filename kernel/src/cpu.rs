@@ -7,24 +7,27 @@ use x86_64::structures::tss::TaskStateSegment;
 
 use crate::context::{Context, REGISTERS, VECTOR_BYTES};
 
-/// Features of the processor that the kernel uses.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Features {
-    pub(crate) nx: bool,
-    pub(crate) smep: bool,
-    pub(crate) smap: bool,
-    pub(crate) umip: bool,
-    pub(crate) xsave: bool,
-    pub(crate) xsaveopt: bool,
-    pub(crate) avx: bool,
-    pub(crate) rdrand: bool,
-    pub(crate) global_pages: bool,
-    pub(crate) huge_pages: bool,
-    pub(crate) pat: bool,
-    pub(crate) machine_check: bool,
-    /// Bits of a physical address.
-    pub(crate) address_bits: u32,
+macro_rules! features {
+    ($($name:ident)*) => {
+        /// Features of the processor that the kernel uses.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub(crate) struct Features {
+            $(pub(crate) $name: bool,)*
+            /// Bits of a physical address.
+            pub(crate) address_bits: u32,
+        }
+
+        impl fmt::Display for Features {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(if self.$name {
+                    write!(f, " {}", stringify!($name))?;
+                })*
+                Ok(())
+            }
+        }
+    };
 }
+features! { nx smep smap umip xsave xsaveopt avx rdrand global_pages huge_pages pat machine_check }
 
 impl Features {
     /// Asks CPUID (Intel SDM vol. 2A, CPUID).
@@ -65,28 +68,6 @@ impl Features {
             features.address_bits = (__cpuid(0x8000_0008).eax & 0xFF).clamp(32, 52);
         }
         features
-    }
-}
-
-impl fmt::Display for Features {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = [
-            (self.nx, "nx"),
-            (self.smep, "smep"),
-            (self.smap, "smap"),
-            (self.umip, "umip"),
-            (self.xsaveopt, "xsaveopt"),
-            (self.xsave && !self.xsaveopt, "xsave"),
-            (!self.xsave, "fxsave"),
-            (self.avx, "avx"),
-            (self.rdrand, "rdrand"),
-            (self.global_pages, "pge"),
-            (self.huge_pages, "1gib"),
-            (self.pat, "pat"),
-        ];
-        let mut names = rows.iter().filter(|row| row.0).map(|row| row.1);
-        f.write_str(names.next().unwrap_or("none"))?;
-        names.try_for_each(|name| write!(f, " {name}"))
     }
 }
 

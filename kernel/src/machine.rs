@@ -118,7 +118,7 @@ impl Machine for Pc {
         address: u64,
         pages: usize,
     ) -> Result<usize, NoMemory> {
-        space.reserve(address, pages, &mut FRAMES.lock())
+        space.reserve(address, pages)
     }
 
     fn space_map(

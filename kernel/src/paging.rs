@@ -5,7 +5,7 @@
 //! boot: RAM at the direct map (never executable; the kernel's image read-only), the heap, device
 //! memory, and the kernel's image (W^X, with the guard pages of the stacks left out). No entry of
 //! it has the user bit.
-use clavis_abi::boot::{BootInfo, DIRECT_MAP, KERNEL_BASE, MemoryRange};
+use clavis_abi::boot::{BootInfo, DIRECT_MAP, KERNEL_BASE};
 use clavis_core::machine::NoMemory;
 use clavis_core::memory::Protection;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -209,12 +209,20 @@ pub(crate) unsafe fn begin(info: &BootInfo, features: &Features) -> Result<(), &
     let root = frames.take().ok_or(SHORT)?;
     KERNEL_ROOT.store(root, Ordering::Relaxed);
     let ranges = &info.memory[..info.memory_count as usize];
+    let image = info.kernel.start..(info.kernel.start + info.kernel.len).next_multiple_of(FRAME);
     let mut ram = ranges.iter().filter(|range| is_ram(range)).copied().peekable();
     while let Some(mut range) = ram.next() {
         while let Some(more) = ram.next_if(|more| more.start == range.end) {
             range.end = more.end;
         }
-        map_ram(&mut frames, &range, features).ok_or(SHORT)?;
+        // The image is written at its own addresses alone.
+        for (start, end, bits) in [
+            (range.start, range.end.min(image.start), WRITE),
+            (range.start.max(image.start), range.end.min(image.end), 0),
+            (range.start.max(image.end), range.end, WRITE),
+        ] {
+            map_ram(&mut frames, start, end, bits, features).ok_or(SHORT)?;
+        }
     }
 
     let address = |symbol: *const u8| symbol as u64;
@@ -232,8 +240,6 @@ pub(crate) unsafe fn begin(info: &BootInfo, features: &Features) -> Result<(), &
                 unsafe { map_kernel(&mut frames, page, physical, 0, bits | GLOBAL) }
                     .ok_or(SHORT)?;
             }
-            // SAFETY: RAM, read-only; the image is written at its own addresses alone.
-            unsafe { protect(&mut frames, physical) }.ok_or(SHORT)?;
         }
     }
     // The root entries of the growing parts have to exist before the first space copies them.
@@ -246,54 +252,23 @@ pub(crate) unsafe fn begin(info: &BootInfo, features: &Features) -> Result<(), &
 }
 
 /// Maps RAM into the direct map, in the largest pages that fit.
-fn map_ram(frames: &mut Frames, range: &MemoryRange, features: &Features) -> Option<()> {
-    let mut at = range.start;
-    while at < range.end {
+fn map_ram(
+    frames: &mut Frames,
+    mut at: u64,
+    end: u64,
+    bits: u64,
+    features: &Features,
+) -> Option<()> {
+    while at < end {
         let fits = |level: u32| {
             let size = FRAME << (9 * level);
-            at.is_multiple_of(size) && range.end - at >= size
+            at.is_multiple_of(size) && end - at >= size
         };
         let level = if features.huge_pages && fits(2) { 2 } else { u32::from(fits(1)) };
-        let large = if level > 0 { LARGE } else { 0 };
-        let bits = WRITE | NO_EXECUTE | GLOBAL | large;
+        let bits = bits | NO_EXECUTE | GLOBAL | if level > 0 { LARGE } else { 0 };
         // SAFETY: RAM, as data of the kernel.
         unsafe { map_kernel(frames, direct(at), at, level, bits) }?;
         at += FRAME << (9 * level);
-    }
-    Some(())
-}
-
-/// Makes one page of the direct map read-only, splitting the large page it is part of.
-///
-/// # Safety
-/// Nothing writes the page through the direct map.
-unsafe fn protect(frames: &mut Frames, physical: u64) -> Option<()> {
-    let address = direct(physical);
-    let mut table = KERNEL_ROOT.load(Ordering::Relaxed);
-    for level in (0..=3).rev() {
-        let place = entry(table, address, level);
-        // SAFETY: the table is live.
-        let value = unsafe { get(place) };
-        if value & PRESENT == 0 {
-            return Some(());
-        }
-        if level == 0 {
-            // SAFETY: takes the right to write away, as the caller allows.
-            unsafe { set(place, value & !WRITE) };
-        } else if level < 3 && value & LARGE != 0 {
-            let below = frames.take()?;
-            let part = FRAME << (9 * (level - 1));
-            let bits = if level == 1 { value & !LARGE } else { value };
-            for index in 0..512 {
-                // SAFETY: the new table maps what the large page did.
-                unsafe { set(slot(below, index), bits + index * part) };
-            }
-            // SAFETY: leads to the same RAM through the new table.
-            unsafe { set(place, below | PRESENT | WRITE) };
-            table = below;
-        } else {
-            table = value & ADDRESS;
-        }
     }
     Some(())
 }
@@ -368,12 +343,7 @@ impl Space {
     }
 
     /// Makes the tables for a range. Returns how many were taken.
-    pub(crate) fn reserve(
-        &mut self,
-        address: u64,
-        pages: usize,
-        frames: &mut Frames,
-    ) -> Result<usize, NoMemory> {
+    pub(crate) fn reserve(&mut self, address: u64, pages: usize) -> Result<usize, NoMemory> {
         let bytes = (pages as u64).checked_mul(FRAME).ok_or(NoMemory)?;
         let end = address.checked_add(bytes).filter(|end| *end <= USER_END).ok_or(NoMemory)?;
         // Count first, so that nothing has to be undone. No more than three levels are missing
@@ -388,16 +358,18 @@ impl Space {
             }
             at = next_table(at);
         }
-        if missing > frames.free() {
+        if missing == 0 {
+            return Ok(0);
+        }
+        let mut frames = FRAMES.lock();
+        let before = frames.free();
+        if missing > before {
             return Err(NoMemory);
         }
-        let before = frames.free();
-        if missing > 0 {
-            let mut at = address;
-            while at < end {
-                make(self.root, at, 0, USER, frames).ok_or(NoMemory)?;
-                at = next_table(at);
-            }
+        let mut at = address;
+        while at < end {
+            make(self.root, at, 0, USER, &mut frames).ok_or(NoMemory)?;
+            at = next_table(at);
         }
         Ok(before - frames.free())
     }
