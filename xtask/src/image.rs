@@ -26,6 +26,8 @@ pub(crate) struct Image {
     pub(crate) disk: PathBuf,
     /// The kernel with its symbols, for back traces.
     pub(crate) kernel: PathBuf,
+    /// What lies on its system partition; empty if it was not built now.
+    pub(crate) files: Vec<PartitionFile>,
 }
 
 /// `cargo xtask image`.
@@ -47,7 +49,7 @@ pub(crate) fn make(workspace: &Workspace, output: Option<&Path>) -> anyhow::Resu
         None => workspace.output()?.join("clavis.img"),
     };
     write(&files, &disk)?;
-    Ok(Image { disk, kernel })
+    Ok(Image { disk, kernel, files })
 }
 
 /// The image to boot: built now, or the one of the last build.
@@ -60,11 +62,11 @@ pub(crate) fn to_boot(workspace: &Workspace, options: &MachineOptions) -> anyhow
         bail!("there is no image of an earlier build ({}): leave --no-build away", disk.display());
     }
     let kernel = workspace.target.join("x86_64-unknown-none/kernel/clavis-kernel");
-    Ok(Image { disk, kernel })
+    Ok(Image { disk, kernel, files: Vec::new() })
 }
 
 /// Builds everything: the files of the system partition, and the kernel with its symbols.
-pub(crate) fn files(workspace: &Workspace) -> anyhow::Result<(Vec<PartitionFile>, PathBuf)> {
+fn files(workspace: &Workspace) -> anyhow::Result<(Vec<PartitionFile>, PathBuf)> {
     setup::require_toolchain()?;
     let manifest = Manifest::read(workspace)?;
     let built = build::everything(workspace, &manifest)?;

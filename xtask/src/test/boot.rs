@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::image;
+use crate::image::{self, Image, PartitionFile};
 use crate::options::TestOptions;
 use crate::qemu::{self, Config, Console, End};
 use crate::test::tally::Tally;
@@ -15,9 +15,12 @@ const LIMIT: u64 = 120;
 /// A partition and what the bootloader says of it.
 struct Case {
     name: &'static str,
-    damage: fn(&mut Vec<(&'static str, Vec<u8>)>),
+    damage: fn(&mut Vec<PartitionFile>),
     says: &'static str,
 }
+
+/// What the names of all cases begin with.
+pub(crate) const PREFIX: &str = "boot::";
 
 const CASES: &[Case] = &[
     Case {
@@ -58,7 +61,7 @@ fn fill(bytes: &mut [u8], at: usize, with: &[u8]) {
 }
 
 fn full_name(case: &Case) -> String {
-    format!("boot::{}", case.name)
+    format!("{PREFIX}{}", case.name)
 }
 
 /// Names the cases.
@@ -73,17 +76,17 @@ pub(crate) fn run(
     workspace: &Workspace,
     options: &TestOptions,
     filter: &str,
+    image: &Image,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
     let chosen: Vec<&Case> = CASES.iter().filter(|case| full_name(case).contains(filter)).collect();
     // These cases damage the files of a build, not a finished image.
-    if chosen.is_empty() || options.machine.no_build {
+    if image.files.is_empty() {
         return Ok(());
     }
-    let (files, _) = image::files(workspace)?;
     for case in chosen {
         let name = format!("guest {}", full_name(case));
-        match refusal(workspace, options, case, files.clone()) {
+        match refusal(workspace, options, case, image.files.clone()) {
             Ok(()) => tally.pass(&name),
             Err(why) => tally.fail(&name, &format!("{why:#}")),
         }
@@ -95,7 +98,7 @@ fn refusal(
     workspace: &Workspace,
     options: &TestOptions,
     case: &Case,
-    mut files: Vec<(&'static str, Vec<u8>)>,
+    mut files: Vec<PartitionFile>,
 ) -> anyhow::Result<()> {
     (case.damage)(&mut files);
     let disk = workspace.output()?.join("damaged.img");

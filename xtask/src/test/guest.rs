@@ -42,11 +42,11 @@ pub(crate) fn run(
     workspace: &Workspace,
     options: &TestOptions,
     filter: &str,
+    image: &Image,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
-    let image = image::to_boot(workspace, &options.machine)?;
     let mut suite = Suite { running: None, tally, failed: 0 };
-    let outcome = boot(workspace, options, &image, filter, &mut |frame| suite.take(frame))?;
+    let outcome = boot(workspace, options, image, filter, &mut |frame| suite.take(frame))?;
     let Suite { running, failed, .. } = suite;
     let how = match outcome.end {
         End::PowerOff => None,
