@@ -34,6 +34,6 @@ limits! {
     SLOT_WAITERS: usize = 256, "Opens that wait for an empty slot.";
     SLOT_WAIT_NS: u64 = 10_000_000_000, "Nanoseconds that an open waits for an empty slot.";
     LOG_BYTES: usize = 65_536, "Bytes kept in the kernel log.";
-    SPAWN_GRANTS: usize = 256, "Handles given to a new process at its creation.";
+    SPAWN_GRANTS: usize = 64, "Handles given to a new process at its creation.";
     FUTEX_SPACE: usize = 4, "Bytes of a futex word, and its alignment.";
 }
