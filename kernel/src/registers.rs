@@ -149,11 +149,14 @@ unsafe fn user_selectors_clear() {
     unsafe { FS::set_reg(SegmentSelector::NULL) };
 }
 
-/// Nulls the selectors that a program can load. Its GS base goes with the selector.
+/// Nulls the selectors that a program can load. Its GS base goes with the selector; its FS base
+/// stays: the thread may be the next one again, after a look at other spaces, without passing
+/// `activate`.
 pub(crate) fn selectors_clear() {
-    // SAFETY: every return to a user thread of another process passes `activate`, which writes
-    // the FS base.
+    let base = FsBase::read();
+    // SAFETY: the base is written again at once.
     unsafe { user_selectors_clear() };
+    FsBase::write(base);
     // SAFETY: interrupts are off, and the next swap brings the kernel's base back.
     unsafe { GS::swap() };
     // SAFETY: the null selector is legal; the user's base is the active one here.
