@@ -23,10 +23,10 @@ pub(crate) static SPURIOUS: AtomicU32 = AtomicU32::new(0);
 /// Runs an entry point of core.
 #[inline]
 fn enter(entry: impl FnOnce(&mut Kernel<Pc>) -> Next<ContextRef>) -> Next<ContextRef> {
-    match KERNEL.lock().as_deref_mut() {
-        Some(kernel) => entry(kernel),
-        None => Next::Idle,
-    }
+    let mut kernel = KERNEL.lock();
+    // SAFETY: `boot` fills it before the first thread, and nothing empties it: `start` and the
+    // stubs of user mode, which lead here, come after that.
+    entry(unsafe { kernel.as_deref_mut().unwrap_unchecked() })
 }
 
 /// Follows core until it names a thread. Between its quanta the lock is free and interrupts come
