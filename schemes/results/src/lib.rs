@@ -1,5 +1,5 @@
-//! What travels on the results channel: frames of a channel byte, a length of two bytes (little
-//! endian) and that many bytes.
+//! What travels on the results channel: [`PREAMBLE`], then frames of a channel byte, a length of
+//! two bytes (little endian) and that many bytes.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -13,6 +13,10 @@
 )]
 
 pub mod request;
+
+/// What comes before the first frame: firmware writes its messages to every serial line it finds,
+/// so a reader skips everything before this.
+pub const PREAMBLE: &[u8] = b"\0clavis results\0";
 
 /// Bytes that a frame carries at most.
 pub const PAYLOAD_MAX: usize = u16::MAX as usize;

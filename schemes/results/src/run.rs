@@ -2,7 +2,7 @@
 use clavis::account::{Account, UNLIMITED};
 use clavis::{AsNumber, Command, EntryKind, ExitStatus, Give, Number, Rights};
 use clavis_results::request::Request;
-use clavis_results::{Channel, Lines, frames};
+use clavis_results::{Channel, Lines, PREAMBLE, frames};
 use scheme_uart::{PortHandle, Uart};
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
@@ -33,15 +33,22 @@ impl Line {
         let ports = clavis::startup::custom(PORTS).ok_or("its manifest gives it no ports")?;
         let uart = Uart::start(PortHandle::new(ports));
         let uart = uart.map_err(|error| format!("the second serial line: {error:?}"))?;
-        Ok(Line(Mutex::new(uart)))
+        let line = Line(Mutex::new(uart));
+        line.write(PREAMBLE);
+        Ok(line)
     }
 
-    /// Sends frames, whole ones together. A line that fails has nobody to be told.
+    /// Sends frames.
     fn send(&self, channel: Channel, data: &[u8]) {
         let mut bytes = Vec::new();
         frames(channel, data, &mut bytes);
+        self.write(&bytes);
+    }
+
+    /// Writes bytes, together. A line that fails has nobody to be told.
+    fn write(&self, bytes: &[u8]) {
         let mut uart = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rest = bytes.as_slice();
+        let mut rest = bytes;
         while !rest.is_empty() {
             match uart.send(rest) {
                 Ok(0) => thread::sleep(BUSY),

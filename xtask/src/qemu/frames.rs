@@ -1,4 +1,6 @@
-//! The results channel: frames {channel u8, length u16 little endian, bytes} on COM2.
+//! The results channel: frames {channel u8, length u16 little endian, bytes} on COM2, behind the
+//! preamble that ends what the firmware wrote there.
+use clavis_results::PREAMBLE;
 
 /// One frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(crate) enum Frame {
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     pending: Vec<u8>,
+    /// The preamble was seen.
+    started: bool,
 }
 
 impl Decoder {
@@ -26,6 +30,12 @@ impl Decoder {
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Frame> {
         self.pending.extend_from_slice(bytes);
         let mut frames = Vec::new();
+        if !self.started {
+            let found = self.pending.windows(PREAMBLE.len()).position(|part| part == PREAMBLE);
+            let Some(start) = found else { return frames };
+            self.pending.drain(..start + PREAMBLE.len());
+            self.started = true;
+        }
         while let [channel, low, high, rest @ ..] = self.pending.as_slice() {
             let len = usize::from(u16::from_le_bytes([*low, *high]));
             let Some(payload) = rest.get(..len) else { break };
@@ -53,7 +63,9 @@ mod tests {
     use super::*;
 
     fn stream() -> Vec<u8> {
-        let mut bytes = vec![0, 3, 0];
+        let mut bytes = b"\x1b[2JBdsDxe: loading\0clavis".to_vec();
+        bytes.extend(PREAMBLE);
+        bytes.extend([0, 3, 0]);
         bytes.extend(b"abc");
         bytes.extend([3, 7, 0]);
         bytes.extend(b"begin x");
