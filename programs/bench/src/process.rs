@@ -1,10 +1,11 @@
 //! Processes: starting one, and the call that does nothing.
 use crate::measure::{Outcome, Row, median, median_of_long, said};
-use clavis::Give;
 use clavis::abi::error::ENOSYS;
 use clavis::account::{Account, UNLIMITED};
 use clavis::handle::AsNumber;
+use clavis::{Command, Give, Handle};
 use clavis_launch::{DEFAULT_PATH, Directory, Launch, Powers};
+use syscall::flag::O_RDONLY;
 
 pub(crate) const NULL: &[Row] = &[Row {
     name: "null-call",
@@ -66,19 +67,11 @@ fn null_call() -> Outcome {
 }
 
 fn spawn(program: &str) -> Outcome {
-    let words = [program.to_owned()];
+    let path = format!("{DEFAULT_PATH}/{program}");
     median_of_long(|| {
-        let launch = Launch {
-            arguments: &words,
-            environment: &[],
-            descriptors: &[],
-            namespace: Give::None,
-            directory: NOWHERE,
-            account: None,
-            powers: Powers::Kept,
-        };
-        let process = clavis_launch::start(&launch, DEFAULT_PATH, &clavis_launch::open)
-            .map_err(|error| format!("{program}: {}", error.reason()))?;
+        let file = Handle::open(&path, O_RDONLY as u64).map_err(|error| said(&path, error))?;
+        let process = Command::from_file(&file, program).spawn();
+        let process = process.map_err(|error| said(program, error))?;
         let status = process.wait().map_err(|error| said("wait", error))?;
         if status.success() { Ok(()) } else { Err(format!("{program}: {status}")) }
     })

@@ -48,6 +48,9 @@ impl Served {
     fn start(style: &str) -> Result<Self, String> {
         let name = format!("bench-{style}-{}", std::process::id());
         let own = std::env::args().next().unwrap_or_else(|| "bench".into());
+        // The name is there from now on; what is opened under it waits for the server.
+        let namespace = Namespace::current().map_err(|error| said("namespace", error))?;
+        drop(namespace.ticket(&name).map_err(|error| said(&name, error))?);
         let words = [own, "--server".into(), name.clone(), style.into()];
         let server = crate::process::Server::start(&words)?;
         Ok(Served { name, _server: server })

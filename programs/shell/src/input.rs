@@ -68,8 +68,7 @@ pub(crate) fn converse(shell: &mut Shell) -> i32 {
         text.clear();
         match execute::program(shell, &program) {
             Flow::Exit(status) => return status,
-            Flow::Interrupted => prompt_with(shell, "\n"),
-            Flow::Next | Flow::Break(_) | Flow::Continue(_) => {}
+            Flow::Next | Flow::Interrupted | Flow::Break(_) | Flow::Continue(_) => {}
         }
     }
 }

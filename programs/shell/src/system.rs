@@ -152,9 +152,10 @@ impl Job {
         Ok(Self(Account::new(&UNLIMITED)?))
     }
 
-    /// Makes it the job that Ctrl-C ends: the console gets a handle that can do only that.
+    /// Makes it the job that Ctrl-C ends: the console gets a handle that can do that, and see
+    /// whether anything is left to be ended.
     pub(crate) fn to_foreground(&self, console: &File) -> io::Result<()> {
-        let rights = Rights::SIGNAL | Rights::TRANSFER;
+        let rights = Rights::SIGNAL | Rights::INSPECT | Rights::TRANSFER;
         let job = Handle::derive(&self.0, rights, Rights::empty())?;
         send_away(console, job, &[FOREGROUND_JOB])?;
         Ok(())

@@ -51,7 +51,9 @@ impl Tool {
 
     /// Says what is wrong with a subject, in own words.
     pub(crate) fn say(&mut self, subject: impl Display, reason: &str) {
-        eprintln!("{}: {subject}: {reason}", self.name);
+        // In one piece: standard error has no buffer, and others write there too.
+        let line = format!("{}: {subject}: {reason}\n", self.name);
+        eprint!("{line}");
         self.failed = true;
     }
 
