@@ -1,10 +1,11 @@
 //! Format, clippy and rustdoc, as errors.
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
 use crate::build::{self, Triple};
-use crate::image::manifest::{Manifest, ProgramTarget};
+use crate::image::manifest::{Freestanding, Manifest, Program, ProgramTarget};
 use crate::progress;
 use crate::workspace::{Workspace, cargo};
 
@@ -25,40 +26,31 @@ pub(crate) fn host(workspace: &Workspace) -> anyhow::Result<()> {
 /// Clippy over what each guest target gets.
 pub(crate) fn guest(workspace: &Workspace) -> anyhow::Result<()> {
     let manifest = Manifest::read(workspace)?;
-    for triple in Triple::ALL {
-        let (mut packages, mut features) = (Vec::new(), Vec::new());
-        match triple {
-            Triple::Uefi => {
-                packages.push("clavis-bootloader".to_owned());
-                features.push("clavis-bootloader/firmware".to_owned());
-            }
-            Triple::None => {
-                let own = manifest.programs.iter().filter(|p| p.target == ProgramTarget::None);
-                let own = own.map(|program| program.freestanding());
-                for part in [manifest.kernel.clone(), manifest.init.clone()].into_iter().chain(own)
-                {
-                    features.extend(part.features());
-                    packages.push(part.package);
-                }
-            }
-            Triple::Redox => {
-                packages.extend(["clavis-libc".to_owned(), "clavis-unwind".to_owned()]);
-                for program in manifest.programs.iter().filter(|p| p.target == ProgramTarget::Std) {
-                    features.extend(program.features());
-                    packages.push(program.package.clone());
-                }
-            }
-        }
-        packages.sort_unstable();
-        packages.dedup();
+    let of = |target: ProgramTarget| manifest.programs.iter().filter(move |p| p.target == target);
+    let mut freestanding = vec![manifest.kernel.clone(), manifest.init.clone()];
+    freestanding.extend(of(ProgramTarget::None).map(Program::freestanding));
+    let programs = of(ProgramTarget::Std).map(Program::freestanding).collect();
+    let bootloader = Freestanding::new("clavis-bootloader", &["firmware"]);
+    let libraries = ["clavis-libc", "clavis-unwind"].map(|name| Freestanding::new(name, &[]));
+    // The archives have panic handlers of their own, which only a build without unwinding accepts.
+    let groups = [
+        (Triple::None, "dev", freestanding),
+        (Triple::Uefi, "dev", vec![bootloader]),
+        (Triple::Redox, "libc", libraries.into()),
+        (Triple::Redox, "dev", programs),
+    ];
+    for (triple, profile, parts) in groups {
         let mut command = call(workspace, "clippy");
         command.args(["--locked", "--keep-going", "--target", triple.name()]);
+        command.args(["--profile", profile]);
         if triple == Triple::Redox {
             command.envs(build::guest_environment());
         }
-        for package in &packages {
+        let packages: BTreeSet<&str> = parts.iter().map(|part| part.package.as_str()).collect();
+        for package in packages {
             command.args(["-p", package]);
         }
+        let features: Vec<String> = parts.iter().flat_map(Freestanding::features).collect();
         if !features.is_empty() {
             command.args(["--features", &features.join(",")]);
         }

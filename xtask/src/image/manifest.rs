@@ -76,6 +76,15 @@ pub(crate) struct PlainFile {
 }
 
 impl Freestanding {
+    /// A package that the manifest does not name, with features.
+    pub(crate) fn new(package: &str, features: &[&str]) -> Freestanding {
+        Freestanding {
+            package: package.to_owned(),
+            bin: package.to_owned(),
+            features: features.iter().map(ToString::to_string).collect(),
+        }
+    }
+
     /// Its features as cargo wants them.
     pub(crate) fn features(&self) -> Vec<String> {
         self.features.iter().map(|feature| format!("{}/{feature}", self.package)).collect()
