@@ -10,6 +10,7 @@ pub mod calls;
 pub mod failure;
 pub mod machine;
 pub mod program;
+pub mod random;
 pub mod thread;
 pub mod world;
 

@@ -1,6 +1,7 @@
 //! What acts as the user code of a thread.
 use crate::machine::SimMachine;
-use clavis_core::Fault;
+use clavis_abi::params::ObjectType;
+use clavis_core::{Fault, Kernel, Machine};
 
 /// What a program does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub trait Program {
 pub struct User<'a> {
     /// What the last call returned.
     pub result: Option<usize>,
-    pub(crate) machine: &'a mut SimMachine,
+    pub(crate) kernel: &'a mut Kernel<SimMachine>,
 }
 
 impl User<'_> {
@@ -29,9 +30,9 @@ impl User<'_> {
     ///
     /// # Errors
     /// The fault that the program has to raise.
-    pub fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), Act> {
+    pub fn read(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Act> {
         let fault = |address| Fault::Page { address, write: false, execute: false };
-        self.machine.user_read(address, bytes).map_err(|at| Act::Fault(fault(at)))
+        self.kernel.machine().user_read(address, bytes).map_err(|at| Act::Fault(fault(at)))
     }
 
     /// Writes memory.
@@ -40,11 +41,23 @@ impl User<'_> {
     /// The fault that the program has to raise.
     pub fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), Act> {
         let fault = |address| Fault::Page { address, write: true, execute: false };
-        self.machine.user_write(address, bytes).map_err(|at| Act::Fault(fault(at)))
+        self.kernel.machine().user_write(address, bytes).map_err(|at| Act::Fault(fault(at)))
+    }
+
+    /// The monotonic time.
+    #[must_use]
+    pub fn now(&mut self) -> u64 {
+        self.kernel.machine().now()
+    }
+
+    /// What lies behind a handle of the program's process.
+    #[must_use]
+    pub fn kind(&self, number: usize) -> Option<ObjectType> {
+        self.kernel.current_kind(number)
     }
 
     /// Lets time pass.
     pub fn pass(&mut self, nanoseconds: u64) {
-        self.machine.advance(nanoseconds);
+        self.kernel.machine().advance(nanoseconds);
     }
 }

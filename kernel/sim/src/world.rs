@@ -1,7 +1,11 @@
 //! A kernel on the simulated machine, and the programs that are its threads.
-use crate::machine::{ContextName, PAGE, SimMachine, Work};
+use crate::machine::{ContextName, PAGE, SimMachine, Target, Work};
 use crate::program::{Act, Program, User};
+use clavis_abi::Rights;
+use clavis_abi::call::Call;
+use clavis_abi::error::demux;
 use clavis_abi::limits;
+use clavis_abi::syscall::flag::F_DUPFD;
 use clavis_core::machine::{Cpu, Machine, Next, Start};
 use clavis_core::memory::Protection;
 use clavis_core::{Boot, Kernel};
@@ -86,6 +90,8 @@ pub struct World {
     pub calls: u64,
     /// Nanoseconds that pass at each entry.
     pub pace: u64,
+    /// What the calls under way may give at most: rights and inherit mask.
+    claims: HashMap<ContextName, (Call, Rights, Rights)>,
 }
 
 /// Bytes that an entry may copy beyond its quantum: what it decodes and what it answers.
@@ -134,6 +140,7 @@ impl World {
             check_every: 1,
             calls: 0,
             pace: 1_000,
+            claims: HashMap::new(),
         })
     }
 
@@ -178,7 +185,19 @@ impl World {
     /// # Panics
     /// When one is broken, with what it was.
     pub fn check(&mut self) {
-        if let Err(broken) = self.kernel.check() {
+        let pages = self.kernel.check_pages(
+            |machine, space, see| {
+                for (page, entry) in machine.entries(space) {
+                    see(page, entry.target, entry.protection);
+                }
+            },
+            |target, frame| match (target, frame) {
+                (Target::Frame(number), Some(frame)) => frame.number() == number,
+                (Target::Device(_), None) => true,
+                _ => false,
+            },
+        );
+        if let Err(broken) = self.kernel.check().and(pages) {
             panic!("invariant broken after entry {}: {broken}", self.entries);
         }
     }
@@ -209,6 +228,7 @@ impl World {
                 self.next = match act {
                     Act::Call(number, args) => {
                         self.calls += 1;
+                        self.claim(name, number, args);
                         self.kernel.syscall(CPU, number, args)
                     }
                     Act::Fault(fault) => self.kernel.fault(CPU, fault),
@@ -230,12 +250,49 @@ impl World {
         }
     }
 
+    /// Notes what a call may give its thread at most.
+    fn claim(&mut self, name: ContextName, number: usize, args: [usize; 5]) {
+        let source = self.kernel.current_handle(args[0]);
+        let (Some(call), Some((rights, inherit))) = (Call::from_number(number), source) else {
+            return;
+        };
+        let most = match call {
+            Call::DupInto if args[2] == 0 => Some((rights, inherit)),
+            Call::Dup2 if args[3] == 0 => Some((rights, inherit)),
+            Call::Fcntl if args[1] == F_DUPFD => Some((rights, inherit)),
+            Call::Derive => Some((rights, inherit)),
+            Call::OpenAt | Call::Create => Some((inherit, inherit)),
+            Call::MemoryOf => Some((inherit, inherit)),
+            Call::Borrow => Some((Rights::NAME, Rights::empty())),
+            _ => None,
+        };
+        if let Some((rights, inherit)) = most {
+            self.claims.insert(name, (call, rights, inherit));
+        }
+    }
+
+    /// Checks that a call gave no more than its source permitted.
+    fn check_claim(&mut self, name: ContextName, result: Option<usize>) {
+        let Some((call, rights, inherit)) = self.claims.remove(&name) else { return };
+        let Some(number) = result.and_then(|value| demux(value).ok()) else { return };
+        if !self.kernel.current_is_alone() {
+            // Another thread may have put something else at that number meanwhile.
+            return;
+        }
+        let Some((got, most)) = self.kernel.current_handle(number) else { return };
+        assert!(
+            rights.contains(got) && inherit.contains(most),
+            "{call:?} gave {got:?} with {most:?}, more than {rights:?} with {inherit:?}"
+        );
+    }
+
     fn act(&mut self, name: ContextName) -> Act {
         let machine = self.kernel.machine();
         let registers = *machine.registers(name).expect("a freed context runs");
+        self.check_claim(name, registers.result);
         let programs = &self.programs;
         let program = self.running.entry(name).or_insert_with(|| programs.take(registers.start));
-        program.act(&mut User { result: registers.result, machine })
+        program.act(&mut User { result: registers.result, kernel: &mut self.kernel })
     }
 
     /// Lets go of programs whose threads are gone.
@@ -243,6 +300,7 @@ impl World {
         let machine = self.kernel.machine();
         if self.running.len() > machine.in_use().1 || self.entries.is_multiple_of(64) {
             self.running.retain(|name, _| machine.registers(*name).is_some());
+            self.claims.retain(|name, _| machine.registers(*name).is_some());
         }
     }
 

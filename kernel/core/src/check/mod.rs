@@ -11,7 +11,8 @@ use crate::kernel::Kernel;
 use crate::machine::Machine;
 use alloc::string::String;
 use alloc::vec::Vec;
-use clavis_abi::params::{ExitKind, ExitStatus};
+use clavis_abi::Rights;
+use clavis_abi::params::{ExitKind, ExitStatus, ObjectType};
 
 /// What is wrong.
 pub type Checked = Result<(), String>;
@@ -109,6 +110,31 @@ impl<M: Machine> Kernel<M> {
         if let Some(id) = self.process_by_number(number) {
             self.process_end(id, ExitStatus { kind: ExitKind::Killed as u64, code: 0 });
         }
+    }
+
+    /// A handle of the running thread's process: rights and inherit mask.
+    #[must_use]
+    pub fn current_handle(&self, number: usize) -> Option<(Rights, Rights)> {
+        let caller = self.cpus[0].current?;
+        let handle = self.tables[caller.table].get(number)?;
+        Some((handle.rights, handle.inherit))
+    }
+
+    /// What lies behind a handle of the running thread's process.
+    #[must_use]
+    pub fn current_kind(&self, number: usize) -> Option<ObjectType> {
+        let caller = self.cpus[0].current?;
+        let handle = self.tables[caller.table].get(number)?;
+        Some(self.descriptions[handle.description].object.kind())
+    }
+
+    /// Whether nobody but the running thread changes its handles.
+    #[must_use]
+    pub fn current_is_alone(&self) -> bool {
+        self.cpus[0].current.is_some_and(|caller| {
+            let threads = &self.processes[caller.process].threads;
+            threads.front() == threads.back() && self.tables[caller.table].refs == 1
+        })
     }
 
     /// The accounts above an account, from itself on.

@@ -7,6 +7,7 @@ use crate::machine::Machine;
 use crate::scheme::request::{Request, RequestId, Stage};
 use crate::task::process::ProcessState;
 use crate::task::thread::{Blocked, Resume, Thread, ThreadId, ThreadK};
+use alloc::vec::Vec;
 use clavis_abi::limits::ENDPOINT_DEPTH;
 
 impl<M: Machine> Kernel<M> {
@@ -72,11 +73,11 @@ impl<M: Machine> Kernel<M> {
     fn check_deadlines(&self) -> Checked {
         let owners = self.threads.iter().count() + self.timers.iter().count();
         ensure!(self.deadlines.owners() == owners, "{owners} could wait for a time");
-        let mut entries = 0;
-        for (place, (when, who)) in self.deadlines.iter().enumerate() {
-            entries += 1;
-            let parent = self.deadlines.iter().nth(place.saturating_sub(1) / 2);
-            ensure!(parent.is_none_or(|(first, _)| first <= when), "deadlines are out of order");
+        let heap: Vec<_> = self.deadlines.iter().collect();
+        let entries = heap.len();
+        for (place, (when, who)) in heap.iter().copied().enumerate() {
+            let parent = heap.get(place.saturating_sub(1) / 2);
+            ensure!(parent.is_none_or(|(first, _)| *first <= when), "deadlines are out of order");
             let known = match who {
                 Waiter::Thread(id) => self.threads.get(id).and_then(|thread| thread.place),
                 Waiter::Timer(id) => self.timers.get(id).and_then(|timer| timer.place),
