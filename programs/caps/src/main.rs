@@ -5,7 +5,7 @@
 use clavis::abi::error;
 use clavis::abi::params::ObjectType;
 use clavis::process::Row;
-use clavis::{AsNumber, EntryKind, Rights, process};
+use clavis::{AsNumber, EntryKind, process};
 use clavis_render::table::{Align, Table};
 use clavis_render::{handle, reason, rights};
 use std::process::ExitCode;
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             _ => match word.parse::<u64>() {
                 Ok(parsed) if number.is_none() => number = Some(parsed),
                 _ => {
-                    eprintln!("caps: {word}: not a process number\n{USAGE}");
+                    complain(&format!("{word}: not a process number\n{USAGE}"));
                     return ExitCode::from(2);
                 }
             },
@@ -56,10 +56,16 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("caps: {why}");
+            complain(&why);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says it in one piece: standard error has no buffer, and others write there too.
+fn complain(why: &str) {
+    let line = format!("caps: {why}\n");
+    eprint!("{line}");
 }
 
 /// Why a call failed, for a person.
@@ -86,6 +92,9 @@ fn show(number: Option<u64>, form: Form) -> Result<String, String> {
 
 fn table(process: &impl AsNumber, form: Form) -> Result<String, String> {
     let rows = process::inspect(process).map_err(said)?;
+    if form == Form::Full {
+        return Ok(rows.iter().map(|row| full(process, row)).collect());
+    }
     use Align::{Left, Right};
     let mut table = Table::with_heading([
         ("HANDLE", Right),
@@ -96,24 +105,33 @@ fn table(process: &impl AsNumber, form: Form) -> Result<String, String> {
         ("INHERIT", Left),
     ]);
     for row in rows {
-        let label = handle::printable(&row.info.label);
-        table.row([
-            handle::number(row.number.raw()),
-            handle::object(row.info.object).to_owned(),
-            if label.is_empty() { "-".into() } else { label },
-            path(process, &row).unwrap_or_else(|| "-".into()),
-            named(row.info.rights, form),
-            named(row.info.inherit, form),
-        ]);
+        let [number, object, from, path] = cells(process, &row);
+        let named = rights::compact(row.info.rights);
+        table.row([number, object, from, path, named, rights::compact(row.info.inherit)]);
     }
     Ok(table.text())
 }
 
-fn named(set: Rights, form: Form) -> String {
-    match form {
-        Form::Compact => rights::compact(set),
-        Form::Full => set.names().collect::<Vec<_>>().join("+"),
+/// A handle in full: every right by name.
+fn full(process: &impl AsNumber, row: &Row) -> String {
+    const LINE: usize = 100;
+    let mut text = cells(process, row).join("  ") + "\n";
+    for (title, set) in [("rights", row.info.rights), ("inherit", row.info.inherit)] {
+        let names: Vec<&str> = set.names().collect();
+        text.push_str(&clavis_render::table::wrapped(&format!("  {title:<8}"), &names, LINE));
     }
+    text
+}
+
+/// Number, type, label and path of a handle.
+fn cells(process: &impl AsNumber, row: &Row) -> [String; 4] {
+    let label = handle::printable(&row.info.label);
+    [
+        handle::number(row.number.raw()),
+        handle::object(row.info.object).to_owned(),
+        if label.is_empty() { "-".into() } else { label },
+        path(process, row).unwrap_or_else(|| "-".into()),
+    ]
 }
 
 /// The path behind a handle, where its server says one in time.

@@ -35,14 +35,20 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(Trouble::Misuse(why)) => {
-            eprintln!("ns: {why}\n{USAGE}");
+            complain(&format!("{why}\n{USAGE}"));
             ExitCode::from(2)
         }
         Err(Trouble::Failed(why, status)) => {
-            eprintln!("ns: {why}");
+            complain(&why);
             ExitCode::from(status)
         }
     }
+}
+
+/// Says it in one piece: standard error has no buffer, and others write there too.
+fn complain(why: &str) {
+    let line = format!("ns: {why}\n");
+    eprint!("{line}");
 }
 
 /// Why nothing came of it.

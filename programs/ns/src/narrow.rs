@@ -69,7 +69,7 @@ pub(crate) fn run(words: &[String]) -> Result<u8, Trouble> {
         })?;
     let status = process.wait().map_err(|error| failure(program, error))?;
     if !matches!(status, ExitStatus::Exit(_)) {
-        eprintln!("ns: {program}: {status}");
+        crate::complain(&format!("{program}: {status}"));
     }
     Ok((status.shell_code() & 0xff) as u8)
 }

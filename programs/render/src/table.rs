@@ -82,9 +82,37 @@ pub fn columns(names: &[String], line: usize) -> String {
     text
 }
 
+/// Words after a title, broken into lines of that many characters that start under the first word.
+#[must_use]
+pub fn wrapped(title: &str, words: &[&str], line: usize) -> String {
+    let indent = title.chars().count();
+    let mut text = title.to_owned();
+    let mut used = indent;
+    for word in words {
+        let length = word.chars().count() + 1;
+        if used + length > line && used > indent {
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            used = indent;
+        }
+        text.push(' ');
+        text.push_str(word);
+        used += length;
+    }
+    text.push('\n');
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_wrap_under_the_first_one() {
+        assert_eq!(wrapped("t:", &["aa", "bb", "c"], 8), "t: aa bb\n   c\n");
+        assert_eq!(wrapped("t:", &[], 8), "t:\n");
+        assert_eq!(wrapped("", &["toolong", "x"], 3), " toolong\n x\n");
+    }
 
     #[test]
     fn names_fill_columns_downwards() {

@@ -39,7 +39,8 @@ pub(crate) fn ps(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
         };
         let name = process::borrow(&process, Number::from_raw(BIRTH_NAME))
             .and_then(|name| clavis::handle::path(&name));
-        let name = name.map_or_else(|_| "-".into(), |name| printable(&name));
+        let name = name.map(|name| printable(name.trim_end_matches('\0'))).unwrap_or_default();
+        let name = if name.is_empty() { "-".into() } else { name };
         table.row([number.to_string(), handles, name]);
     }
     Ok(io::stdout().lock().write_all(table.text().as_bytes())?)
