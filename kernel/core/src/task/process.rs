@@ -241,6 +241,8 @@ impl<M: Machine> Kernel<M> {
             2 => b"clavis: init faulted; restarting the machine\n".as_slice(),
             _ => b"clavis: init was ended; restarting the machine\n".as_slice(),
         };
+        // Whoever took the serial line over cannot tell it any more.
+        self.log.echo = true;
         self.log(text);
         self.machine.power(clavis_abi::params::power::RESTART);
     }
