@@ -201,7 +201,7 @@ pub(crate) unsafe extern "sysv64" fn activate(from: *mut Context, to: *mut Conte
     unsafe { registers::vectors_pass(old, new) };
     // SAFETY: `to` is a block.
     let tls = unsafe { (*to).tls };
-    registers::fs_base(VirtAddr::new_truncate(tls));
+    registers::selectors_pass(VirtAddr::new_truncate(tls));
     // SAFETY: `to` is a block.
     unsafe { Block::adopt(to as u64) };
 }

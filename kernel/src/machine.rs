@@ -152,7 +152,6 @@ impl Machine for Pc {
         let root = space.map_or_else(paging::kernel_root, Space::root);
         if root != self.loaded {
             self.loaded = root;
-            registers::selectors_clear();
             // SAFETY: the root of a live space or the kernel's own: both map the kernel's half.
             unsafe { registers::load_root(root) };
         }

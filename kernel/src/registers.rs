@@ -149,12 +149,10 @@ unsafe fn user_selectors_clear() {
     unsafe { FS::set_reg(SegmentSelector::NULL) };
 }
 
-/// Nulls the selectors that a program can load. Its GS base goes with the selector; its FS base
-/// stays: the thread may be the next one again, after a look at other spaces, without passing
-/// `activate`.
-pub(crate) fn selectors_clear() {
-    let base = FsBase::read();
-    // SAFETY: the base is written again at once.
+/// Nulls the selectors that a program can load, and with them its FS and GS bases; then writes the
+/// FS base of the thread that runs next, which is canonical by its type.
+pub(crate) fn selectors_pass(base: VirtAddr) {
+    // SAFETY: the base is written at once.
     unsafe { user_selectors_clear() };
     FsBase::write(base);
     // SAFETY: interrupts are off, and the next swap brings the kernel's base back.
