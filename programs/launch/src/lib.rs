@@ -5,6 +5,7 @@ use clavis::abi::error;
 use clavis::abi::params::Denial;
 use clavis::{Child, Command, EntryKind, Give, Number, Rights};
 use clavis_render::reason::{of_denial, of_error, of_number};
+use shell_language::command;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -25,8 +26,6 @@ pub const DEFAULT_PATH: &str = "/scheme/initfs/bin";
 
 /// Most bytes of the first line of a script.
 const SCRIPT_LINE: usize = 256;
-/// Interpreter of a text file that names none.
-const SHELL: &str = "sh";
 
 /// Whether a program also gets the startup handles in which its starter's special powers lie:
 /// power control, counters, processes, the kernel log.
@@ -123,18 +122,6 @@ pub fn reason_of(error: &clavis::Error) -> String {
     denial.map_or_else(|| of_number(error.errno()), of_denial)
 }
 
-/// Where a program may lie: the name itself if it holds a slash, else in each directory of `path`.
-#[must_use]
-pub fn candidates(name: &str, path: &str) -> Vec<String> {
-    if name.contains('/') {
-        return vec![name.to_owned()];
-    }
-    if name.is_empty() {
-        return Vec::new();
-    }
-    path.split(':').filter(|part| !part.is_empty()).map(|part| format!("{part}/{name}")).collect()
-}
-
 /// Finds the program that `name` means and opens it; gives its path too. `open` opens a path.
 ///
 /// # Errors
@@ -145,7 +132,7 @@ pub fn find(
     open: &dyn Fn(&str) -> io::Result<File>,
 ) -> Result<(File, String), LaunchError> {
     let mut failure = LaunchError::NotFound;
-    for candidate in candidates(name, path) {
+    for candidate in command::candidates(name, path) {
         match open(&candidate) {
             Ok(file) => match file.metadata() {
                 Ok(metadata) if metadata.is_dir() => {
@@ -204,29 +191,12 @@ pub fn start(
     }
 }
 
-/// The program and argument that a script names in its first line; the shell for other text,
-/// nothing for what is no text.
-fn interpreter(file: &File) -> Option<Vec<String>> {
-    let mut file = file;
+/// The words that run a text file, from its first bytes.
+fn interpreter(mut file: &File) -> Option<Vec<String>> {
     let mut head = vec![0; SCRIPT_LINE];
     let length = file.read(&mut head).ok()?;
     head.truncate(length);
-    if head.contains(&0) || head.is_empty() {
-        return None;
-    }
-    let text = String::from_utf8_lossy(&head);
-    let line = text.lines().next().unwrap_or_default();
-    match line.strip_prefix("#!") {
-        Some(command) => {
-            let (program, argument) = match command.trim().split_once([' ', '\t']) {
-                Some((program, argument)) => (program, Some(argument.trim())),
-                None => (command.trim(), None),
-            };
-            let words = [Some(program), argument].into_iter().flatten().map(str::to_owned);
-            Some(words.collect()).filter(|_| !program.is_empty())
-        }
-        None => Some(vec![SHELL.to_owned()]),
-    }
+    command::interpreter(&head)
 }
 
 fn spawn(launch: &Launch<'_>, file: &File, path: &str) -> clavis::Result<Child> {

@@ -3,6 +3,7 @@
 //! command is which end. Nothing here opens, spawns or prints, so all of it is tested on the host.
 #![forbid(unsafe_code)]
 
+pub mod command;
 pub mod condition;
 pub mod expand;
 pub mod glob;

@@ -1,0 +1,65 @@
+//! Which program a command's name means.
+
+/// What runs a text file that names nothing.
+const SHELL: &str = "sh";
+
+/// Where a program may lie: the name itself if it holds a slash, else in each directory of `path`.
+#[must_use]
+pub fn candidates(name: &str, path: &str) -> Vec<String> {
+    if name.contains('/') {
+        return vec![name.to_owned()];
+    }
+    if name.is_empty() {
+        return Vec::new();
+    }
+    path.split(':').filter(|part| !part.is_empty()).map(|part| format!("{part}/{name}")).collect()
+}
+
+/// The words that run a file which is no program of the machine, judged by its first bytes: what
+/// its first line names after `#!` (a program and at most one argument), else the shell. Nothing
+/// for what is no text.
+#[must_use]
+pub fn interpreter(head: &[u8]) -> Option<Vec<String>> {
+    if head.is_empty() || head.contains(&0) {
+        return None;
+    }
+    let text = String::from_utf8_lossy(head);
+    let line = text.lines().next().unwrap_or_default();
+    let Some(command) = line.strip_prefix("#!") else { return Some(vec![SHELL.to_owned()]) };
+    let command = command.trim();
+    let (program, argument) = match command.split_once([' ', '\t']) {
+        Some((program, argument)) => (program, Some(argument.trim_start())),
+        None => (command, None),
+    };
+    if program.is_empty() {
+        return None;
+    }
+    Some([Some(program), argument].into_iter().flatten().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_looked_for_in_each_directory_of_the_path() {
+        assert_eq!(candidates("ls", "/a:/b"), ["/a/ls", "/b/ls"]);
+        assert_eq!(candidates("ls", "::"), Vec::<String>::new());
+        assert_eq!(candidates("./ls", "/a"), ["./ls"]);
+        assert_eq!(candidates("", "/a"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_text_names_its_interpreter() {
+        assert_eq!(interpreter(b"#!/bin/sh -e  x\nrest").unwrap(), ["/bin/sh", "-e  x"]);
+        assert_eq!(interpreter(b"#! /bin/cat").unwrap(), ["/bin/cat"]);
+        assert_eq!(interpreter(b"echo hello\n").unwrap(), ["sh"]);
+    }
+
+    #[test]
+    fn what_is_no_text_has_none() {
+        assert_eq!(interpreter(b""), None);
+        assert_eq!(interpreter(b"\x7fELF\0"), None);
+        assert_eq!(interpreter(b"#!\n"), None);
+    }
+}
