@@ -1,6 +1,7 @@
 //! Requests of the kernel, translated.
 use clavis::Number;
 use clavis_log::Handles;
+use clavis_log::handles::Kernel;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
 use scheme_daemon::{Daemon, Resolution, copy_path};
@@ -14,23 +15,27 @@ const NAME: &str = "log";
 /// Where lines go without a handle to the kernel's log: a service's standard error is that log.
 const STANDARD_ERROR: usize = 2;
 
-struct Log {
-    handles: Handles,
-    kernel: usize,
-}
+struct KernelLog(usize);
 
-/// Passes a line on. The ring keeps it whatever happens to the kernel's log.
-fn forward(kernel: usize) -> impl Fn(&str) {
-    move |line| {
-        let _ = libredox::call::write(kernel, line.as_bytes());
+impl Kernel for KernelLog {
+    fn append(&mut self, line: &str) {
+        // Nobody could be told that it failed.
+        let _ = libredox::call::write(self.0, line.as_bytes());
+    }
+
+    fn next(&mut self, out: &mut [u8]) -> usize {
+        // At its end the kernel's log says EAGAIN.
+        libredox::call::read(self.0, out).unwrap_or(0)
     }
 }
+
+struct Log(Handles<KernelLog>);
 
 impl Daemon for Log {}
 
 impl SchemeSync for Log {
     fn scheme_root(&mut self) -> Result<usize> {
-        Ok(self.handles.root())
+        Ok(self.0.root())
     }
 
     fn openat(
@@ -41,16 +46,16 @@ impl SchemeSync for Log {
         _status: u32,
         _: &CallerCtx,
     ) -> Result<OpenResult> {
-        let number = self.handles.open(fd, path, flags)?;
+        let number = self.0.open(fd, path, flags)?;
         Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::empty() })
     }
 
     fn read(&mut self, id: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        self.handles.read(id, buf)
+        self.0.read(id, buf)
     }
 
     fn write(&mut self, id: usize, buf: &[u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        self.handles.write(id, buf, forward(self.kernel))
+        self.0.write(id, buf)
     }
 
     fn fcntl(&mut self, _id: usize, command: usize, _: usize, _: &CallerCtx) -> Result<usize> {
@@ -72,14 +77,14 @@ impl SchemeSync for Log {
     }
 
     fn on_close(&mut self, id: usize) {
-        self.handles.close(id, forward(self.kernel));
+        self.0.close(id);
     }
 }
 
 fn run() -> Result<()> {
     let kernel = clavis::object::log().map_or(STANDARD_ERROR, Number::raw);
     let socket = scheme_daemon::endpoint(Resolution::Structural)?;
-    scheme_daemon::serve(&socket, NAME, &mut Log { handles: Handles::default(), kernel })
+    scheme_daemon::serve(&socket, NAME, &mut Log(Handles::new(KernelLog(kernel))))
 }
 
 pub(crate) fn main() -> ExitCode {

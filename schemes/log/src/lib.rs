@@ -1,8 +1,9 @@
-//! The services' log.
+//! The log of the system.
 //!
-//! Opening `/scheme/log/NAME` for writing gives a handle whose lines are tagged with that name;
-//! opening `/scheme/log` for reading gives what the ring still holds, from its oldest line on.
-//! Every line also goes to the kernel's log.
+//! The kernel keeps the newest lines of everybody: its own, and what services write to the handle
+//! they were started with. Opening `/scheme/log/NAME` for writing gives a handle whose lines go
+//! there too, tagged with that name. Opening `/scheme/log` for reading gives all lines, of which
+//! more are kept here than the kernel has room for.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

@@ -19,9 +19,9 @@ impl Ring {
         self.start
     }
 
-    /// Adds a line; the oldest lines make room, whole.
-    pub fn add(&mut self, line: &[u8]) {
-        self.bytes.extend(line);
+    /// Adds bytes; the oldest lines make room, whole.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
         let excess = self.bytes.len().saturating_sub(RING_BYTES);
         if excess != 0 {
             let behind = self.bytes.iter().skip(excess).position(|byte| *byte == b'\n');
