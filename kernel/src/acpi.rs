@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 use crate::paging::{self, Cache};
-use crate::power::{Reset, Sleep};
+use crate::power::{Power, Reset, Sleep};
 use crate::registers;
 
 /// Maps tables: most lie in RAM, which is mapped already; the others stay mapped once they are.
@@ -75,8 +75,7 @@ pub(crate) struct Platform {
     pub(crate) pm_timer: Option<PmTimer>,
     /// The line of the system control interrupt.
     pub(crate) system_line: Option<u32>,
-    pub(crate) reset: Option<Reset>,
-    pub(crate) sleep: Option<Sleep>,
+    pub(crate) power: Power,
     /// Ports of power management, as first and count.
     pub(crate) ports: Vec<(u16, u16)>,
 }
@@ -131,7 +130,7 @@ impl Platform {
             platform.read_fixed(&fadt);
             if let Ok(dsdt) = tables.dsdt() {
                 let (start, bytes) = (dsdt.address as u64, u64::from(dsdt.length));
-                if let Some(sleep) = &mut platform.sleep
+                if let Some(sleep) = &mut platform.power.sleep
                     && let Some(address) = paging::in_direct_map(start, bytes)
                 {
                     let length = bytes as usize;
@@ -155,11 +154,11 @@ impl Platform {
         if flags.supports_system_reset_via_fadt()
             && let Ok(register) = fadt.reset_register()
         {
-            self.reset = port(&register).map(|port| Reset { port, value: fadt.reset_value });
+            self.power.reset = port(&register).map(|port| Reset { port, value: fadt.reset_value });
         }
         let control_b = fadt.pm1b_control_block().ok().flatten();
         if let Some(control_a) = fadt.pm1a_control_block().ok().as_ref().and_then(port) {
-            self.sleep = Some(Sleep {
+            self.power.sleep = Some(Sleep {
                 control_a,
                 control_b: control_b.as_ref().and_then(port),
                 enable: u16::try_from(smi).ok().filter(|smi| *smi != 0).zip(Some(fadt.acpi_enable)),
@@ -179,7 +178,7 @@ impl Platform {
             let bytes = u16::from(block.bit_width.div_ceil(8)).max(4);
             self.ports.extend(port(block).map(|first| (first, bytes)));
         }
-        self.ports.extend(self.reset.as_ref().map(|reset| (reset.port, 1)));
+        self.ports.extend(self.power.reset.as_ref().map(|reset| (reset.port, 1)));
         self.ports.extend(u16::try_from(smi).ok().filter(|smi| *smi != 0).map(|smi| (smi, 2)));
     }
 }

@@ -12,7 +12,6 @@ const FIRST_PIN: u8 = 0x30;
 /// Pins that have a vector.
 const PINS: u32 = (TIMER - FIRST_PIN) as u32;
 const TIMER: u8 = 0xE0;
-const ERROR: u8 = 0xFE;
 const SPURIOUS: u8 = 0xFF;
 
 /// Registers of the local controller (Intel SDM vol. 3A 12.4).
@@ -20,7 +19,6 @@ const ID: u64 = 0x20;
 const TASK_PRIORITY: u64 = 0x80;
 const END: u64 = 0xB0;
 const SPURIOUS_VECTOR: u64 = 0xF0;
-const STATUS: u64 = 0x280;
 const COMMAND: u64 = 0x300;
 const TIMER_ENTRY: u64 = 0x320;
 const THERMAL_ENTRY: u64 = 0x330;
@@ -59,7 +57,6 @@ pub(crate) enum Kind {
     Timer,
     /// A pin of the I/O controllers, counted over all of them.
     Line(u32),
-    Error,
     Spurious,
 }
 
@@ -68,7 +65,6 @@ pub(crate) fn kind(vector: u8) -> Kind {
     match vector {
         TIMER => Kind::Timer,
         FIRST_PIN..TIMER => Kind::Line(u32::from(vector - FIRST_PIN)),
-        ERROR => Kind::Error,
         _ => Kind::Spurious,
     }
 }
@@ -76,11 +72,6 @@ pub(crate) fn kind(vector: u8) -> Kind {
 /// Tells the local controller that an interrupt has been dealt with.
 pub(crate) fn end_of_interrupt() {
     local_write(END, 0);
-}
-
-/// Clears the error register.
-pub(crate) fn error_clear() {
-    local_write(STATUS, 0);
 }
 
 /// What the local timer has left.
@@ -126,7 +117,7 @@ pub(crate) fn begin(address: u64) -> Result<(), &'static str> {
         (COUNTER_ENTRY, MASKED),
         (LINT0_ENTRY, MASKED),
         (LINT1_ENTRY, AS_NMI),
-        (ERROR_ENTRY, u32::from(ERROR)),
+        (ERROR_ENTRY, MASKED),
         (SPURIOUS_VECTOR, 0x100 | u32::from(SPURIOUS)),
         // Divide by 16.
         (DIVIDE, 3),
@@ -153,18 +144,21 @@ struct IoApic {
 }
 
 impl IoApic {
-    fn read(&self, register: u32) -> u32 {
-        // SAFETY: the controller is mapped there; the kernel lock makes the pair of accesses one.
+    /// The window to a register. The kernel lock makes its choice and its use one.
+    fn window(&self, register: u32) -> *mut u32 {
+        // SAFETY: the controller is mapped there, and choosing a register changes nothing else.
         unsafe { (self.address as *mut u32).write_volatile(register) };
-        // SAFETY: as above.
-        unsafe { ((self.address + 0x10) as *const u32).read_volatile() }
+        (self.address + 0x10) as *mut u32
+    }
+
+    fn read(&self, register: u32) -> u32 {
+        // SAFETY: the controller's window; reading has no effect.
+        unsafe { self.window(register).read_volatile() }
     }
 
     fn write(&self, register: u32, value: u32) {
-        // SAFETY: as above; every vector has a gate.
-        unsafe { (self.address as *mut u32).write_volatile(register) };
-        // SAFETY: as above.
-        unsafe { ((self.address + 0x10) as *mut u32).write_volatile(value) };
+        // SAFETY: the controller's window; every vector has a gate.
+        unsafe { self.window(register).write_volatile(value) };
     }
 }
 

@@ -1,7 +1,6 @@
 //! From the bootloader to the first thread.
 use alloc::string::String;
 use clavis_abi::boot::{BootInfo, INIT_SEGMENTS, MAGIC, MEMORY_RANGES, Region};
-use clavis_core::machine::Machine;
 use clavis_core::memory::Protection;
 use clavis_core::{Boot, Kernel};
 use core::fmt::Write;
@@ -13,7 +12,7 @@ use crate::context::Contexts;
 use crate::cpu::Features;
 use crate::frame::{self, FRAME, FRAMES, Frame, direct};
 use crate::machine::Pc;
-use crate::power::{self, Power};
+use crate::power;
 use crate::random::Random;
 use crate::screen::Screen;
 use crate::trap::{self, KERNEL};
@@ -80,17 +79,12 @@ unsafe fn bring_up(info: &BootInfo) -> Result<(), &'static str> {
     };
     let madt = platform.madt.as_ref().ok_or("the firmware describes no interrupt controllers")?;
     apic::begin(madt.local)?;
-    let (counter, timer) = clock::measure(platform.pm_timer);
+    let clock = platform.pm_timer.ok_or("the firmware describes no ACPI timer")?;
+    let (counter, timer) = clock::measure(clock);
     apic::timer_enable();
     let lines = Lines::new(madt, platform.system_line)?;
-    print(format_args!(
-        "time: counter {}.{:03} MHz, timer {}.{:03} MHz, by {}",
-        counter / 1_000_000,
-        counter / 1000 % 1000,
-        timer / 1_000_000,
-        timer / 1000 % 1000,
-        if platform.pm_timer.is_some() { "the ACPI timer" } else { "the interval timer" },
-    ));
+    let (fast, slow) = (counter / 1000, timer / 1000);
+    print(format_args!("time: counter {fast} kHz, timer {slow} kHz, by the ACPI timer"));
 
     let entropy = info.entropy.get(..info.entropy_len as usize).unwrap_or_default();
     let (random, seeded) = Random::new(entropy, features.rdrand);
@@ -113,7 +107,7 @@ unsafe fn bring_up(info: &BootInfo) -> Result<(), &'static str> {
         loaded: paging::kernel_root(),
         contexts: Contexts::default(),
         lines,
-        power: Power { reset: platform.reset, sleep: platform.sleep },
+        power: platform.power,
         power_ports: platform.ports,
         random,
         memory: memory.to_vec(),
@@ -175,12 +169,10 @@ unsafe fn make_kernel(
         unsafe { FRAMES.lock().reclaim(&info.memory[..info.memory_count as usize], &kept) };
     let free = FRAMES.lock().free() as u64 * FRAME;
     print(format_args!(
-        "kernel: ready; heap {} KiB, {} KiB taken back from the bootloader, {} MiB free",
-        heap::size() >> 10,
+        "kernel: ready; {} KiB taken back from the bootloader, {} MiB free",
         reclaimed * 4,
         free >> 20,
     ));
-    let _ = kernel.machine().now();
     *KERNEL.lock() = Some(kernel);
     Ok(())
 }

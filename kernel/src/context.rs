@@ -22,26 +22,24 @@ pub(crate) const VECTOR_BYTES: usize = 832;
 /// [`Registers::entered`] of a thread that came in through SYSCALL and goes back through SYSRET.
 pub(crate) const BY_SYSCALL: u64 = 256;
 
-/// The general registers, lowest address first, in the order in which the stubs push and pop
-/// them. The last five words are what the processor pushes at an interrupt.
+/// Names of [`Registers::general`], lowest address first: the order in which the stubs pop them.
+pub(crate) const NAMES: [&str; 15] = [
+    "r15", "r14", "r13", "r12", "rbp", "rbx", "r9", "r8", "r10", "rdx", "rsi", "rdi", "rax", "rcx",
+    "r11",
+];
+/// Places of some of them.
+pub(crate) const RBP: usize = 4;
+pub(crate) const R9: usize = 6;
+pub(crate) const RDI: usize = 11;
+pub(crate) const RAX: usize = 12;
+pub(crate) const RCX: usize = 13;
+
+/// The registers of a thread, as the stubs push and pop them. The last five words are what the
+/// processor pushes at an interrupt.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Registers {
-    pub(crate) r15: u64,
-    pub(crate) r14: u64,
-    pub(crate) r13: u64,
-    pub(crate) r12: u64,
-    pub(crate) rbp: u64,
-    pub(crate) rbx: u64,
-    pub(crate) r9: u64,
-    pub(crate) r8: u64,
-    pub(crate) r10: u64,
-    pub(crate) rdx: u64,
-    pub(crate) rsi: u64,
-    pub(crate) rdi: u64,
-    pub(crate) rax: u64,
-    pub(crate) rcx: u64,
-    pub(crate) r11: u64,
+    pub(crate) general: [u64; 15],
     /// The vector of the interrupt, or [`BY_SYSCALL`].
     pub(crate) entered: u64,
     pub(crate) error: u64,
@@ -54,10 +52,8 @@ pub(crate) struct Registers {
 
 impl Registers {
     const fn empty() -> Registers {
-        // SAFETY: plain numbers, of the same total size.
-        let zero: Registers = unsafe { core::mem::transmute([0_u64; REGISTERS as usize / 8]) };
-        let (cs, ss) = (USER_CODE as u64, USER_DATA as u64);
-        Registers { rip: NOWHERE, cs, rflags: 0x202, ss, ..zero }
+        let (general, cs, ss) = ([0; 15], USER_CODE as u64, USER_DATA as u64);
+        Registers { general, entered: 0, error: 0, rip: NOWHERE, cs, rflags: 0x202, rsp: 0, ss }
     }
 }
 
@@ -119,7 +115,7 @@ impl ContextToken {
 
     /// Sets what the thread finds in `rax`.
     pub(crate) fn result(&mut self, value: u64) {
-        self.block().registers.rax = value;
+        self.block().registers.general[RAX] = value;
     }
 
     /// Has the thread begin anew with these registers.
@@ -130,7 +126,7 @@ impl ContextToken {
             block.registers.rip = start.entry;
         }
         block.registers.rsp = start.stack;
-        block.registers.rdi = start.argument;
+        block.registers.general[RDI] = start.argument;
         block.tls = canonical(start.tls);
         if Block::current() == self.address {
             Block::forget();

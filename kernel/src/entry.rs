@@ -19,11 +19,11 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
-use crate::context::{BY_SYSCALL, Context, Registers, activate};
+use crate::context::{BY_SYSCALL, Context, R9, RAX, RCX, Registers, activate};
 use crate::cpu::Block;
-use crate::{boot, descriptor, trap};
+use crate::{boot, descriptor, panic, trap};
 
-const _: () = assert!(offset_of!(Context, registers) == 0 && offset_of!(Registers, r9) == 48);
+const _: () = assert!(offset_of!(Context, registers) == 0 && offset_of!(Registers, general) == 0);
 
 /// Bytes from one stub of `clavis_vectors` to the next.
 pub(crate) const VECTOR_STEP: u64 = 16;
@@ -214,9 +214,9 @@ global_asm!(
     scratch = const offset_of!(Block, scratch),
     current = const offset_of!(Block, current),
     stack = const offset_of!(Block, stack),
-    volatile = const offset_of!(Registers, r9),
-    rax = const offset_of!(Registers, rax),
-    rcx = const offset_of!(Registers, rcx),
+    volatile = const R9 * 8,
+    rax = const RAX * 8,
+    rcx = const RCX * 8,
     entered = const offset_of!(Registers, entered),
     error = const offset_of!(Registers, error),
     rip = const offset_of!(Registers, rip),
@@ -228,6 +228,6 @@ global_asm!(
     on_syscall = sym trap::syscall,
     from_user = sym trap::from_user,
     from_kernel = sym trap::from_kernel,
-    fatal = sym trap::fatal,
+    fatal = sym panic::exception,
     activate = sym activate,
 );

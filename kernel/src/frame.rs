@@ -214,12 +214,11 @@ pub(crate) fn kept(info: &BootInfo) -> Vec<Region> {
     init.chain([info.kernel, info.image]).collect()
 }
 
-/// Takes a part of a frame, checking that it is one.
-macro_rules! part {
-    ($frame:expr, $offset:expr, $len:expr) => {{
-        assert!($offset <= 4096 && $len <= 4096 - $offset, "a copy leaves its frame");
-        $frame.address() + $offset as u64
-    }};
+/// The address of a part of a frame, which is checked to be one.
+#[inline]
+pub(crate) fn part(frame: &Frame, offset: usize, len: usize) -> u64 {
+    assert!(offset <= 4096 && len <= 4096 - offset, "a copy leaves its frame");
+    frame.address() + offset as u64
 }
 
 /// Copies all of a frame.
@@ -231,7 +230,7 @@ pub(crate) fn copy(from: &Frame, to: &mut Frame) {
 
 /// Reads a part of a frame.
 pub(crate) fn read(frame: &Frame, offset: usize, bytes: &mut [u8]) {
-    let from = part!(frame, offset, bytes.len()) as *const u8;
+    let from = part(frame, offset, bytes.len()) as *const u8;
     // SAFETY: the part lies in the frame, which the token owns; programs that have it mapped may
     // write it at the same time, and any bytes are valid ones.
     unsafe { core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), bytes.len()) };
@@ -239,19 +238,14 @@ pub(crate) fn read(frame: &Frame, offset: usize, bytes: &mut [u8]) {
 
 /// Writes a part of a frame.
 pub(crate) fn write(frame: &mut Frame, offset: usize, bytes: &[u8]) {
-    let to = part!(frame, offset, bytes.len()) as *mut u8;
+    let to = part(frame, offset, bytes.len()) as *mut u8;
     // SAFETY: the part lies in the frame, which the token owns.
     unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
 }
 
 /// Zeroes a part of a frame.
 pub(crate) fn clear(frame: &mut Frame, offset: usize, len: usize) {
-    let to = part!(frame, offset, len) as *mut u8;
+    let to = part(frame, offset, len) as *mut u8;
     // SAFETY: the part lies in the frame, which the token owns.
     unsafe { core::ptr::write_bytes(to, 0, len) };
-}
-
-/// The address of a part of a frame, for a copy of user memory.
-pub(crate) fn part(frame: &Frame, offset: usize, len: usize) -> u64 {
-    part!(frame, offset, len)
 }

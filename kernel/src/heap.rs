@@ -86,8 +86,3 @@ pub(crate) fn permit() -> Result<(), NoMemory> {
     let mut grown = KERNEL_HEAP.0.lock();
     if grown.heap.free() >= READY { Ok(()) } else { grown.grow(READY) }
 }
-
-/// Bytes that the heap has taken from the machine.
-pub(crate) fn size() -> usize {
-    KERNEL_HEAP.0.lock().pages * FRAME as usize
-}

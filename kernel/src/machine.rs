@@ -53,11 +53,6 @@ impl Pc {
         }
     }
 
-    /// A pin of the interrupt controllers is active. Returns the line that core is to hear of.
-    pub(crate) fn interrupt_arrived(&mut self, pin: u32) -> Option<u32> {
-        self.lines.arrived(pin)
-    }
-
     fn is_framebuffer(&self, first: u64, last: u64) -> bool {
         self.framebuffer.is_some_and(|(start, end)| start <= first && last <= end)
     }

@@ -6,7 +6,7 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::console::CONSOLE;
-use crate::context::Registers;
+use crate::context::{NAMES, RBP, Registers};
 use crate::{copy, descriptor, power, registers};
 
 /// Frames that the back trace shows at most.
@@ -26,13 +26,10 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 }
 
 /// Reports an exception in ring 0, or one that nothing survives.
-pub(crate) fn exception(frame: &Registers) -> ! {
+pub(crate) extern "sysv64" fn exception(frame: &Registers) -> ! {
     let name = match frame.entered {
-        1 => "debug exception",
         2 => "non-maskable interrupt",
-        6 => "invalid instruction",
         8 => "double fault: the kernel's stack has run out, or its tables are broken",
-        13 => "general protection fault",
         14 => "page fault",
         18 => "machine check: the hardware reports an error",
         _ => "exception",
@@ -40,7 +37,7 @@ pub(crate) fn exception(frame: &Registers) -> ! {
     let vector = frame.entered;
     let ring = frame.cs & 3;
     let what = format_args!("{name} (vector {vector}, error {:#x}) in ring {ring}", frame.error);
-    report(what, Some(frame), frame.rbp)
+    report(what, Some(frame), frame.general[RBP])
 }
 
 /// Prints the report and stops.
@@ -58,20 +55,12 @@ fn report(what: Arguments<'_>, frame: Option<&Registers>, mut base: u64) -> ! {
     let _ = writeln!(console, "\nclavis: panic: {what}");
     let mut count = 0;
     if let Some(r) = frame {
-        let rows = [
-            [("rip", r.rip), ("cs", r.cs), ("rflags", r.rflags)],
-            [("rsp", r.rsp), ("ss", r.ss), ("cr2", copy::fault_address())],
-            [("rax", r.rax), ("rbx", r.rbx), ("rcx", r.rcx)],
-            [("rdx", r.rdx), ("rsi", r.rsi), ("rdi", r.rdi)],
-            [("rbp", r.rbp), ("r8", r.r8), ("r9", r.r9)],
-            [("r10", r.r10), ("r11", r.r11), ("r12", r.r12)],
-            [("r13", r.r13), ("r14", r.r14), ("r15", r.r15)],
-        ];
-        for row in rows {
-            for (name, value) in row {
-                let _ = write!(console, "  {name:>6} {value:#018x}");
-            }
-            let _ = writeln!(console);
+        let own = ["rip", "cs", "rflags", "rsp", "ss", "cr2"].into_iter();
+        let values = [r.rip, r.cs, r.rflags, r.rsp, r.ss, copy::fault_address()];
+        let rows = own.zip(values).chain(NAMES.into_iter().zip(r.general));
+        for (place, (name, value)) in rows.enumerate() {
+            let end = if place % 3 == 2 { "\n" } else { "" };
+            let _ = write!(console, "  {name:>6} {value:#018x}{end}");
         }
         let _ = writeln!(console, "  #0 {:#x}", r.rip);
         count = 1;

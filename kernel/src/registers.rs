@@ -214,26 +214,20 @@ pub(crate) unsafe fn read_msr(register: u32) -> u64 {
 /// that neither sets a reserved bit.
 #[inline]
 pub(crate) unsafe fn vectors_pass(from: *mut [u8; VECTOR_BYTES], to: *const [u8; VECTOR_BYTES]) {
+    macro_rules! pass {
+        ($save:literal, $load:literal) => {
+            asm!(concat!($save, " [{}]"), concat!($load, " [{}]"), in(reg) from, in(reg) to,
+                in("eax") COMPONENTS, in("edx") 0, options(nostack))
+        };
+    }
     match VECTORS.load(Ordering::Relaxed) {
         // SAFETY: both areas are aligned to 64 bytes and as large as the components; the first is
         // writable.
-        XSAVEOPT => unsafe {
-            asm!(
-                "xsaveopt64 [{}]", "xrstor64 [{}]", in(reg) from, in(reg) to,
-                in("eax") COMPONENTS, in("edx") 0, options(nostack)
-            );
-        },
+        XSAVEOPT => unsafe { pass!("xsaveopt64", "xrstor64") },
         // SAFETY: as above.
-        XSAVE => unsafe {
-            asm!(
-                "xsave64 [{}]", "xrstor64 [{}]", in(reg) from, in(reg) to,
-                in("eax") COMPONENTS, in("edx") 0, options(nostack)
-            );
-        },
+        XSAVE => unsafe { pass!("xsave64", "xrstor64") },
         // SAFETY: as above; the legacy area is the first 512 bytes.
-        _ => unsafe {
-            asm!("fxsave64 [{}]", "fxrstor64 [{}]", in(reg) from, in(reg) to, options(nostack));
-        },
+        _ => unsafe { pass!("fxsave64", "fxrstor64") },
     }
 }
 

@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use clavis_core::machine::{Cpu, Next};
 use clavis_core::{Fault, Kernel};
-use core::sync::atomic::{AtomicU32, Ordering};
 use spin::Mutex;
 
 use crate::context::{ContextRef, Registers};
@@ -16,9 +15,6 @@ pub(crate) static KERNEL: Mutex<Option<Box<Kernel<Pc>>>> = Mutex::new(None);
 
 /// The CPU that this kernel runs on.
 const CPU: Cpu = Cpu(0);
-
-/// Spurious interrupts since boot: the lines of the old interrupt controller and the local one.
-pub(crate) static SPURIOUS: AtomicU32 = AtomicU32::new(0);
 
 /// Runs an entry point of core.
 #[inline]
@@ -131,27 +127,15 @@ fn interrupt(kernel: &mut Kernel<Pc>, vector: u8) {
             }
         }
         apic::Kind::Line(pin) => {
-            if let Some(line) = kernel.machine().interrupt_arrived(pin) {
+            if let Some(line) = kernel.machine().lines.arrived(pin) {
                 kernel.irq(CPU, line);
             }
             // Only now: a level-triggered line would come again before core has masked it.
             apic::end_of_interrupt();
         }
-        apic::Kind::Error => {
-            SPURIOUS.fetch_add(1, Ordering::Relaxed);
-            apic::error_clear();
-            apic::end_of_interrupt();
-        }
         // Neither controller expects an end of interrupt for these.
-        apic::Kind::Spurious => {
-            SPURIOUS.fetch_add(1, Ordering::Relaxed);
-        }
+        apic::Kind::Spurious => {}
     }
-}
-
-/// NMI, double fault, machine check.
-pub(crate) extern "sysv64" fn fatal(frame: &Registers) -> ! {
-    panic::exception(frame)
 }
 
 /// Leaves to the first thread.
