@@ -266,8 +266,8 @@ fn allocations() -> Verdict {
 fn missing_right() -> Verdict {
     let place = Place::new("right")?;
     let mut file = io("create", File::create(place.at("a")))?;
-    match file.read(&mut [0; 1]) {
-        Ok(_) => Err("a file opened for writing was read".into()),
+    match file.read_exact(&mut [0; 1]) {
+        Ok(()) => Err("a file opened for writing was read".into()),
         Err(error) => check(error.to_string().contains("lacks the right READ"), &error.to_string()),
     }
 }
