@@ -46,25 +46,13 @@ unsafe extern "sysv64" {
 }
 
 // The parts of a register block, downwards as they are pushed, upwards as they are popped.
-macro_rules! push_volatile {
-    () => {
-        "push r11; push rcx; push rax; push rdi; push rsi; push rdx; push r10; push r8; push r9"
-    };
-}
-macro_rules! push_preserved {
-    () => {
-        "push rbx; push rbp; push r12; push r13; push r14; push r15"
-    };
-}
-macro_rules! pop_preserved {
-    () => {
-        "pop r15; pop r14; pop r13; pop r12; pop rbp; pop rbx"
-    };
-}
-macro_rules! pop_arguments {
-    () => {
-        "pop r9; pop r8; pop r10; pop rdx; pop rsi; pop rdi; pop rax"
-    };
+#[rustfmt::skip]
+macro_rules! block {
+    (push volatile) => { concat!("push r11; push rcx; push rax; push rdi; push rsi; push rdx;",
+        "push r10; push r8; push r9") };
+    (push preserved) => { "push rbx; push rbp; push r12; push r13; push r14; push r15" };
+    (pop preserved) => { "pop r15; pop r14; pop r13; pop r12; pop rbp; pop rbx" };
+    (pop arguments) => { "pop r9; pop r8; pop r10; pop rdx; pop rsi; pop rdi; pop rax" };
 }
 
 global_asm!(
@@ -76,8 +64,7 @@ global_asm!(
     "cli; cld",
     "lea rsp, [rip + {boot_stack} + {boot_stack_size}]",
     "xor ebp, ebp",
-    "call {main}",
-    "ud2",
+    "call {main}; ud2",
     //
     // SYSCALL: rax number, rdi rsi rdx r10 r8 arguments, rcx return address, r11 flags.
     // Preserves all but rax, rcx, r11.
@@ -86,10 +73,8 @@ global_asm!(
     "swapgs",
     "mov gs:[{scratch}], rsp",
     "mov rsp, gs:[{current}]",
-    "mov [rsp + {rip}], rcx",
-    "mov rcx, gs:[{scratch}]",
-    "mov [rsp + {flags}], r11",
-    "mov [rsp + {sp}], rcx",
+    "mov [rsp + {rip}], rcx; mov [rsp + {flags}], r11",
+    "mov rcx, gs:[{scratch}]; mov [rsp + {sp}], rcx",
     "add rsp, {rax}",
     "push rdi; push rsi; push rdx; push r10; push r8; push r9",
     "mov rsp, gs:[{stack}]",
@@ -101,9 +86,8 @@ global_asm!(
     // Leaves through SYSRET. In: rsp = the context's r9; all registers that Rust preserves are the
     // thread's.
     "clavis_sysret:",
-    pop_arguments!(),
-    "mov rcx, [rsp + {rip} - {rcx}]",
-    "mov r11, [rsp + {flags} - {rcx}]",
+    block!(pop arguments),
+    "mov rcx, [rsp + {rip} - {rcx}]; mov r11, [rsp + {flags} - {rcx}]",
     "mov rsp, [rsp + {sp} - {rcx}]",
     "swapgs; sysretq",
     //
@@ -115,18 +99,18 @@ global_asm!(
     "clavis_switch:",
     "mov rdi, gs:[{current}]",
     "lea rsp, [rdi + {volatile}]",
-    push_preserved!(),
+    block!(push preserved),
     "mov rsp, gs:[{stack}]",
     "mov rbx, rax; mov rsi, rax",
     "call {activate}",
     "mov rsp, rbx",
-    pop_preserved!(),
+    block!(pop preserved),
     "cmp qword ptr [rsp + {entered} - {volatile}], {by_syscall}",
     "je clavis_sysret",
     //
     // Leaves through IRET. In: as clavis_sysret.
     "clavis_iret:",
-    pop_arguments!(),
+    block!(pop arguments),
     "pop rcx; pop r11; add rsp, 16",
     "swapgs; iretq",
     //
@@ -151,9 +135,8 @@ global_asm!(
     "jz clavis_interrupt_in_kernel",
     "swapgs; lfence",
     "clavis_interrupt_in_user:",
-    push_volatile!(),
-    "mov rdi, [rsp + {entered} - {volatile}]",
-    "mov rsi, [rsp + {error} - {volatile}]",
+    block!(push volatile),
+    "mov rdi, [rsp + {entered} - {volatile}]; mov rsi, [rsp + {error} - {volatile}]",
     "mov rdx, [rsp + {rip} - {volatile}]",
     "mov rsp, gs:[{stack}]",
     "push 2; popfq",
@@ -166,12 +149,11 @@ global_asm!(
     // the kernel's own stack, in the layout of `Registers`, which leaves it aligned to 16.
     "clavis_interrupt_in_kernel:",
     "lfence",
-    push_volatile!(),
-    push_preserved!(),
-    "mov rdi, rsp",
-    "call {from_kernel}",
-    pop_preserved!(),
-    pop_arguments!(),
+    block!(push volatile),
+    block!(push preserved),
+    "mov rdi, rsp; call {from_kernel}",
+    block!(pop preserved),
+    block!(pop arguments),
     "pop rcx; pop r11; add rsp, 16",
     "iretq",
     //
@@ -185,8 +167,7 @@ global_asm!(
     "iretq",
     "2:",
     "swapgs; lfence",
-    "push rax",
-    "mov rax, gs:[{current}]",
+    "push rax; mov rax, gs:[{current}]",
     "pop qword ptr [rax + {rax}]; pop qword ptr [rax + {rip}]; pop qword ptr [rax + {cs}]",
     "pop qword ptr [rax + {flags}]; pop qword ptr [rax + {sp}]; pop qword ptr [rax + {ss}]",
     "lea rsp, [rax + {rip}]",
@@ -201,13 +182,11 @@ global_asm!(
     "clavis_double_fault:",
     "push 8",
     "3:",
-    push_volatile!(),
-    push_preserved!(),
-    "mov rdi, rsp",
-    "and rsp, -16",
+    block!(push volatile),
+    block!(push preserved),
+    "mov rdi, rsp; and rsp, -16",
     "push 2; popfq",
-    "call {fatal}",
-    "ud2",
+    "call {fatal}; ud2",
     boot_stack = sym descriptor::STACK,
     boot_stack_size = const descriptor::STACK_SIZE,
     main = sym boot::main,
