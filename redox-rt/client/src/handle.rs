@@ -126,7 +126,8 @@ impl Handle {
         open(clavis_abi::runtime::NONE, path, flags)
     }
 
-    /// Opens a path from a directory.
+    /// Opens a path from a directory, or from a namespace: only what that handle leads to is
+    /// looked at, absolute paths included.
     ///
     /// # Errors
     /// Why it cannot be opened.

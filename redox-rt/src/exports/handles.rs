@@ -17,6 +17,9 @@ pub(super) unsafe extern "C" fn clavis_open(
     // SAFETY: the caller's promise on `path`.
     let path = unsafe { text(path, length) };
     answer(path.and_then(|path| match choice(dir, None)? {
+        // An absolute path is the directory's or namespace's own matter: it is never looked up
+        // with authority that was not named.
+        Some(dir) if path.starts_with('/') => sys::file::openat(dir, path, flags, place(to)),
         Some(dir) => namespace::open_from(dir, path, flags, place(to)),
         None => namespace::open(path, flags, place(to)),
     }))
