@@ -43,6 +43,7 @@ pub(crate) fn libraries(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     let folder = workspace.output()?.join("lib");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let mut changed = false;
     for (package, archive) in [("clavis-libc", "c"), ("clavis-unwind", "gcc_eh")] {
         let built = Build {
             triple: Triple::Redox,
@@ -53,9 +54,25 @@ pub(crate) fn libraries(workspace: &Workspace) -> anyhow::Result<PathBuf> {
             flags: words(&["-Crelocation-model=pic"]),
         }
         .run(workspace)?;
-        copy_if_changed(&find(built, archive)?, &folder.join(format!("lib{archive}.a")))?;
+        changed |=
+            copy_if_changed(&find(built, archive)?, &folder.join(format!("lib{archive}.a")))?;
+    }
+    if changed {
+        forget_programs(workspace)?;
     }
     Ok(folder)
+}
+
+/// Removes what was linked against earlier archives: cargo does not know that programs depend on
+/// them, but links what is missing.
+fn forget_programs(workspace: &Workspace) -> anyhow::Result<()> {
+    let folder = workspace.target.join("x86_64-unknown-redox/guest/deps");
+    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
+    // Programs alone have no extension.
+    for path in entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_none()) {
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// A program on the runtime alone: a static position-independent executable that relocates itself,
@@ -119,13 +136,14 @@ fn find(built: Vec<Artifact>, name: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Copies an archive only if it is another, so that cargo does not link everything again.
-fn copy_if_changed(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// Copies an archive only if it is another; answers whether it was.
+fn copy_if_changed(from: &Path, to: &Path) -> anyhow::Result<bool> {
     let new = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     if std::fs::read(to).is_ok_and(|old| old == new) {
-        return Ok(());
+        return Ok(false);
     }
-    std::fs::write(to, new).with_context(|| format!("cannot write {}", to.display()))
+    std::fs::write(to, new).with_context(|| format!("cannot write {}", to.display()))?;
+    Ok(true)
 }
 
 fn words(flags: &[&str]) -> Vec<String> {
