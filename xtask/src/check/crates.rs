@@ -15,6 +15,7 @@ const UNSAFE: &[&str] = &[
     "clavis-init",
     "clavis-nsmgr",
     "clavis",
+    "clavis-suite",
 ];
 
 /// Checks each crate.
