@@ -101,7 +101,7 @@ pub(crate) unsafe fn mask(how: c_int, new: *const sigset_t, old: *mut sigset_t) 
     Ok(())
 }
 
-/// See [`mask`].
+/// Sets and tells which signals the thread blocks: kept, as no handler runs.
 ///
 /// # Safety
 /// C contract: `new` is null or readable, `old` null or writable.
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn sigprocmask(
     status(unsafe { mask(how, new, old) })
 }
 
-/// See [`mask`]; answers the error number.
+/// As [`sigprocmask`]; answers the error number.
 ///
 /// # Safety
 /// C contract: `new` is null or readable, `old` null or writable.
