@@ -41,8 +41,6 @@ pub struct CpuState {
     pub(crate) loaded: Option<SpaceId>,
     /// The thread to switch to directly.
     pub(crate) handoff: Option<ThreadId>,
-    /// Another thread may have to run.
-    pub(crate) reschedule: bool,
     /// Timers or queues changed since the last look.
     pub(crate) attention: bool,
     /// When the current slice ends.
@@ -181,7 +179,6 @@ impl<M: Machine> Kernel<M> {
                 current: None,
                 loaded: None,
                 handoff: None,
-                reschedule: true,
                 attention: true,
                 slice_end: 0,
                 armed: None,

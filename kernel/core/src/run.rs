@@ -242,22 +242,21 @@ impl<M: Machine> Kernel<M> {
     fn pick(&mut self, cpu: Cpu) -> Option<Caller> {
         let state = self.cpu(cpu);
         let (current, handoff) = (state.current, state.handoff.take());
-        let reschedule = core::mem::take(&mut state.reschedule);
-        let highest = self.ready.highest();
-        if let Some(thread) = handoff
-            && self.threads.get(thread).is_some_and(|thread| thread.ready)
-            && highest <= Some(self.threads[thread].priority)
-            && current.is_none()
-        {
-            // Runs on the caller's slice.
-            self.unready(thread);
-            return self.make_current(cpu, Some(thread));
+        if let Some(thread) = handoff {
+            let highest = self.ready.highest();
+            let priority = Some(self.threads[thread].priority);
+            let in_slice = || self.machine.now() < self.cpus[0].slice_end;
+            if current.is_none() && (highest < priority || (highest == priority && in_slice())) {
+                // Runs on the caller's slice.
+                return self.make_current(cpu, Some(thread));
+            }
+            self.ready_first(thread);
         }
+        let highest = self.ready.highest();
         let now = self.machine.now();
         if let Some(Caller { thread, .. }) = current {
             let priority = Some(self.threads[thread].priority);
             let slice_over = self.cpu(cpu).slice_end <= now;
-            let _ = reschedule;
             if highest < priority || (highest == priority && !slice_over) {
                 return current;
             }

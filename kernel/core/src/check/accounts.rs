@@ -59,7 +59,8 @@ impl<M: Machine> Kernel<M> {
         for (id, account) in self.accounts.iter() {
             for above in self.accounts_from(id) {
                 for resource in Resource::ALL {
-                    let own = ledger.charged.get(id.index() as usize).map_or(0, |a| a.get(resource));
+                    let own =
+                        ledger.charged.get(id.index() as usize).map_or(0, |a| a.get(resource));
                     if let Some(sum) = used.get_mut(above.index() as usize) {
                         *sum.get_mut(resource) += own;
                     }

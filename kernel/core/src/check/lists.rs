@@ -76,7 +76,10 @@ impl<M: Machine> Kernel<M> {
             }
             for unmap in members(&self.grants, &endpoint.unmaps)? {
                 let grant = &self.grants[unmap];
-                ensure!(grant.refs == 0 && grant.endpoint == id, "grant {unmap:?} ends and is used");
+                ensure!(
+                    grant.refs == 0 && grant.endpoint == id,
+                    "grant {unmap:?} ends and is used"
+                );
                 unmapping += 1;
             }
             for slot in members(&self.slots, &endpoint.slots)? {
@@ -89,9 +92,8 @@ impl<M: Machine> Kernel<M> {
         let all = self.grants.iter().filter(|(_, grant)| grant.refs == 0).count();
         ensure!(all == unmapping, "{all} grants are unreferenced, {unmapping} are told of");
         let roots = self.slots.iter().filter_map(|(_, slot)| slot.root);
-        let of_schemes = roots.filter(|root| {
-            matches!(self.descriptions[root.description].object, Object::Scheme(_))
-        });
+        let of_schemes = roots
+            .filter(|root| matches!(self.descriptions[root.description].object, Object::Scheme(_)));
         let all = of_schemes.count();
         ensure!(all == filled, "{all} slots have a scheme's root, endpoints know {filled}");
         Ok(())
@@ -102,7 +104,10 @@ impl<M: Machine> Kernel<M> {
         let (mut children, mut processes, mut threads) = (0, 0, 0);
         for (id, account) in self.accounts.iter() {
             for child in members(&self.accounts, &account.children)? {
-                ensure!(self.accounts[child].parent == Some(id), "account {child:?} has two parents");
+                ensure!(
+                    self.accounts[child].parent == Some(id),
+                    "account {child:?} has two parents"
+                );
                 children += 1;
             }
             for process in members(&self.processes, &account.processes)? {
@@ -137,7 +142,10 @@ impl<M: Machine> Kernel<M> {
             let all = members(&self.registrations, &queue.all)?;
             ensure!(all.len() == queue.count as usize, "queue {id:?} counts {}", queue.count);
             for registration in all {
-                ensure!(self.registrations[registration].queue == id, "a registration is elsewhere");
+                ensure!(
+                    self.registrations[registration].queue == id,
+                    "a registration is elsewhere"
+                );
                 in_queue.add(registration.index());
             }
             for ready in members(&self.registrations, &queue.ready)? {

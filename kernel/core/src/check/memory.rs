@@ -14,7 +14,10 @@ impl<M: Machine> Kernel<M> {
             let (mut end, mut count) = (USER_START / super::super::memory::PAGE, 0);
             for region in space.regions.iter(&self.regions) {
                 let region = &self.regions[region];
-                ensure!(region.start >= end && region.pages > 0, "space {id:?}: overlap at {end:#x}");
+                ensure!(
+                    region.start >= end && region.pages > 0,
+                    "space {id:?}: overlap at {end:#x}"
+                );
                 end = region.end();
                 count += 1;
                 let memory = &self.memories[region.memory];
@@ -39,7 +42,10 @@ impl<M: Machine> Kernel<M> {
                     ensure!(memory.sealed || space.jit, "space {id:?}: executes unsealed memory");
                 }
             }
-            ensure!(end <= USER_END / super::super::memory::PAGE, "space {id:?} leaves the user half");
+            ensure!(
+                end <= USER_END / super::super::memory::PAGE,
+                "space {id:?} leaves the user half"
+            );
             ensure!(count == space.regions.count(), "space {id:?} counts its regions wrong");
             seen += u64::from(count);
         }

@@ -224,7 +224,10 @@ impl<M: Machine> Kernel<M> {
         }
         for (id, pipe) in self.pipes.iter() {
             let (r, w) = (readers.of(id.index()), writers.of(id.index()));
-            ensure!((pipe.readers, pipe.writers) == (r, w), "pipe {id:?}: {r} readers, {w} writers");
+            ensure!(
+                (pipe.readers, pipe.writers) == (r, w),
+                "pipe {id:?}: {r} readers, {w} writers"
+            );
         }
         let one = |tally: &Tally, index| tally.of(index) == 1;
         for (id, _) in self.queues.iter() {

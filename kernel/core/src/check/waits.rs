@@ -18,10 +18,8 @@ impl<M: Machine> Kernel<M> {
         self.check_wait_lists(&mut waiting)?;
         for (id, thread) in self.threads.iter() {
             let listed = waiting.of(id.index());
-            let in_list = !matches!(
-                thread.blocked,
-                Blocked::No | Blocked::Sleep | Blocked::Request(_)
-            );
+            let in_list =
+                !matches!(thread.blocked, Blocked::No | Blocked::Sleep | Blocked::Request(_));
             ensure!(
                 listed == u32::from(in_list),
                 "thread {id:?} waits for {:?} and is in {listed} lists",
@@ -51,9 +49,12 @@ impl<M: Machine> Kernel<M> {
         for (id, thread) in self.threads.iter() {
             let queued = ready.of(id.index());
             ensure!(queued == u32::from(thread.ready), "thread {id:?} is queued {queued} times");
-            let runs = self.cpus.iter().any(|cpu| cpu.current.is_some_and(|caller| caller.thread == id));
+            let runs =
+                self.cpus.iter().any(|cpu| cpu.current.is_some_and(|caller| caller.thread == id));
             let waits = thread.blocked != Blocked::No;
-            let states = u32::from(runs) + u32::from(waits) + u32::from(thread.ready);
+            let next = self.cpus.iter().any(|cpu| cpu.handoff == Some(id));
+            let states =
+                u32::from(runs) + u32::from(waits) + u32::from(thread.ready) + u32::from(next);
             ensure!(
                 states == 1,
                 "thread {id:?}: runs {runs}, waits {:?}, ready {}",
@@ -160,10 +161,8 @@ impl<M: Machine> Kernel<M> {
                 return Err(alloc::format!("thread {id:?} waits for a request that is gone"));
             };
             ensure!(request.caller == Some(id), "thread {id:?} waits for another's request");
-            let awaited = matches!(
-                request.stage,
-                Stage::Queued | Stage::Delivered | Stage::InSlot(_)
-            );
+            let awaited =
+                matches!(request.stage, Stage::Queued | Stage::Delivered | Stage::InSlot(_));
             ensure!(awaited, "thread {id:?} waits for a request in {:?}", request.stage);
         }
         if let Some((endpoint, place)) = thread.granted {
@@ -198,10 +197,8 @@ impl<M: Machine> Kernel<M> {
         } else {
             ensure!(server.is_none(), "request {id:?} in {stage:?} has a server");
         }
-        let placed = matches!(
-            stage,
-            Stage::Filling | Stage::Queued | Stage::Delivered | Stage::Answered
-        );
+        let placed =
+            matches!(stage, Stage::Filling | Stage::Queued | Stage::Delivered | Stage::Answered);
         ensure!(placed == endpoint.is_some(), "request {id:?} in {stage:?} at {endpoint:?}");
         if let Some(endpoint) = endpoint {
             let Some(endpoint) = self.endpoints.get(endpoint) else {
@@ -254,7 +251,8 @@ impl<M: Machine> Kernel<M> {
             for queued in members(&self.requests, &endpoint.queue)? {
                 let request = &self.requests[queued];
                 let cancel = request.caller.is_none() && request.stage == Stage::Delivered;
-                let fits = request.endpoint == Some(id) && (request.stage == Stage::Queued || cancel);
+                let fits =
+                    request.endpoint == Some(id) && (request.stage == Stage::Queued || cancel);
                 ensure!(fits, "request {queued:?} in {:?} is queued", request.stage);
             }
             let idle = endpoint.receivers.is_empty() || !self.endpoint_has_messages(id);

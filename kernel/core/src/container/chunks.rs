@@ -3,16 +3,15 @@ use crate::machine::{Machine, NoMemory};
 use alloc::vec::Vec;
 
 const CHUNK_BYTES: usize = 4096;
-/// Entries in a directory of chunks.
-const FAN: usize = 128;
+/// Greatest number of chunks in one array.
+const CHUNKS_MAX: usize = 65_536;
 
-/// An array that grows by chunks of about a page. Elements keep their place for ever; growing
-/// copies nothing. Two directory levels of 128 bound it to 16,384 chunks.
+/// An array that grows by chunks of about a page. Elements keep their place for ever: growing
+/// moves no element, only the list of chunks, and that rarely.
 #[derive(Debug)]
 pub struct Chunks<T> {
-    directories: Vec<Vec<Vec<T>>>,
+    chunks: Vec<Vec<T>>,
     len: usize,
-    room: usize,
 }
 
 impl<T> Chunks<T> {
@@ -26,7 +25,7 @@ impl<T> Chunks<T> {
     /// An empty array; takes no memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { directories: Vec::new(), len: 0, room: 0 }
+        Self { chunks: Vec::new(), len: 0 }
     }
 
     /// How many elements there are.
@@ -45,15 +44,13 @@ impl<T> Chunks<T> {
     #[must_use]
     #[inline]
     pub fn get(&self, index: usize) -> Option<&T> {
-        let chunk = index / Self::PER;
-        self.directories.get(chunk / FAN)?.get(chunk % FAN)?.get(index % Self::PER)
+        self.chunks.get(index / Self::PER)?.get(index % Self::PER)
     }
 
     /// The element at that index.
     #[inline]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        let chunk = index / Self::PER;
-        self.directories.get_mut(chunk / FAN)?.get_mut(chunk % FAN)?.get_mut(index % Self::PER)
+        self.chunks.get_mut(index / Self::PER)?.get_mut(index % Self::PER)
     }
 
     /// Makes room for `count` elements in all.
@@ -61,7 +58,7 @@ impl<T> Chunks<T> {
     /// # Errors
     /// The kernel heap may not grow, or the array is at its bound. Room made so far stays.
     pub fn reserve<M: Machine>(&mut self, machine: &mut M, count: usize) -> Result<(), NoMemory> {
-        while self.room < count {
+        while self.chunks.len().wrapping_mul(Self::PER) < count {
             self.add_chunk(machine)?;
         }
         Ok(())
@@ -69,37 +66,21 @@ impl<T> Chunks<T> {
 
     #[cold]
     fn add_chunk<M: Machine>(&mut self, machine: &mut M) -> Result<(), NoMemory> {
-        let directory = self.room / Self::PER / FAN;
+        if self.chunks.len() >= CHUNKS_MAX {
+            return Err(NoMemory);
+        }
         machine.chunk_permit()?;
-        if self.directories.capacity() == 0 {
-            self.directories.try_reserve_exact(FAN).map_err(|_| NoMemory)?;
-        }
-        if directory == self.directories.len() {
-            if directory == FAN {
-                return Err(NoMemory);
-            }
-            let mut chunks = Vec::new();
-            // The first directory of an array starts small: most arrays stay small.
-            chunks.try_reserve_exact(if directory == 0 { 8 } else { FAN }).map_err(|_| NoMemory)?;
-            self.directories.push(chunks);
-        }
-        let chunks = self.directories.get_mut(directory).ok_or(NoMemory)?;
-        if chunks.len() == chunks.capacity() {
-            let missing = FAN.saturating_sub(chunks.len());
-            chunks.try_reserve_exact(missing).map_err(|_| NoMemory)?;
-        }
+        self.chunks.try_reserve(1).map_err(|_| NoMemory)?;
         let mut elements = Vec::new();
         elements.try_reserve_exact(Self::PER).map_err(|_| NoMemory)?;
-        chunks.push(elements);
-        self.room = self.room.wrapping_add(Self::PER);
+        self.chunks.push(elements);
         Ok(())
     }
 
     /// Appends an element; gives it back when no room was reserved.
     pub fn push(&mut self, value: T) -> Result<usize, T> {
         let index = self.len;
-        let chunk = index / Self::PER;
-        match self.directories.get_mut(chunk / FAN).and_then(|chunks| chunks.get_mut(chunk % FAN)) {
+        match self.chunks.get_mut(index / Self::PER) {
             Some(elements) if elements.len() < Self::PER => {
                 elements.push(value);
                 self.len = index.wrapping_add(1);
@@ -112,15 +93,14 @@ impl<T> Chunks<T> {
     /// Takes the last element off. Its room stays.
     pub fn pop(&mut self) -> Option<T> {
         let index = self.len.checked_sub(1)?;
-        let chunk = index / Self::PER;
-        let value = self.directories.get_mut(chunk / FAN)?.get_mut(chunk % FAN)?.pop()?;
+        let value = self.chunks.get_mut(index / Self::PER)?.pop()?;
         self.len = index;
         Some(value)
     }
 
     /// The elements in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.directories.iter().flatten().flatten()
+        self.chunks.iter().flatten()
     }
 }
 

@@ -251,15 +251,15 @@ impl<M: Machine> Kernel<M> {
     /// Enters pages that the object already has, so that they need no fault: those of device
     /// memory all, of others one quantum.
     fn region_show(&mut self, id: SpaceId, region: RegionId) {
-        let Region { start, pages, memory, offset, protection, shared, .. } = self.regions[region];
+        let Region { start, pages, memory, offset, protection, .. } = self.regions[region];
         if protection.is_empty() {
             return;
         }
-        let backing = self.memories[memory].backing;
-        // A private copy's pages are entered at the first touch: most are never touched.
-        let copies = matches!(backing, Backing::CopyOf(..));
-        let protection =
-            if copies && !shared { protection - Protection::WRITE } else { protection };
+        let Memory { backing, private, .. } = self.memories[memory];
+        // Fresh memory has no pages yet, and most of a copy's pages are never touched.
+        if private || matches!(backing, Backing::CopyOf(..)) {
+            return;
+        }
         for page in 0..pages.min(limits::QUANTUM_PAGES as u64) {
             let address = start.wrapping_add(page).wrapping_mul(PAGE);
             let at = offset.wrapping_add(page);
@@ -386,7 +386,9 @@ impl<M: Machine> Kernel<M> {
             self.machine.space_unmap(tables, from.wrapping_mul(PAGE), pages as usize);
         }
         let old = self.regions[region];
-        if self.memories[old.memory].private {
+        let Memory { private, refs, .. } = self.memories[old.memory];
+        // An object that goes with its region gives all its frames back at once.
+        if private && (refs > 1 || pages < old.pages) {
             let first = old.offset.wrapping_add(from.saturating_sub(old.start));
             self.memory_discard(old.memory, first, pages);
         }

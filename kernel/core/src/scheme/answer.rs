@@ -211,19 +211,9 @@ impl<M: Machine> Kernel<M> {
         {
             let result = request.result;
             self.request_free(id);
-            self.complete(caller, Ok(result));
+            self.complete_next(caller, Ok(result));
         } else {
-            self.wake(caller, Resume::Finish(id));
-        }
-        self.prefer(caller);
-    }
-
-    /// An answered caller runs as soon as its server waits.
-    pub(crate) fn prefer(&mut self, thread: ThreadId) {
-        if self.threads[thread].ready {
-            self.unready(thread);
-            self.ready_first(thread);
-            self.cpus[0].handoff = Some(thread);
+            self.wake_next(caller, Resume::Finish(id));
         }
     }
 
@@ -273,22 +263,22 @@ impl<M: Machine> Kernel<M> {
             self.request_fail(id, EBADF);
             return;
         };
+        // Held until the request is over: it may be the socket that the request came through.
+        self.description_retain(given.description);
         let fits = given.rights.contains(Rights::TRANSFER)
             && matches!(class, Class::OpenAt | Class::Dup)
             && opening.is_some();
-        if !fits {
-            // The number goes as it would have gone with the answer.
-            self.answered_number(server, number, style);
-            self.request_fail(id, EIO);
-            return;
-        }
-        let (Some(opening), Some(caller)) = (opening, caller) else {
-            self.answered_number(server, number, style);
-            return self.request_free(id);
+        // The number goes as it goes with any answer, whether it fits or not.
+        self.answered_number(server, number, style);
+        let (Some(opening), Some(caller), true) = (opening, caller, fits) else {
+            if caller.is_some() {
+                self.request_fail(id, EIO);
+            } else {
+                self.request_free(id);
+            }
+            return self.description_release(given.description);
         };
         self.requests[id].opening = None;
-        self.description_retain(given.description);
-        self.answered_number(server, number, style);
         self.description_release(opening.description);
         let handle = Handle {
             description: given.description,

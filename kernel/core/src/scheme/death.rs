@@ -123,8 +123,7 @@ impl<M: Machine> Kernel<M> {
         let caller = self.requests[id].caller;
         self.request_free(id);
         if let Some(caller) = caller {
-            self.complete(caller, Err(Error::new(errno)));
-            self.prefer(caller);
+            self.complete_next(caller, Err(Error::new(errno)));
         }
     }
 

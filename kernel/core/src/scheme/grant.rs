@@ -193,14 +193,14 @@ impl<M: Machine> Kernel<M> {
         };
         self.description_retain(through);
         let mapped = match handle {
-            Some(out) => {
-                self.lent_handle(caller, memory, first, pages, most, inherit, grant, out).map(|number| {
+            Some(out) => self
+                .lent_handle(caller, memory, first, pages, most, inherit, grant, out)
+                .map(|number| {
                     if let Some(wanted) = self.requests[id].wanted.as_mut() {
                         wanted.handle = None;
                     }
                     number
-                })
-            }
+                }),
             None => {
                 let mapping = Mapping {
                     memory,

@@ -70,7 +70,6 @@ impl<M: Machine> Kernel<M> {
         receive: Receive,
         nonblock: bool,
     ) -> Reply {
-        self.inbox_base(caller, receive.endpoint)?;
         if nonblock && !self.endpoint_has_messages(receive.endpoint) {
             return Err(Error::new(EAGAIN));
         }

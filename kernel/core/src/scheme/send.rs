@@ -275,8 +275,7 @@ impl<M: Machine> Kernel<M> {
                 self.set_priority(server, priority);
             }
             let resume = self.threads[server].resume;
-            self.wake(server, resume);
-            self.cpus[0].handoff = Some(server);
+            self.wake_next(server, resume);
         }
         self.notify(Source::Socket(endpoint), READABLE);
     }

@@ -52,13 +52,7 @@ impl<M: Machine> Kernel<M> {
         thread.ready = true;
         let priority = thread.priority;
         self.ready.bitmap |= 1 << level(priority);
-        for cpu in &mut self.cpus {
-            cpu.attention = true;
-            match cpu.current.and_then(|current| self.threads.get(current.thread)) {
-                Some(current) if current.priority >= priority => {}
-                _ => cpu.reschedule = true,
-            }
-        }
+        self.attend();
         priority
     }
 

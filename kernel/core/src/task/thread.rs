@@ -334,12 +334,33 @@ impl<M: Machine> Kernel<M> {
 
     /// Ends a thread's wait: it is in no list any more, and goes on with `resume`.
     pub(crate) fn wake(&mut self, id: ThreadId, resume: Resume) {
+        self.unblock(id, resume);
+        self.ready(id);
+    }
+
+    fn unblock(&mut self, id: ThreadId, resume: Resume) {
         self.disarm(id);
         let thread = &mut self.threads[id];
         thread.wake_at = None;
         thread.blocked = Blocked::No;
         thread.resume = resume;
-        self.ready(id);
+    }
+
+    /// As [`Kernel::wake`], and the thread runs as soon as the current one waits, on its slice,
+    /// without going through the queues.
+    pub(crate) fn wake_next(&mut self, id: ThreadId, resume: Resume) {
+        self.unblock(id, resume);
+        let [cpu] = &mut self.cpus;
+        cpu.attention = true;
+        if let Some(earlier) = cpu.handoff.replace(id) {
+            self.ready(earlier);
+        }
+    }
+
+    /// As [`Kernel::complete`], and the thread runs as soon as the current one waits.
+    pub(crate) fn complete_next(&mut self, id: ThreadId, result: Result<usize>) {
+        self.set_result(id, result);
+        self.wake_next(id, Resume::User);
     }
 
     /// A priority that a process asks for, bounded by what it may give.
