@@ -231,7 +231,13 @@ impl World {
                         self.claim(name, number, args);
                         self.kernel.syscall(CPU, number, args)
                     }
-                    Act::Fault(fault) => self.kernel.fault(CPU, fault),
+                    Act::Fault(fault) => {
+                        // A page that cannot be had ends a process: too often for random failures.
+                        let one_in = std::mem::take(&mut self.machine().failures.one_in);
+                        let next = self.kernel.fault(CPU, fault);
+                        self.machine().failures.one_in = one_in;
+                        next
+                    }
                 };
             }
         }

@@ -36,6 +36,9 @@ fn run_world(seed: u64, calls: u64, weather: Weather, made: &mut BTreeMap<&'stat
     let ran = catch_unwind(AssertUnwindSafe(|| {
         while world.calls < calls && world.machine().power.is_none() {
             if world.step() == Progress::Idle {
+                if std::env::var("CLAVIS_ONE").is_ok() {
+                    println!("idle");
+                }
                 break;
             }
             entries = world.entries;
@@ -55,6 +58,10 @@ fn run_world(seed: u64, calls: u64, weather: Weather, made: &mut BTreeMap<&'stat
                 world.kernel.tick(CPU);
                 world.nudge();
             }
+        }
+        if std::env::var("CLAVIS_ONE").is_ok() {
+            let machine = world.machine();
+            println!("power {:?} {}", machine.power, String::from_utf8_lossy(&machine.logged));
         }
         world.machine().failures.one_in = 0;
         world.check();

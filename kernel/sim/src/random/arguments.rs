@@ -85,7 +85,8 @@ impl Random {
     fn out(&self) -> usize {
         match self.below(12) {
             0 => self.below(40),
-            1 => self.any(&[2000, 65_535, 65_536, upper_number(12, 0), upper_number(8, 7), 1 << 62]),
+            1 if self.chance(300) => 65_535,
+            1 => self.any(&[200, 65_536, upper_number(12, 0), upper_number(8, 7), 1 << 62]),
             2 | 3 => OUT_UPPER,
             _ => OUT_LOWEST,
         }
@@ -170,7 +171,7 @@ impl Random {
         let call = loop {
             let call = TABLE[self.below(TABLE.len())].call;
             let ends = matches!(call, Call::Exit | Call::ThreadExit);
-            if !ends || (!self.is_init() && self.chance(20)) {
+            if !ends || (!self.is_init() && self.chance(8)) {
                 break call;
             }
         };
@@ -317,7 +318,7 @@ impl Random {
                 [if self.chance(2) { 0 } else { self.address(user)? & !3 }, 0, 0, 0, 0]
             }
             Call::ThreadCreate => {
-                let arena = self.argument / 16 * 16 + self.below(12) as u64;
+                let arena = (self.family * 16 + self.below(12)) as u64;
                 let entry = self.any(&[0x1000, 0x1000, 1 << 47]);
                 let params = ThreadParams { entry, stack: 0, argument: arena, tls: 0 };
                 [self.put(user, 0x1B00, params.as_bytes())?, size_of::<ThreadParams>(), 0, 0, 0]
@@ -341,7 +342,7 @@ impl Random {
             Call::LastDenial => [self.address(user)?, size_of::<Denial>(), 0, 0, 0],
             Call::Create => self.create_arguments(user, fd)?,
             Call::ProcessCreate => return self.spawn(user).map(|(_, args)| args),
-            Call::ProcessStart => [fd, 0x1000, 0, self.argument as usize, 0],
+            Call::ProcessStart => [fd, 0x1000, 0, self.family * 16, 0],
             Call::Map => {
                 let memory = self.handle_of(user, &[O::Memory, O::Scheme]) as u64;
                 let map = MapParams {

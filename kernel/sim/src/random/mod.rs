@@ -5,9 +5,10 @@ mod serving;
 
 use crate::program::{Act, Program, User};
 use crate::world::{ARENA, DATA, Programs};
+use clavis_abi::Rights;
 use clavis_abi::call::{Call, TABLE};
 use clavis_abi::error::demux;
-use clavis_abi::params::{ObjectType, BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, FIRST_GRANT_INDEX, upper_number};
+use clavis_abi::params::{OUT_LOWEST, ObjectType, BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, FIRST_GRANT_INDEX, upper_number};
 use clavis_core::machine::Start;
 use fastrand::Rng;
 use serving::Taken;
@@ -45,9 +46,8 @@ pub struct Random {
     shared: Rc<RefCell<Shared>>,
     family: usize,
     base: u64,
-    argument: u64,
     /// Calls that belong together and are still to be made.
-    script: VecDeque<(usize, [usize; 5])>,
+    script: VecDeque<(usize, [usize; 5], Then)>,
     last: Option<(usize, [usize; 5])>,
     /// What to do with the number that the last call gives.
     then: Then,
@@ -65,6 +65,12 @@ enum Then {
     /// Messages from that socket lie at that address.
     Messages(usize, u64),
     Closed(usize),
+    /// The scheme-creation capability: make a scheme and some objects of it.
+    Creation,
+    /// A socket: mint objects.
+    Minting,
+    /// The read end of a pipe: make the write end.
+    Pipe,
 }
 
 impl Shared {
@@ -97,7 +103,6 @@ impl Random {
             shared,
             family,
             base,
-            argument: start.argument,
             script: VecDeque::new(),
             last: None,
             then: Then::Nothing,
@@ -133,7 +138,6 @@ impl Random {
                 1,
                 5,
                 17,
-                40,
                 65_535,
                 65_536,
                 usize::MAX,
@@ -162,11 +166,11 @@ impl Random {
         if self.chance(8) {
             return fd;
         }
-        for _ in 0..16 {
-            if user.kind(fd).is_some_and(|kind| kinds.contains(&kind)) {
-                break;
-            }
-            fd = self.handle();
+        let known = self.family(|family| family.handles.clone());
+        let fits = |fd: &usize| user.kind(*fd).is_some_and(|kind| kinds.contains(&kind));
+        let fitting: Vec<usize> = known.into_iter().filter(fits).collect();
+        if !fitting.is_empty() {
+            fd = self.any(&fitting);
         }
         fd
     }
@@ -178,7 +182,7 @@ impl Random {
 
     /// Remembers what the last call gave.
     fn learn(&mut self, user: &mut User<'_>) -> Result<(), Act> {
-        let Some((number, args)) = self.last.take() else { return Ok(()) };
+        let Some((number, _)) = self.last.take() else { return Ok(()) };
         let then = std::mem::replace(&mut self.then, Then::Nothing);
         let result = demux(user.result.unwrap_or(0));
         if let Some(call) = Call::from_number(number) {
@@ -195,7 +199,7 @@ impl Random {
         let forget = if self.is_init() { 24 } else { 0 };
         let remember = |list: &mut Vec<usize>, value| {
             list.push(value);
-            if list.len() > forget + 32 {
+            if list.len() > forget + 20 {
                 list.swap_remove(forget.min(list.len() - 2));
             }
         };
@@ -214,13 +218,32 @@ impl Random {
                 }
                 family.sockets.retain(|socket| *socket != number);
             }),
+            Then::Creation => {
+                let at = self.put(user, 0x1200, b"create-scheme")?;
+                let dup = [value, at, 13, OUT_LOWEST, 0];
+                self.script.push_back((Call::DupInto as usize, dup, Then::Minting));
+                self.script.push_back((Call::Close as usize, [value, 0, 0, 0, 0], Then::Nothing));
+            }
+            Then::Minting => {
+                self.family(|family| {
+                    remember(&mut family.handles, value);
+                    remember(&mut family.sockets, value);
+                });
+                self.mint_some(user, value)?;
+            }
+            Then::Pipe => {
+                self.family(|family| remember(&mut family.handles, value));
+                let at = self.put(user, 0x1200, b"write")?;
+                let dup = [value, at, 5, OUT_LOWEST, 0];
+                self.script.push_back((Call::DupInto as usize, dup, Then::Handle));
+            }
             Then::Process(family) => {
                 self.family(|own| remember(&mut own.handles, value));
                 self.start_process(user, value, family)?;
             }
             Then::Messages(socket, at) => {
                 let bytes = if Call::from_number(number) == Some(Call::Call) {
-                    value.saturating_sub(args[4] & 0xFF) * 64
+                    value.min(64) * 64
                 } else {
                     value
                 };
@@ -232,8 +255,9 @@ impl Random {
 
     /// The next call of a script, or a new one.
     fn choose(&mut self, user: &mut User<'_>) -> Result<(usize, [usize; 5]), Act> {
-        if let Some(call) = self.script.pop_front() {
-            return Ok(call);
+        if let Some((number, args, then)) = self.script.pop_front() {
+            self.then = then;
+            return Ok((number, args));
         }
         if !self.started {
             self.started = true;
@@ -242,9 +266,15 @@ impl Random {
                 let known: Vec<usize> =
                     known.filter(|fd| user.kind(*fd) != Some(ObjectType::Power)).collect();
                 self.family(|family| family.handles.extend(known));
+                // Nobody ends the first process, or all of them at once.
+                let kept = (Rights::all() - Rights::SIGNAL).bits() as usize;
+                for index in 0..2 {
+                    let fd = upper_number(FIRST_GRANT_INDEX + index, 0);
+                    self.script.push_back((Call::Limit as usize, [fd, kept, usize::MAX, 0, 0], Then::Nothing));
+                }
             }
         }
-        if self.chance(if self.is_init() { 4 } else { 10 }) {
+        if self.chance(if self.is_init() { 12 } else { 25 }) {
             // Waits end soon; of others than the first process not all.
             let until = user.now() as usize + self.below(1_000_000);
             return Ok((Call::SetDeadline as usize, [until, 0, 0, 0, 0]));
@@ -253,11 +283,14 @@ impl Random {
         if has_taken && self.chance(2) {
             return self.answer(user);
         }
-        if self.chance(6) {
+        if self.chance(8) {
             return self.serve(user);
         }
-        if self.is_init() && self.chance(4) {
+        if self.is_init() && self.chance(12) {
             return self.spawn(user);
+        }
+        if self.chance(30) {
+            return self.build(user);
         }
         self.random_call(user)
     }

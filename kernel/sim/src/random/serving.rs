@@ -7,7 +7,7 @@ use crate::world::{DATA, DATA_PAGES};
 use clavis_abi::call::Call;
 use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::params::{
-    ForwardParams, Grant, MapParams, OUT_LOWEST, ObjectType, ProcessParams, upper_number,
+    ForwardParams, Grant, MapParams, MintParams, OUT_LOWEST, ObjectType, ProcessParams, upper_number,
 };
 use clavis_abi::syscall::flag::{CallFlags, MapFlags};
 use clavis_abi::syscall::schemev2::{CqeOpcode, Opcode};
@@ -172,15 +172,15 @@ impl Random {
         let mut grants = Vec::new();
         let mut family = super::Family::default();
         for index in 0..count {
-            let number = match self.below(3) {
-                0 => 3 + index,
-                1 => upper_number(8 + index as u16, 0),
-                _ => self.any(&[0, 1, 2, 3, 30, upper_number(9, 0)]),
+            let number = match self.below(60) {
+                0 => self.any(&[0, 1, 2, 3, 30, upper_number(9, 0), upper_number(3, 0)]),
+                n if n % 2 == 0 => index,
+                _ => upper_number(8 + index as u16, 0),
             };
             let source = match self.below(10) {
                 0 => u64::MAX,
-                1 => self.socket() as u64,
-                _ => self.handle() as u64,
+                1 | 2 => self.socket() as u64,
+                _ => self.live_handle(user) as u64,
             };
             let rights = if self.chance(3) { self.rights() } else { u64::MAX };
             let grant =
@@ -214,6 +214,76 @@ impl Random {
         Ok((Call::ProcessCreate as usize, [self.handle_of(user, &[ObjectType::Account]), at, size, OUT_LOWEST, 0]))
     }
 
+    /// A handle that is one, mostly.
+    fn live_handle(&self, user: &User<'_>) -> usize {
+        let known = self.family(|family| family.handles.clone());
+        let live: Vec<usize> = known.into_iter().filter(|fd| user.kind(*fd).is_some()).collect();
+        if live.is_empty() || self.chance(60) { self.handle() } else { self.any(&live) }
+    }
+
+    /// Makes something of several calls: a scheme with objects, a pipe, a queue, a filled slot.
+    pub(super) fn build(&mut self, user: &mut User<'_>) -> Planned {
+        let factories: Vec<usize> = self.family(|family| family.handles.clone());
+        let of = |index: u16| upper_number(8 + index, 0);
+        let is_init = self.is_init();
+        let pick = |index: u16| if is_init { of(index) } else { factories[0] };
+        if factories.is_empty() {
+            return self.random_call(user);
+        }
+        let open = |at: usize, len: usize, fd: usize| {
+            (Call::OpenAt as usize, [fd, at, len, 3 << 16, OUT_LOWEST])
+        };
+        match self.below(6) {
+            0 | 1 => {
+                let at = self.put(user, 0x1200, b"scheme-creation-cap")?;
+                self.then = Then::Creation;
+                Ok(open(at, 19, pick(7)))
+            }
+            2 => {
+                let at = self.put(user, 0x1200, b"pipe")?;
+                self.then = Then::Pipe;
+                Ok(open(at, 4, pick(11)))
+            }
+            3 => {
+                let at = self.put(user, 0x1200, b"queue")?;
+                self.then = Then::Handle;
+                Ok(open(at, 5, pick(10)))
+            }
+            4 => {
+                let socket = self.socket();
+                self.mint_some(user, socket)?;
+                self.serve(user)
+            }
+            _ => {
+                // A slot is filled with whatever is at hand.
+                let slot = self.handle_of(user, &[ObjectType::Slot]);
+                let root = self.handle_of(user, &[ObjectType::Scheme]);
+                let payload = self.put(user, 0x1200, [root].as_bytes())?;
+                let flags = CallFlags::FD | CallFlags::WRITE | CallFlags::FD_CLONE;
+                Ok((Call::Call as usize, [slot, payload, 8, flags.bits(), 0]))
+            }
+        }
+    }
+
+    /// Handles to objects of the own scheme.
+    pub(super) fn mint_some(&mut self, user: &mut User<'_>, socket: usize) -> Result<(), Act> {
+        let params = MintParams {
+            number: self.below(20) as u64,
+            offset: 0,
+            flags: 0,
+            internal_flags: self.below(2) as u64,
+            badge: 7,
+            rights: u64::MAX,
+            inherit: u64::MAX,
+        };
+        let at = self.put(user, 0x1100, params.as_bytes())?;
+        for _ in 0..1 + self.below(3) {
+            let mint = [socket, at, size_of::<MintParams>(), OUT_LOWEST, 0];
+            self.script.push_back((Call::Mint as usize, mint, Then::Handle));
+        }
+        Ok(())
+    }
+
     /// The calls that make a built process run.
     pub(super) fn start_process(
         &mut self,
@@ -234,10 +304,11 @@ impl Random {
         };
         let at = self.put(user, 0x6D00, map.as_bytes())?;
         let size = size_of::<MapParams>();
-        self.script.push_back((Call::Map as usize, [process, at, size, 0, 0]));
+        let map = [process, at, size, 0, 0];
+        self.script.push_back((Call::Map as usize, map, Then::Nothing));
         if !self.chance(10) {
             let start = [process, 0x1000, 0, family * 16 + self.below(4), 0];
-            self.script.push_back((Call::ProcessStart as usize, start));
+            self.script.push_back((Call::ProcessStart as usize, start, Then::Nothing));
         }
         Ok(())
     }
