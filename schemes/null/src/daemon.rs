@@ -5,6 +5,7 @@ use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
 use scheme_daemon::{Daemon, Resolution};
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::thread;
 use syscall::error::{EBADF, EINVAL, EIO, Error, Result};
 use syscall::flag::{F_SETFL, MODE_CHR};
@@ -102,15 +103,17 @@ fn run(device: Device) -> Result<()> {
     scheme_daemon::serve(&socket, device.name(), &mut Server { device, source: Kernel })
 }
 
+/// Serves until one of the three ends: then all end, and the service is started anew as a whole.
 pub(crate) fn main() -> ExitCode {
-    let mut code = ExitCode::SUCCESS;
-    thread::scope(|scope| {
-        let threads = Device::ALL.map(|device| scope.spawn(move || (device, run(device))));
-        for thread in threads {
-            if let Ok((device, Err(error))) = thread.join() {
-                code = scheme_daemon::exit(device.name(), Err(error));
-            }
-        }
-    });
-    code
+    let (ended, first) = mpsc::channel();
+    for device in Device::ALL {
+        let ended = ended.clone();
+        thread::spawn(move || ended.send((device, run(device))));
+    }
+    // Only the threads hold ends now: one that panics takes its end along.
+    drop(ended);
+    match first.recv() {
+        Ok((device, result)) => scheme_daemon::exit(device.name(), result),
+        Err(_) => ExitCode::FAILURE,
+    }
 }

@@ -9,6 +9,8 @@ pub struct Request {
     pub name: &'static str,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// It reports events: it gets a pipe for them.
+    pub has_events: bool,
 }
 
 impl Request {
@@ -28,7 +30,7 @@ impl Request {
             "bench" => ("/scheme/initfs/bin/bench", "bench", given.into_iter().collect()),
             _ => return Err(format!("`{request}` is none of: exec COMMAND, test [FILTER], bench")),
         };
-        Ok(Request { program, name, arguments })
+        Ok(Request { program, name, arguments, has_events: verb == "test" })
     }
 }
 
@@ -43,7 +45,9 @@ mod tests {
             (exec.name, exec.arguments),
             ("sh", vec!["-c".into(), "ls /scheme && echo 'a  b'".into()])
         );
-        assert!(Request::parse("test").unwrap().arguments.is_empty());
+        assert!(!exec.has_events);
+        let test = Request::parse("test").unwrap();
+        assert!(test.arguments.is_empty() && test.has_events);
         assert_eq!(Request::parse("test rights").unwrap().arguments, ["rights"]);
         assert_eq!(Request::parse("bench").unwrap().program, "/scheme/initfs/bin/bench");
         for bad in ["exec", "exec ", "", "dance"] {

@@ -100,7 +100,7 @@ const POWERS: [EntryKind; 7] = [
 ];
 
 /// Runs the command to its end; the answer is its status.
-fn run(line: &Line, command: &Request) -> io::Result<i32> {
+fn run(line: &Line, request: &Request) -> io::Result<i32> {
     let null = File::open("/dev/null")?;
     let root = File::open("/")?;
     let (output, output_end) = io::pipe()?;
@@ -109,9 +109,9 @@ fn run(line: &Line, command: &Request) -> io::Result<i32> {
     let account = Account::new(&UNLIMITED)?;
     let child = {
         let events_number = Number::from_raw(EVENTS);
-        let child = Command::new(command.program)
-            .arg0(command.name)
-            .args(&command.arguments)
+        let child = Command::new(request.program)
+            .arg0(request.name)
+            .args(&request.arguments)
             .own_env()
             .namespace(Give::Own)
             .cwd(Give::This(root.number()), "/")
@@ -120,14 +120,15 @@ fn run(line: &Line, command: &Request) -> io::Result<i32> {
             .self_rights(Rights::INSPECT | Rights::NAME | Rights::DUP)
             .stdin(&null)
             .stdout(&output_end)
-            .stderr(&error_end)
-            .handle_at(events_number, &events_end);
+            .stderr(&error_end);
+        let child =
+            if request.has_events { child.handle_at(events_number, &events_end) } else { child };
         POWERS.into_iter().fold(child, Command::own_startup).spawn()
     };
     let child = match child {
         Ok(child) => child,
         Err(error) => {
-            let text = format!("{NAME}: cannot start {}: {error}\n", command.program);
+            let text = format!("{NAME}: cannot start {}: {error}\n", request.program);
             line.send(Channel::Error, text.as_bytes());
             return Ok(CANNOT_START);
         }
@@ -157,14 +158,14 @@ fn run(line: &Line, command: &Request) -> io::Result<i32> {
 /// The request is the argument that the command line gave.
 fn status(line: &Line) -> i32 {
     let request = std::env::args().nth(1).unwrap_or_default();
-    let command = match Request::parse(&request) {
-        Ok(command) => command,
+    let request = match Request::parse(&request) {
+        Ok(request) => request,
         Err(problem) => {
             line.send(Channel::Error, format!("{NAME}: {problem}\n").as_bytes());
             return BAD_REQUEST;
         }
     };
-    run(line, &command).unwrap_or_else(|error| {
+    run(line, &request).unwrap_or_else(|error| {
         line.send(Channel::Error, format!("{NAME}: cannot run it: {error}\n").as_bytes());
         BAD_REQUEST
     })
