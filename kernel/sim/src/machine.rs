@@ -224,6 +224,9 @@ impl SimMachine {
                 {
                     piece(at, *frame, done..done + n);
                 }
+                // Devices read as zeroes and swallow what is written.
+                Some(PageEntry { target: Target::Device(_), protection })
+                    if protection.contains(need) => {}
                 _ => return Err(at),
             }
             done += n;

@@ -48,7 +48,19 @@ pub enum Direction {
 }
 
 impl<M: Machine> Kernel<M> {
-    fn touch(&mut self, space: SpaceId, address: u64, direction: Direction) -> Result<()> {
+    /// Resolves a fault of a copy. One that comes again at the same place cannot be resolved:
+    /// the copy ends, whatever the machine may think of the page.
+    #[cold]
+    fn touch(
+        &mut self,
+        space: SpaceId,
+        address: u64,
+        direction: Direction,
+        last: &mut Option<u64>,
+    ) -> Result<()> {
+        if last.replace(address) == Some(address) {
+            return Err(Error::new(EFAULT));
+        }
         let access = match direction {
             Direction::In => Access::Read,
             Direction::Out => Access::Write,
@@ -61,7 +73,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Reads user bytes of the loaded space.
     pub(crate) fn read_user(&mut self, space: SpaceId, from: u64, to: &mut [u8]) -> Result<()> {
-        let mut done = 0;
+        let (mut done, mut last) = (0, None);
         while let Some(rest) = to.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let at = from.wrapping_add(done as u64);
             let Some(tables) = self.spaces[space].tables.as_ref() else {
@@ -70,7 +82,7 @@ impl<M: Machine> Kernel<M> {
             let copied = self.machine.read_user(tables, at, rest);
             done += copied.done;
             if let Some(fault) = copied.fault {
-                self.touch(space, fault, Direction::In)?;
+                self.touch(space, fault, Direction::In, &mut last)?;
             }
         }
         Ok(())
@@ -78,7 +90,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Writes user bytes of the loaded space.
     pub(crate) fn write_user(&mut self, space: SpaceId, to: u64, from: &[u8]) -> Result<()> {
-        let mut done = 0;
+        let (mut done, mut last) = (0, None);
         while let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) {
             let at = to.wrapping_add(done as u64);
             let Some(tables) = self.spaces[space].tables.as_ref() else {
@@ -87,7 +99,7 @@ impl<M: Machine> Kernel<M> {
             let copied = self.machine.write_user(tables, at, rest);
             done += copied.done;
             if let Some(fault) = copied.fault {
-                self.touch(space, fault, Direction::Out)?;
+                self.touch(space, fault, Direction::Out, &mut last)?;
             }
         }
         Ok(())
@@ -140,7 +152,7 @@ impl<M: Machine> Kernel<M> {
         offset: u64,
         direction: Direction,
     ) -> Result<()> {
-        let mut done = 0;
+        let (mut done, mut last) = (0, None);
         while done < user.len {
             let at = offset.wrapping_add(done as u64);
             let within = (at % PAGE) as usize;
@@ -165,7 +177,7 @@ impl<M: Machine> Kernel<M> {
             };
             done += copied.done;
             if let Some(fault) = copied.fault {
-                self.touch(space, fault, direction)?;
+                self.touch(space, fault, direction, &mut last)?;
             }
         }
         Ok(())
