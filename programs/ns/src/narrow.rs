@@ -1,5 +1,6 @@
 //! `ns run`: a command in a closed fork of the namespace.
 use crate::{Trouble, failure, own};
+use clavis::abi::error::{EINVAL, ENOENT};
 use clavis::account::{Account, UNLIMITED};
 use clavis::handle::AsNumber;
 use clavis::namespace::{Name, entry_flags, fork_flags, permissions};
@@ -42,6 +43,12 @@ pub(crate) fn run(words: &[String]) -> Result<u8, Trouble> {
     } else {
         (0, view.only.iter().map(|(name, rights)| Name::narrowed(name, *rights)).collect())
     };
+    // The namespace manager refuses a fork with an unknown name without saying which it was.
+    if let Some(name) = names.iter().find(|name| {
+        namespace.entry(&name.name).is_err_and(|error| matches!(error.errno(), EINVAL | ENOENT))
+    }) {
+        return Err(Trouble::Failed(format!("{}: there is no such name here", name.name), 1));
+    }
     let narrower = namespace
         .fork(flags, permissions::LIST, &names)
         .map_err(|error| failure("namespace", error))?;

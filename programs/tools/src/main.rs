@@ -38,6 +38,7 @@ const APPLETS: &[(&str, Applet, &str)] = &[
     ("rmdir", remove::rmdir, "rmdir DIRECTORY...: remove empty directories"),
     ("sleep", clock::sleep, "sleep SECONDS: wait"),
     ("stat", list::stat, "stat PATH...: what is known of a file"),
+    ("tail", text::tail, "tail [-n LINES] [FILE...]: the last lines"),
     ("touch", make::touch, "touch FILE...: make a file, or set its time to now"),
     ("true", environment::yes, "true: succeed"),
     ("uname", environment::uname, "uname [-a]: the system's name"),

@@ -1,15 +1,16 @@
-//! `cat`, `head`, `wc`, `hexdump`: the contents of files.
+//! `cat`, `head`, `tail`, `wc`, `hexdump`: the contents of files.
 use crate::tool::{Options, Stop, Tool};
 use clavis_render::bytes::dump_line;
 use lexopt::ValueExt;
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 /// Bytes asked for at once.
 const CHUNK: usize = 64 * 1024;
-/// Lines that `head` prints unless told.
-const HEAD_LINES: u64 = 10;
+/// Lines that `head` and `tail` print unless told.
+const SOME_LINES: usize = 10;
 
 /// Opens each file in turn (`-` and no file at all: standard input) and hands it on.
 fn each(
@@ -64,8 +65,9 @@ pub(crate) fn cat(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
     })
 }
 
-pub(crate) fn head(tool: &mut Tool, mut parser: lexopt::Parser) -> Result<(), Stop> {
-    let mut lines = HEAD_LINES;
+/// The number of lines that is asked for, and the files.
+fn lines_and_files(mut parser: lexopt::Parser) -> Result<(usize, Vec<OsString>), Stop> {
+    let mut lines = SOME_LINES;
     let mut files = Vec::new();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -74,6 +76,11 @@ pub(crate) fn head(tool: &mut Tool, mut parser: lexopt::Parser) -> Result<(), St
             other => return Err(other.unexpected().into()),
         }
     }
+    Ok((lines, files))
+}
+
+pub(crate) fn head(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
+    let (lines, files) = lines_and_files(parser)?;
     let mut out = io::stdout().lock();
     each(tool, files, |tool, name, file| {
         let mut file = BufReader::new(file);
@@ -88,6 +95,37 @@ pub(crate) fn head(tool: &mut Tool, mut parser: lexopt::Parser) -> Result<(), St
                     break;
                 }
             }
+        }
+        Ok(out.flush()?)
+    })
+}
+
+pub(crate) fn tail(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
+    let (lines, files) = lines_and_files(parser)?;
+    let mut out = io::stdout().lock();
+    each(tool, files, |tool, name, file| {
+        let mut last = VecDeque::new();
+        let mut line = Vec::new();
+        let mut keep = |line: Vec<u8>| {
+            last.push_back(line);
+            if last.len() > lines {
+                last.pop_front();
+            }
+        };
+        pieces(tool, name, file, |bytes| {
+            for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+                line.extend_from_slice(part);
+                if part.ends_with(b"\n") {
+                    keep(std::mem::take(&mut line));
+                }
+            }
+            Ok(())
+        })?;
+        if !line.is_empty() {
+            keep(line);
+        }
+        for line in last {
+            out.write_all(&line)?;
         }
         Ok(out.flush()?)
     })
