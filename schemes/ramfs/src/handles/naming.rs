@@ -12,7 +12,7 @@ impl Handles {
     /// Removes the name that `path` leads to; with AT_REMOVEDIR a directory's.
     ///
     /// # Errors
-    /// See [`Tree::unlink`] and [`Tree::remove_directory`]; `EBUSY` for a path without a name.
+    /// See [`crate::Tree::unlink`] and [`crate::Tree::remove_directory`]; `EBUSY` for a path without a name.
     pub fn unlink(&mut self, number: Number, path: &str, flags: u64) -> Result<()> {
         let base = self.node(number)?;
         let directory = flags & AT_REMOVEDIR as u64 != 0;
@@ -38,7 +38,7 @@ impl Handles {
     /// Renames across two directories.
     ///
     /// # Errors
-    /// See [`Tree::rename`]; `EBUSY` for a path without a name; `EINVAL` for unknown flags.
+    /// See [`crate::Tree::rename`]; `EBUSY` for a path without a name; `EINVAL` for unknown flags.
     pub fn rename_at(
         &mut self,
         old: (Number, &str),
@@ -103,7 +103,7 @@ impl Handles {
     /// Gives the open node itself a new path beneath the directory that it was opened through.
     ///
     /// # Errors
-    /// See [`Tree::rename`]; `EXDEV` for a node that no longer lies beneath that directory.
+    /// See [`crate::Tree::rename`]; `EXDEV` for a node that no longer lies beneath that directory.
     pub fn rename_self(&mut self, number: Number, path: &str) -> Result<()> {
         let handle = self.get(number)?;
         let (node, base) = (handle.node, handle.base);
@@ -118,7 +118,7 @@ impl Handles {
     /// Makes a hard link to an open node beneath a directory.
     ///
     /// # Errors
-    /// See [`Tree::link`]; `ENOENT` for a name with a slash behind it.
+    /// See [`crate::Tree::link`]; `ENOENT` for a name with a slash behind it.
     pub fn link_at(&mut self, target: Number, directory: Number, path: &str) -> Result<()> {
         let node = self.node(target)?;
         let base = self.node(directory)?;
