@@ -39,7 +39,11 @@ fn describe(loader: &Loader, address: u64) -> Vec<String> {
                 .and_then(|function| function.demangle().ok().map(|name| name.into_owned()))
                 .unwrap_or_else(|| "?".into());
             let place = frame.location.map_or_else(String::new, |location| {
-                format!(" at {}:{}", location.file.unwrap_or("?"), location.line.unwrap_or(0))
+                format!(
+                    " at {}:{}",
+                    location.file.map_or("?", in_repository),
+                    location.line.unwrap_or(0)
+                )
             });
             lines.push(format!("{address:#x}  {name}{place}"));
         }
@@ -50,6 +54,11 @@ fn describe(loader: &Loader, address: u64) -> Vec<String> {
         lines.push(format!("{address:#x}  {name}"));
     }
     lines
+}
+
+/// Guest builds replace the repository's path.
+fn in_repository(file: &str) -> &str {
+    file.strip_prefix("/clavis/").unwrap_or(file)
 }
 
 #[cfg(test)]
