@@ -54,9 +54,6 @@ mod tests {
     fn a_refusal_names_the_rule() {
         let rule = DenialRule::Beneath as u64;
         let denial = Denial { call: Call::OpenAt as u64, handle: 3, missing: 0, rule };
-        assert_eq!(
-            denial.to_string(),
-            "OpenAt on the handle 0x3: the path leaves the directory"
-        );
+        assert_eq!(denial.to_string(), "OpenAt on the handle 0x3: the path leaves the directory");
     }
 }

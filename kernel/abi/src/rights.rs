@@ -144,11 +144,8 @@ impl Rights {
             rights |= Rights::READ;
         }
         if mode & flag::O_WRONLY != 0 {
-            rights |= if flags as usize & flag::O_APPEND != 0 {
-                Rights::APPEND
-            } else {
-                Rights::WRITE
-            };
+            rights |=
+                if flags as usize & flag::O_APPEND != 0 { Rights::APPEND } else { Rights::WRITE };
         }
         if flags as usize & flag::O_TRUNC != 0 {
             rights |= Rights::TRUNCATE;
