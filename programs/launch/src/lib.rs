@@ -187,6 +187,10 @@ pub fn start(
             let launch = Launch { arguments: &words, ..*launch };
             Ok(spawn(&launch, &file, &at).map_err(io::Error::from)?)
         }
+        // The file is open already: what is missing is a factory to build the process from.
+        Err(failure) if failure.errno() == error::ENOENT => {
+            Err(io::Error::other("starting a program needs the name `memory`").into())
+        }
         outcome => Ok(outcome.map_err(io::Error::from)?),
     }
 }

@@ -16,6 +16,7 @@ usage: ns [ls]                    the names that this process can open, and what
                                   run a command in a narrower namespace: the names of now, or
     --only NAME[:RIGHTS],...      these names alone
     --hide NAME,...               all but these
+                                  a shell needs `memory` to start programs, `pipe` to join them
   RIGHTS: read-only, or names of rights joined by + (caps --legend lists them)";
 
 fn main() -> ExitCode {
