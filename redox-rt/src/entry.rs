@@ -158,14 +158,14 @@ unsafe fn add_base(address: usize, base: usize) {
 ///
 /// # Safety
 /// `block` is the address that the process was started with; this is its only thread, the image
-/// is relocated, and this is the first and only call.
-pub unsafe fn begin(block: usize) -> &'static Startup<'static> {
+/// is relocated, `room` is as [`tls::install_first`] wants it, and this is the first and only call.
+pub unsafe fn begin(block: usize, room: *mut u8) -> &'static Startup<'static> {
     // SAFETY: the builder of the process maps a block there, read-only, for its whole life.
     let Some(startup) = (unsafe { block_at(block) }) else { sys::thread::exit(EXIT_STARTUP) };
     startup::set_current(startup);
     let Some(startup) = startup::current() else { sys::thread::exit(EXIT_STARTUP) };
-    // SAFETY: first and only call, on the only thread.
-    if unsafe { tls::install_first(startup) }.is_err() {
+    // SAFETY: first and only call, on the only thread; the room is the caller's promise.
+    if unsafe { tls::install_first(startup, room) }.is_err() {
         sys::thread::exit(EXIT_STARTUP);
     }
     crate::namespace::adopt(startup);
@@ -195,9 +195,9 @@ unsafe fn block_at(address: usize) -> Option<Startup<'static>> {
 ///
 /// # Safety
 /// As [`relocate`] and [`begin`].
-pub unsafe fn run(block: usize, main: Main) -> ! {
+pub unsafe fn run(block: usize, room: *mut u8, main: Main) -> ! {
     // SAFETY: passed on.
-    let startup = unsafe { begin(block) };
+    let startup = unsafe { begin(block, room) };
     sys::thread::exit(main(startup))
 }
 
@@ -205,8 +205,9 @@ pub unsafe fn run(block: usize, main: Main) -> ! {
 #[macro_export]
 macro_rules! entry {
     ($main:path) => {
-        /// The first instruction: clears the frame pointer, aligns the stack and passes on the
-        /// startup block (`rdi`), the image's base and its dynamic section.
+        /// The first instruction: clears the frame pointer, aligns the stack, leaves room at its top
+        /// for the thread's storage, and passes on the startup block (`rdi`), the image's base, its
+        /// dynamic section and the room.
         #[unsafe(no_mangle)]
         #[unsafe(naked)]
         extern "C" fn _start() -> ! {
@@ -216,21 +217,30 @@ macro_rules! entry {
                 ".weak __ehdr_start",
                 ".hidden __ehdr_start",
                 "xor ebp, ebp",
-                "and rsp, -16",
+                "and rsp, -{align}",
+                "sub rsp, {room}",
+                "mov rcx, rsp",
                 "lea rsi, [rip + __ehdr_start]",
                 "lea rdx, [rip + _DYNAMIC]",
                 "call {first}",
                 "ud2",
                 first = sym _clavis_first,
+                align = const $crate::tls::FIRST_ALIGN,
+                room = const $crate::tls::FIRST_ROOM,
             )
         }
 
-        extern "C" fn _clavis_first(block: usize, base: usize, dynamic: usize) -> ! {
+        extern "C" fn _clavis_first(
+            block: usize,
+            base: usize,
+            dynamic: usize,
+            room: *mut u8,
+        ) -> ! {
             // SAFETY: `_start` passes what the linker and the builder of the process provide, once.
             unsafe { $crate::entry::relocate(base, dynamic) };
             let main: $crate::entry::Main = $main;
             // SAFETY: as above.
-            unsafe { $crate::entry::run(block, main) }
+            unsafe { $crate::entry::run(block, room, main) }
         }
     };
 }

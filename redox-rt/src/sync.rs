@@ -179,6 +179,7 @@ impl Condvar {
 const ONCE_NEW: u32 = 0;
 const ONCE_RUNNING: u32 = 1;
 const ONCE_DONE: u32 = 2;
+const ONCE_AWAITED: u32 = 3;
 
 /// Something that happens once, of one word.
 #[derive(Debug, Default)]
@@ -205,13 +206,26 @@ impl Once {
             ) {
                 Ok(_) => {
                     action();
-                    self.word.store(ONCE_DONE, Ordering::Release);
-                    futex_wake(&self.word, i32::MAX as u32);
+                    if self.word.swap(ONCE_DONE, Ordering::Release) == ONCE_AWAITED {
+                        futex_wake(&self.word, i32::MAX as u32);
+                    }
                     return;
                 }
                 Err(ONCE_DONE) => return,
-                Err(_) => {
-                    wait_until(&self.word, ONCE_RUNNING, None);
+                Err(seen) => {
+                    let told = seen == ONCE_AWAITED
+                        || self
+                            .word
+                            .compare_exchange(
+                                ONCE_RUNNING,
+                                ONCE_AWAITED,
+                                Ordering::Relaxed,
+                                Ordering::Relaxed,
+                            )
+                            .is_ok();
+                    if told {
+                        wait_until(&self.word, ONCE_AWAITED, None);
+                    }
                 }
             }
         }

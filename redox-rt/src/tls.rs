@@ -126,23 +126,36 @@ fn rounded(template: &Template) -> usize {
     template.memory_size.next_multiple_of(template.align.max(1))
 }
 
-/// Gives the first thread its storage. To be called once, before anything uses thread-locals.
+/// Bytes at the top of the first thread's stack that the entry code keeps free for its storage.
+pub const FIRST_ROOM: usize = 2048;
+/// Alignment of that room.
+pub const FIRST_ALIGN: usize = 64;
+
+/// Gives the first thread its storage: in the room at the top of its stack if it fits there, else
+/// in memory of its own. To be called once, before anything uses thread-locals.
 ///
 /// # Errors
 /// `ENOMEM`.
 ///
 /// # Safety
-/// `startup` is the block of this process, and this is its only thread.
-pub unsafe fn install_first(startup: &Startup<'_>) -> Result<()> {
+/// `startup` is the block of this process, this is its only thread, and [`FIRST_ROOM`] zeroed
+/// bytes at `room`, aligned to [`FIRST_ALIGN`], are nobody else's, for ever.
+pub unsafe fn install_first(startup: &Startup<'_>, room: *mut u8) -> Result<()> {
     let template = Template::of(startup);
-    let size = template.size().next_multiple_of(PAGE_SIZE);
     if template.alignment() > PAGE_SIZE || template.file_size > template.memory_size {
         return Err(Error::new(ENOMEM));
     }
-    let at = sys::memory::map_anonymous(size, MapFlags::PROT_READ | MapFlags::PROT_WRITE)?;
-    // SAFETY: fresh zeroed pages, aligned to a page; the template is the builder's word on a
-    // segment of this image.
-    let block = unsafe { install(&template, at as *mut u8) };
+    let fits = template.alignment() <= FIRST_ALIGN && template.size() <= FIRST_ROOM;
+    let at = if fits {
+        room
+    } else {
+        let size = template.size().next_multiple_of(PAGE_SIZE);
+        let protection = MapFlags::PROT_READ | MapFlags::PROT_WRITE;
+        sys::memory::map_anonymous(size, protection)? as *mut u8
+    };
+    // SAFETY: zeroed bytes with room and alignment for the template, which is the builder's word
+    // on a segment of this image.
+    let block = unsafe { install(&template, at) };
     // SAFETY: `block` was just written.
     let fields = unsafe { &*block };
     fields.number.set(sys::thread::thread_number());

@@ -4,12 +4,12 @@ use crate::namespace;
 use crate::object;
 use crate::sys;
 use alloc::vec;
-use clavis_abi::Rights;
 use clavis_abi::error::{
     EACCES, EBUSY, EIO, EKEYREJECTED, ENODEV, ENOEXEC, ENOSYS, ENOTCAPABLE, EOPNOTSUPP, EPERM,
     Error, Result,
 };
 use clavis_abi::params::open_flags;
+use clavis_abi::{PAGE_SIZE, Rights};
 use syscall::flag::{MODE_FILE, MODE_TYPE, MapFlags, O_RDONLY};
 
 /// Bytes moved at once when a file is copied.
@@ -55,6 +55,7 @@ impl<'a> Program<'a> {
             clavis_elf::Image::parse(head, size, clavis_elf::Place::USER)
                 .map_err(|_| Error::new(ENOEXEC))
         };
+        let mut memory = None;
         let (image, size) = match source {
             Image::Memory { bytes, .. } => {
                 let head = bytes.get(..clavis_elf::HEAD).unwrap_or(bytes);
@@ -65,13 +66,19 @@ impl<'a> Program<'a> {
                 if stat.st_mode & MODE_TYPE != MODE_FILE {
                     return Err(Error::new(EACCES));
                 }
+                // Its memory is needed anyway, and is read without asking the server once more.
+                memory = memory_of(file, stat.st_size).ok();
                 let mut head = [0; clavis_elf::HEAD];
-                let length = sys::file::read_at(file, &mut head, 0)?;
-                let head = head.get(..length).ok_or(Error::new(EIO))?;
+                let length = match &memory {
+                    Some(memory) => sys::file::read(memory.number(), &mut head)?,
+                    None => sys::file::read_at(file, &mut head, 0)?,
+                };
+                let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+                let head = head.get(..length.min(size)).ok_or(Error::new(EIO))?;
                 (judge(head, stat.st_size)?, stat.st_size)
             }
         };
-        Ok(Program { source, size, memory: None, image })
+        Ok(Program { source, size, memory, image })
     }
 
     /// Reads exactly these bytes of the file; a file that became shorter is `ENOEXEC`.
@@ -82,7 +89,12 @@ impl<'a> Program<'a> {
                 let part = bytes.get(start..).and_then(|rest| rest.get(..buffer.len()));
                 buffer.copy_from_slice(part.ok_or(Error::new(ENOEXEC))?);
             }
-            Image::File(file) => read_exact_at(file, buffer, offset)?,
+            Image::File(file) => match &self.memory {
+                Some(memory) if offset.is_multiple_of(PAGE_SIZE as u64) => {
+                    read_part(memory.number(), buffer, offset)?;
+                }
+                _ => read_exact_at(file, buffer, offset)?,
+            },
         }
         Ok(())
     }
@@ -95,9 +107,7 @@ impl<'a> Program<'a> {
         match self.source {
             Image::Memory { memory, offset, .. } => Ok((memory, offset)),
             Image::File(file) => {
-                let protection = MapFlags::PROT_READ | MapFlags::PROT_EXEC;
-                let answer = sys::memory::memory_of(file, 0, self.size, protection, Place::Upper);
-                let memory = match answer {
+                let memory = match memory_of(file, self.size) {
                     Err(error) if self.may_copy(error) => return self.sealed_copy(),
                     answer => self.memory.insert(answer?),
                 };
@@ -134,6 +144,22 @@ impl<'a> Program<'a> {
         }
         sys::memory::seal(memory.number())?;
         Ok((self.memory.insert(memory).number(), 0))
+    }
+}
+
+fn memory_of(file: Number, size: u64) -> Result<Handle> {
+    let protection = MapFlags::PROT_READ | MapFlags::PROT_EXEC;
+    sys::memory::memory_of(file, 0, size, protection, Place::Upper)
+}
+
+/// Reads a part of a memory object through a view of its own: the object's handle may not have
+/// the right to seek.
+fn read_part(memory: Number, buffer: &mut [u8], offset: u64) -> Result<()> {
+    let (length, protection) = (buffer.len() as u64, MapFlags::PROT_READ);
+    let view = sys::memory::memory_of(memory, offset, length, protection, Place::Upper)?;
+    match sys::file::read_full(view.number(), buffer)? {
+        count if count == buffer.len() => Ok(()),
+        _ => Err(Error::new(ENOEXEC)),
     }
 }
 
