@@ -304,7 +304,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Takes a quantum of dead memory apart. False when there is none.
-    fn reap(&mut self) -> bool {
+    pub(crate) fn reap(&mut self) -> bool {
         if let Some(memory) = self.work.dead_memories.pop_front(&mut self.memories) {
             if !self.memory_reap(memory) {
                 self.work.dead_memories.push_front(&mut self.memories, memory);

@@ -252,11 +252,10 @@ impl SimMachine {
         let result = self.each_page(address, len, need, |at, frame, range| {
             pieces.push((frame as usize * PAGE + (at as usize % PAGE), range));
         });
-        let mut done = 0;
         for (at, range) in pieces {
-            done += range.len();
             piece(&mut self.memory, at, range);
         }
+        let done = result.map_or_else(|fault| (fault - address) as usize, |()| len);
         self.work.bytes += done;
         Copied { done, fault: result.err() }
     }

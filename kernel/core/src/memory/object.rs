@@ -162,8 +162,21 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Takes a frame and charges it. Init's accounts may use the last ones, others not.
+    /// Takes a frame and charges it. Where there is none, what ended processes left is taken apart
+    /// first. Init's accounts may use the last frames, others not.
     pub(crate) fn frame_take(&mut self, account: AccountId) -> Result<M::Frame, NoMemory> {
+        /// Quanta of taking apart that one frame is worth.
+        const TRIES: usize = 8;
+        for _ in 0..TRIES {
+            match self.frame_try(account) {
+                Err(NoMemory) if self.reap() => {}
+                taken => return taken,
+            }
+        }
+        self.frame_try(account)
+    }
+
+    fn frame_try(&mut self, account: AccountId) -> Result<M::Frame, NoMemory> {
         if self.machine.frames_free() <= crate::kernel::RESERVED_FRAMES
             && !self.account_has_reserve(account)
         {

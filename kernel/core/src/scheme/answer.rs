@@ -265,7 +265,9 @@ impl<M: Machine> Kernel<M> {
         };
         // Held until the request is over: it may be the socket that the request came through.
         self.description_retain(given.description);
+        let object = self.descriptions[given.description].object;
         let fits = given.rights.contains(Rights::TRANSFER)
+            && !matches!(object, Object::Table(_))
             && matches!(class, Class::OpenAt | Class::Dup)
             && opening.is_some();
         // The number goes as it goes with any answer, whether it fits or not.

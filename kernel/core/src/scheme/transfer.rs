@@ -91,7 +91,12 @@ impl<M: Machine> Kernel<M> {
         let clones = flags.contains(CallFlags::FD_CLONE);
         let need = if clones { Rights::TRANSFER | Rights::DUP } else { Rights::TRANSFER };
         for (index, number) in numbers.iter().enumerate() {
-            let handle = self.door(caller, *number, need)?;
+            let (handle, object) = self.door_object(caller, *number, need)?;
+            if matches!(object, Object::Table(_)) {
+                // Tables that held each other would never be let go of: only the creator of a
+                // process hands them on.
+                return Err(Error::new(EPERM));
+            }
             if numbers.iter().take(index).any(|earlier| earlier == number) && !clones {
                 return Err(Error::new(EBADF));
             }

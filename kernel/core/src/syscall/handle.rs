@@ -133,6 +133,9 @@ impl<M: Machine> Kernel<M> {
         }
         let table = self.processes[process].table;
         let handle = *self.tables[table].get(number).ok_or(Error::new(EBADF))?;
+        if matches!(self.descriptions[handle.description].object, Object::Table(_)) {
+            return Err(Error::new(clavis_abi::error::EPERM));
+        }
         let reserved = self.number_reserve(caller.table, out)?;
         self.description_retain(handle.description);
         self.number_fill(reserved, handle.narrowed(Rights::NAME, Rights::empty(), 0));
@@ -145,8 +148,8 @@ impl<M: Machine> Kernel<M> {
         let (_, object) = self.door_object(caller, table, Rights::MANAGE)?;
         let Object::Table(table) = object else { return Err(Error::new(EINVAL)) };
         let (handle, given) = self.door_object(caller, fd, Rights::DUP | Rights::TRANSFER)?;
-        if given == Object::Table(table) {
-            // A table that holds itself would never be let go of.
+        if matches!(given, Object::Table(_)) {
+            // Tables that hold each other would never be let go of.
             return Err(Error::new(EINVAL));
         }
         let reserved = self.number_reserve(table, number)?;

@@ -266,7 +266,7 @@ impl<M: Machine> Kernel<M> {
         for index in 0..params.grant_count as usize {
             let at = (params.grants as usize).wrapping_add(index * SIZE);
             let grant: Grant = self.read_struct(caller.space, at, SIZE)?;
-            self.give(caller, id, &grant)?;
+            self.give(caller, id, &grant, params.table != u64::MAX)?;
         }
         Ok(())
     }
@@ -299,7 +299,13 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn give(&mut self, caller: &Caller, id: ProcessId, grant: &Grant) -> Result<()> {
+    fn give(
+        &mut self,
+        caller: &Caller,
+        id: ProcessId,
+        grant: &Grant,
+        into_given: bool,
+    ) -> Result<()> {
         let number = grant.number as usize;
         let index = number & ((1 << UPPER_INDEX_BITS) - 1);
         let is_upper = number & UPPER_TAG != 0;
@@ -307,6 +313,12 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         if grant.flags & !handle_flags::STICKY != 0 {
+            return Err(Error::new(EINVAL));
+        }
+        let source = self.tables[caller.table].get(grant.source as usize);
+        let object = source.map(|source| self.descriptions[source.description].object);
+        if into_given && matches!(object, Some(Object::Table(_))) {
+            // Tables that hold each other would never be let go of.
             return Err(Error::new(EINVAL));
         }
         let table = self.processes[id].table;
