@@ -140,7 +140,8 @@ fn path(process: &impl AsNumber, row: &Row) -> Option<String> {
         return None;
     }
     let now = libredox::call::clock_gettime(libredox::flag::CLOCK_MONOTONIC).ok()?;
-    let now = u64::try_from(now.tv_sec).ok()?.checked_mul(1_000_000_000)?;
+    let seconds = u64::try_from(now.tv_sec).ok()?.checked_mul(1_000_000_000)?;
+    let now = seconds.checked_add(u64::try_from(now.tv_nsec).ok()?)?;
     process::set_deadline(now.checked_add(PATIENCE)).ok()?;
     let path =
         process::borrow(process, row.number).and_then(|handle| clavis::handle::path(&handle));
