@@ -165,11 +165,25 @@ fn alive() -> Result<Vec<(String, u64)>, String> {
     Ok(rows.map(|row| (row.name, row.created - row.destroyed)).collect())
 }
 
+/// The counters once nothing is taken apart any more of what ended earlier.
+fn settled() -> Result<Vec<(String, u64)>, String> {
+    let mut last = alive()?;
+    for _ in 0..100 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        let now = alive()?;
+        if now == last {
+            break;
+        }
+        last = now;
+    }
+    Ok(last)
+}
+
 fn no_leaks() -> Verdict {
     let child = at("spawn", act("exit-7").spawn())?;
     at("wait", child.wait())?;
     drop(child);
-    let before = alive()?;
+    let before = settled()?;
     for _ in 0..100 {
         let child = at("spawn", act("exit-7").spawn())?;
         at("wait", child.wait())?;
