@@ -150,6 +150,9 @@ impl Rights {
         if flags as usize & flag::O_TRUNC != 0 {
             rights |= Rights::TRUNCATE;
         }
+        if flags as usize & flag::O_CREAT != 0 {
+            rights |= Rights::CREATE;
+        }
         if flags & crate::params::open_flags::EXEC != 0 {
             rights |= Rights::EXEC;
         }

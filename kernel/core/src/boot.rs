@@ -36,6 +36,9 @@ const STACK_PAGES: u64 = 64;
 /// Where init finds its startup block.
 const BLOCK: u64 = 0x0000_7FFF_FFF8_0000;
 
+/// Init's image name.
+const INIT_NAME: &[u8] = b"init";
+
 /// A run of pages with one protection.
 struct Run<F> {
     start: u64,
@@ -60,7 +63,11 @@ impl<M: Machine> Kernel<M> {
         self.init = Some(init);
         self.load_init(init, boot.init)?;
         self.boot_stack(init)?;
-        let name = self.memory_create(root, 4, Backing::Zero)?;
+        let name = self.memory_create(root, INIT_NAME.len() as u64, Backing::Zero)?;
+        self.memory_populate(name, 0)?;
+        if let Some(frame) = self.memories[name].frame_mut(0) {
+            self.machine.frame_write(frame, 0, INIT_NAME);
+        }
         self.processes[init].name = Some(name);
         self.boot_birth(init)?;
         let entries = self.boot_handles(init, boot.image, boot.image_len, boot.framebuffer)?;

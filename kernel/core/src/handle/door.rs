@@ -6,6 +6,7 @@ use super::{Handle, description::Description};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::run::Caller;
+use crate::task::thread::ThreadId;
 use clavis_abi::Rights;
 use clavis_abi::error::{EBADF, ENOTCAPABLE, Error, Result};
 use clavis_abi::params::DenialRule;
@@ -49,6 +50,21 @@ impl<M: Machine> Kernel<M> {
     ) -> Error {
         let refusal = Refusal { call: caller.call, handle: number, missing, rule };
         self.threads[caller.thread].refusal = Some(refusal);
+        Error::new(ENOTCAPABLE)
+    }
+
+    /// Records a refusal that a waiting thread met behind its own door: where its request was
+    /// forwarded to.
+    #[cold]
+    pub(crate) fn refuse_behind(
+        &mut self,
+        id: ThreadId,
+        missing: Rights,
+        rule: DenialRule,
+    ) -> Error {
+        let thread = &mut self.threads[id];
+        let (call, handle) = (thread.call, thread.args[0]);
+        thread.refusal = Some(Refusal { call, handle, missing, rule });
         Error::new(ENOTCAPABLE)
     }
 }

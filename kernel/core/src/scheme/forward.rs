@@ -55,7 +55,7 @@ impl<M: Machine> Kernel<M> {
         let routed = if forwards >= FORWARD_MAX {
             Err(Error::new(ELOOP))
         } else if wants_remove && !masks.contains(Rights::REMOVE) {
-            Err(Error::new(clavis_abi::error::ENOTCAPABLE))
+            Err(self.refuse_behind(client, Rights::REMOVE, clavis_abi::params::DenialRule::Rights))
         } else {
             self.route(id, len)
         };

@@ -12,9 +12,7 @@ use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
-use clavis_abi::error::{
-    EAGAIN, EINVAL, ELOOP, ENAMETOOLONG, ENODEV, ENOTCAPABLE, ENOTDIR, Error, Result,
-};
+use clavis_abi::error::{EAGAIN, EINVAL, ELOOP, ENAMETOOLONG, ENODEV, ENOTDIR, Error, Result};
 use clavis_abi::limits::{FORWARD_MAX, PATH_MAX, SLOT_WAIT_NS, SLOT_WAITERS};
 use clavis_abi::params::{DenialRule, endpoint_flags, handle_flags, open_flags};
 use clavis_abi::syscall::flag::{
@@ -104,6 +102,14 @@ impl<M: Machine> Kernel<M> {
                         inherit: handle.inherit & root.inherit,
                         flags: handle.flags | root.flags,
                     };
+                    let need = match purpose {
+                        Purpose::Open { .. } => Rights::LOOKUP,
+                        Purpose::Unlink { .. } => Rights::LOOKUP | Rights::REMOVE,
+                    };
+                    let lacks = need - handle.rights;
+                    if !lacks.is_empty() {
+                        return Err(self.refuse(caller, dir, lacks, DenialRule::Rights));
+                    }
                     if let Purpose::Open { flags, .. } = purpose {
                         let missing = Rights::demanded(flags) - handle.inherit;
                         if !missing.is_empty() {
@@ -235,6 +241,28 @@ impl<M: Machine> Kernel<M> {
             .map_err(|_| Error::new(EINVAL))?;
         // The empty path names the directory itself.
         if path.is_empty() { Ok(()) } else { check_confined(path, how) }
+    }
+
+    /// Refuses paths in the scratch page, separated by NUL, that leave the directory of a handle
+    /// with those flags.
+    pub(crate) fn confine_paths(
+        &mut self,
+        caller: &Caller,
+        fd: usize,
+        flags: u32,
+        object: SchemeObject,
+        len: usize,
+    ) -> Result<()> {
+        let structural = self.endpoints[object.endpoint].flags & endpoint_flags::STRUCTURAL != 0;
+        let how = confinement(flags, 0, structural);
+        let text = core::str::from_utf8(self.scratch.get(..len).unwrap_or(&[]))
+            .map_err(|_| Error::new(EINVAL))?;
+        let mut paths = text.split('\0').filter(|path| !path.is_empty());
+        if paths.all(|path| check_confined(path, how).is_ok()) {
+            return Ok(());
+        }
+        let rule = self.beneath_rule(object);
+        Err(self.refuse(caller, fd, Rights::empty(), rule))
     }
 
     fn beneath_rule(&self, object: SchemeObject) -> DenialRule {
@@ -446,9 +474,10 @@ impl<M: Machine> Kernel<M> {
             let through = request.through;
             let opening = request.opening;
             if let Some(opening) = &opening
-                && !opening.inherit.contains(Rights::demanded(opening.open_flags))
+                && let missing = Rights::demanded(opening.open_flags) - opening.inherit
+                && !missing.is_empty()
             {
-                return Err(Error::new(ENOTCAPABLE));
+                return Err(self.refuse_behind(thread, missing, DenialRule::Inherit));
             }
             match self.descriptions[through].object {
                 Object::Slot(slot) => {
@@ -465,6 +494,13 @@ impl<M: Machine> Kernel<M> {
                         }
                     }
                     match self.slots[slot].root {
+                        Some(root)
+                            if self.requests[id].class == Class::UnlinkAt
+                                && !root.rights.contains(Rights::REMOVE) =>
+                        {
+                            let rule = DenialRule::Rights;
+                            return Err(self.refuse_behind(thread, Rights::REMOVE, rule));
+                        }
                         Some(root) => {
                             self.request_narrow(id, &root);
                             self.request_through(id, root.description);

@@ -175,6 +175,9 @@ impl<M: Machine> Kernel<M> {
                 }
                 self.read_scratch(caller, asked.payload)?;
                 check_form(form, self.scratch.get(..len).unwrap_or(&[]), [a, b])?;
+                let second = asked.second.and_then(|fd| self.tables[caller.table].get(fd));
+                let flags = handle.flags | second.map_or(0, |second| second.flags);
+                self.confine_paths(caller, asked.first, flags, object, len)?;
                 message.payload = PayloadFrom::Scratch;
             }
             Form::Exact(_) | Form::LockRange(_) => {

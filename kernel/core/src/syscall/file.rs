@@ -293,6 +293,10 @@ impl<M: Machine> Kernel<M> {
         let (handle, object) = self.door_object(caller, args[0], class.right())?;
         let Object::Scheme(object) = object else { return Err(Error::new(EINVAL)) };
         self.read_path(caller, args[1], args[2])?;
+        if u64::from(handle.flags) & clavis_abi::params::handle_flags::BENEATH != 0 {
+            // The path counts from the root of the scheme: it always leaves the directory.
+            return Err(self.refuse(caller, args[0], Rights::empty(), DenialRule::Beneath));
+        }
         let mut message = Message::new(class, handle, object);
         message.len = args[2];
         message.payload = PayloadFrom::Scratch;
