@@ -114,7 +114,7 @@ impl Random {
             (open_flags::BENEATH as usize, 8),
             (open_flags::NO_SYMLINKS as usize, 12),
             (open_flags::EXEC as usize, 12),
-            (1 << 50, 200),
+            (1 << 50, 400),
         ] {
             if self.chance(of) {
                 flags |= flag;
@@ -329,14 +329,16 @@ impl Random {
                 [if never { 0 } else { now + self.below(5_000_000) }, 0, 0, 0, 0]
             }
             Call::Limit => {
-                if self.is_init() && !self.chance(10) {
+                if !self.chance(10) {
                     return self.arguments(user, Call::Derive);
                 }
                 [fd, self.rights() as usize, self.rights() as usize, self.below(16), 0]
             }
             Call::Derive => {
                 self.then = Then::Handle;
-                [fd, self.rights() as usize, self.rights() as usize, self.below(16), self.out()]
+                let most = |own: &Self| if own.chance(2) { u64::MAX } else { own.rights() };
+                let flags = if self.chance(2) { 0 } else { self.below(16) };
+                [fd, most(self) as usize, most(self) as usize, flags, self.out()]
             }
             Call::Query => [fd, self.address(user)?, size_of::<HandleInfo>(), 0, 0],
             Call::LastDenial => [self.address(user)?, size_of::<Denial>(), 0, 0, 0],
