@@ -99,7 +99,13 @@ impl Thread {
     }
 
     /// LIMIT.
-    pub fn limit(&mut self, fd: usize, rights: Rights, inherit: Rights, flags: u64) -> Result<usize> {
+    pub fn limit(
+        &mut self,
+        fd: usize,
+        rights: Rights,
+        inherit: Rights,
+        flags: u64,
+    ) -> Result<usize> {
         let (rights, inherit) = (rights.bits() as usize, inherit.bits() as usize);
         self.call(Call::Limit, [fd, rights, inherit, flags as usize, 0])
     }
@@ -121,7 +127,8 @@ impl Thread {
     /// LASTDENIAL.
     pub fn denial(&mut self) -> Option<Denial> {
         let at = self.room(size_of::<Denial>());
-        let there = self.call(Call::LastDenial, [at as usize, size_of::<Denial>(), 0, 0, 0]).ok()?;
+        let there =
+            self.call(Call::LastDenial, [at as usize, size_of::<Denial>(), 0, 0, 0]).ok()?;
         (there == 1).then(|| self.peek_struct(at))
     }
 
@@ -263,7 +270,12 @@ impl Thread {
     }
 
     /// Sends handles through a channel.
-    pub fn send_handles(&mut self, fd: usize, handles: &[usize], extra: CallFlags) -> Result<usize> {
+    pub fn send_handles(
+        &mut self,
+        fd: usize,
+        handles: &[usize],
+        extra: CallFlags,
+    ) -> Result<usize> {
         let mut bytes = handles.as_bytes().to_vec();
         self.call_with(fd, &mut bytes, CallFlags::FD | CallFlags::WRITE | extra, &[])
     }
@@ -296,7 +308,13 @@ impl Thread {
     }
 
     /// FMAP.
-    pub fn mmap(&mut self, fd: usize, offset: usize, size: usize, flags: MapFlags) -> Result<usize> {
+    pub fn mmap(
+        &mut self,
+        fd: usize,
+        offset: usize,
+        size: usize,
+        flags: MapFlags,
+    ) -> Result<usize> {
         let map = Map { offset, size, flags, address: 0 };
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&map);
@@ -340,11 +358,14 @@ impl Thread {
     }
 
     /// Registers interest at an event queue.
-    pub fn watch(&mut self, queue: usize, fd: usize, flags: EventFlags, data: usize) -> Result<usize> {
-        let mut event = Event::default();
-        event.id = fd;
-        event.flags = flags;
-        event.data = data;
+    pub fn watch(
+        &mut self,
+        queue: usize,
+        fd: usize,
+        flags: EventFlags,
+        data: usize,
+    ) -> Result<usize> {
+        let event = Event { id: fd, flags, data };
         let bytes = event.to_vec();
         self.write(queue, &bytes)
     }

@@ -22,8 +22,9 @@ impl Failures {
         let mut refused = self.nth == Some(number);
         if self.one_in > 0 {
             // An own generator: failures do not change what the machine's random numbers are.
-            self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(number | 1);
-            refused |= (self.state >> 33) as u32 % self.one_in == 0;
+            self.state =
+                self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(number | 1);
+            refused |= ((self.state >> 33) as u32).is_multiple_of(self.one_in);
         }
         self.refused += u64::from(refused);
         refused

@@ -57,11 +57,7 @@ impl Programs {
 }
 
 impl Host {
-    fn start(
-        programs: Programs,
-        start: Start,
-        code: Box<dyn FnOnce(&mut Thread) + Send>,
-    ) -> Self {
+    fn start(programs: Programs, start: Start, code: Box<dyn FnOnce(&mut Thread) + Send>) -> Self {
         let (ask, asked) = channel();
         let (tell, told) = channel();
         let argument = start.argument;

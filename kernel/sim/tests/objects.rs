@@ -313,8 +313,13 @@ fn killing_an_account_ends_everything_in_it_and_beneath_it() {
     scene(|t| {
         let root = t.entry(EntryKind::Account);
         let max = u64::MAX;
-        let limits =
-            AccountLimits { frames: max, handles: max, threads: max, requests: max, kernel_bytes: max };
+        let limits = AccountLimits {
+            frames: max,
+            handles: max,
+            threads: max,
+            requests: max,
+            kernel_bytes: max,
+        };
         let outer = t.account(root, &limits).unwrap();
         let inner = t.account(outer, &limits).unwrap();
         let sleeps = |t: &mut Thread| {
@@ -366,7 +371,13 @@ fn a_stale_upper_number_means_nothing() {
         assert_eq!(errno(t.query(fd)), EBADF);
         assert_eq!(errno(t.close(fd)), EBADF);
         t.close(next).unwrap();
-        assert_eq!(errno(t.call(Call::DupInto, [null, 0, 0, 3, 0]).and_then(|_| t.call(Call::DupInto, [null, 0, 0, 3, 0]))), EEXIST);
+        assert_eq!(
+            errno(
+                t.call(Call::DupInto, [null, 0, 0, 3, 0])
+                    .and_then(|_| t.call(Call::DupInto, [null, 0, 0, 3, 0]))
+            ),
+            EEXIST
+        );
     });
 }
 

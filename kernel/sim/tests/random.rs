@@ -24,7 +24,12 @@ struct Weather {
     check_every: u64,
 }
 
-fn run_world(seed: u64, calls: u64, weather: Weather, made: &mut BTreeMap<&'static str, (u64, u64)>) -> u64 {
+fn run_world(
+    seed: u64,
+    calls: u64,
+    weather: Weather,
+    made: &mut BTreeMap<&'static str, (u64, u64)>,
+) -> u64 {
     let shared = Shared::new(seed);
     let programs = Programs::default();
     let entry = populate(&programs, &shared);
@@ -32,7 +37,7 @@ fn run_world(seed: u64, calls: u64, weather: Weather, made: &mut BTreeMap<&'stat
     world.check_every = weather.check_every;
     world.machine().failures.one_in = weather.failures;
     let mut chaos = fastrand::Rng::with_seed(seed ^ 0xC4A0);
-    let mut entries = 0;
+    let (mut entries, mut most) = (0, 0);
     let ran = catch_unwind(AssertUnwindSafe(|| {
         while world.calls < calls && world.machine().power.is_none() {
             if world.step() == Progress::Idle {
@@ -64,12 +69,16 @@ fn run_world(seed: u64, calls: u64, weather: Weather, made: &mut BTreeMap<&'stat
             println!("power {:?} {}", machine.power, String::from_utf8_lossy(&machine.logged));
         }
         world.machine().failures.one_in = 0;
+        most = most.max(world.machine().most.pages);
         world.check();
         world.end();
     }));
     if let Err(why) = ran {
         eprintln!("CLAVIS_SEED={seed} failed at entry {entries} in {weather:?}");
         resume_unwind(why);
+    }
+    if std::env::var("CLAVIS_ONE").is_ok() {
+        println!("at most {most} pages in one entry");
     }
     for (name, (n, well)) in &shared.borrow().made {
         let counts = made.entry(name).or_default();

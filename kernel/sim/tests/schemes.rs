@@ -330,7 +330,13 @@ fn a_badge_arrives_with_requests() {
         let scheme = t.entry(EntryKind::FactoryScheme);
         let socket = t.socket(scheme).unwrap();
         let all = Rights::all().bits();
-        let params = MintParams { number: 4, badge: 0xBAD6E, rights: all, inherit: all, ..MintParams::default() };
+        let params = MintParams {
+            number: 4,
+            badge: 0xBAD6E,
+            rights: all,
+            inherit: all,
+            ..MintParams::default()
+        };
         let handle = t.mint_with(socket, &params).unwrap();
         t.spawn(1, move |t| {
             assert_eq!(t.read(handle, 3).unwrap(), b"abc");
@@ -352,7 +358,8 @@ fn payloads_of_every_size_arrive_whole() {
                 let Ok(sqe) = t.receive(3) else { return };
                 if sqe.opcode == Opcode::Write as u8 {
                     let bytes = t.payload(&sqe);
-                    let right = bytes.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8);
+                    let right =
+                        bytes.iter().enumerate().all(|(at, byte)| *byte == (at % 251) as u8);
                     assert!(right, "{} bytes arrive as they were sent", bytes.len());
                     t.reply(3, sqe.tag, bytes.len() as u64).unwrap();
                 } else if sqe.opcode == Opcode::Read as u8 {

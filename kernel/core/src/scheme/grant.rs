@@ -116,7 +116,7 @@ impl<M: Machine> Kernel<M> {
         let region = self.spaces[space].regions.holding(&self.regions, page);
         let region = self.regions[region.ok_or(Error::new(EIO))?];
         let memory = &self.memories[region.memory];
-        if address % PAGE != 0 || page.saturating_add(pages) > region.end() {
+        if !address.is_multiple_of(PAGE) || page.saturating_add(pages) > region.end() {
             return Err(Error::new(EIO));
         }
         let unfit =

@@ -202,7 +202,7 @@ impl<M: Machine> Kernel<M> {
                     ..view
                 };
                 let made = self.handle_create(account, Object::Memory(view));
-                let rights = handle.rights & handle.inherit - Rights::MAP_WRITE - Rights::WRITE;
+                let rights = (handle.rights & handle.inherit) - (Rights::MAP_WRITE | Rights::WRITE);
                 self.new_handle(reserved, made, rights, rights & handle.inherit)
             }
             Object::Scheme(object) => {

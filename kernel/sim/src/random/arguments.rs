@@ -6,13 +6,13 @@ use crate::world::DATA;
 use clavis_abi::call::{Call, TABLE};
 use clavis_abi::class::STD_FS;
 use clavis_abi::params::{
-    AccountLimits, AccountUsage, Denial, HandleInfo, InspectRow, MAP_SELF, MapParams, MintParams, ObjectType,
-    OUT_LOWEST, OUT_UPPER, RequestInfo, ThreadParams, open_flags, upper_number,
+    AccountLimits, AccountUsage, Denial, HandleInfo, InspectRow, MAP_SELF, MapParams, MintParams,
+    OUT_LOWEST, OUT_UPPER, ObjectType, RequestInfo, ThreadParams, open_flags, upper_number,
 };
 use clavis_abi::syscall::data::{Event, Map};
 use clavis_abi::syscall::flag::{
-    CallFlags, EventFlags, F_DUPFD, F_GETFD, F_GETFL, F_SETFD, F_SETFL, MapFlags, O_APPEND, O_CREAT,
-    O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY,
+    CallFlags, EventFlags, F_DUPFD, F_GETFD, F_GETFL, F_SETFD, F_SETFL, MapFlags, O_APPEND,
+    O_CREAT, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY,
 };
 use zerocopy::IntoBytes;
 
@@ -76,7 +76,9 @@ impl Random {
 
     fn length(&self) -> usize {
         match self.below(12) {
-            0 => self.any(&[0, 1, 7, 4095, 4096, 4097, 65_536, 70_000, 1 << 20, usize::MAX, 1 << 40]),
+            0 => {
+                self.any(&[0, 1, 7, 4095, 4096, 4097, 65_536, 70_000, 1 << 20, usize::MAX, 1 << 40])
+            }
             1 => self.below(30_000),
             _ => self.below(300),
         }
@@ -257,9 +259,8 @@ impl Random {
             }
             Call::Write if self.chance(3) => {
                 // As it is written to an event queue.
-                let mut event = Event::default();
-                event.id = self.handle();
-                event.flags = EventFlags::from_bits_retain(self.below(4));
+                let flags = EventFlags::from_bits_retain(self.below(4));
+                let event = Event { id: self.handle(), flags, data: 0 };
                 let bytes = event.to_vec();
                 [fd, self.put(user, 0x1300, &bytes)?, bytes.len(), 0, 0]
             }
@@ -269,7 +270,9 @@ impl Random {
                 let flags = self.any(&[0, 1, 2, 3, usize::MAX]);
                 [fd, self.address(user)?, self.length(), offset, flags]
             }
-            Call::Lseek => [fd, self.any(&[0, 5, usize::MAX, 1 << 62, 1 << 63]), self.below(4), 0, 0],
+            Call::Lseek => {
+                [fd, self.any(&[0, 5, usize::MAX, 1 << 62, 1 << 63]), self.below(4), 0, 0]
+            }
             Call::Fchown => [fd, 1, 2, 0, 0],
             Call::Fcntl => {
                 let command = self.any(&[F_DUPFD, F_GETFD, F_GETFL, F_SETFD, F_SETFL, F_SETFL, 77]);
@@ -300,7 +303,8 @@ impl Random {
                 [self.region(), old, self.place(), new, self.below(8)]
             }
             Call::Mprotect => {
-                let flags = self.map_flags() & (MapFlags::PROT_READ | MapFlags::PROT_WRITE | MapFlags::PROT_EXEC);
+                let flags = self.map_flags()
+                    & (MapFlags::PROT_READ | MapFlags::PROT_WRITE | MapFlags::PROT_EXEC);
                 [self.region(), self.pages(), flags.bits(), 0, 0]
             }
             Call::Fpath => [fd, self.address(user)?, self.length(), 0, 0],
@@ -474,7 +478,11 @@ impl Random {
             0 => {
                 // Handles travel one way.
                 flags |= CallFlags::FD;
-                if self.chance(2) { flags.remove(CallFlags::READ) } else { flags.remove(CallFlags::WRITE) }
+                if self.chance(2) {
+                    flags.remove(CallFlags::READ)
+                } else {
+                    flags.remove(CallFlags::WRITE)
+                }
                 let count = self.below(4);
                 let handles: Vec<usize> = (0..count).map(|_| self.handle()).collect();
                 let at = self.put(user, 0x1600, handles.as_bytes())?;

@@ -8,7 +8,9 @@ use crate::world::{ARENA, DATA, Programs};
 use clavis_abi::Rights;
 use clavis_abi::call::{Call, TABLE};
 use clavis_abi::error::demux;
-use clavis_abi::params::{OUT_LOWEST, ObjectType, BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, FIRST_GRANT_INDEX, upper_number};
+use clavis_abi::params::{
+    BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, FIRST_GRANT_INDEX, OUT_LOWEST, ObjectType, upper_number,
+};
 use clavis_core::machine::Start;
 use fastrand::Rng;
 use serving::Taken;
@@ -270,7 +272,11 @@ impl Random {
                 let kept = (Rights::all() - Rights::SIGNAL).bits() as usize;
                 for index in 0..2 {
                     let fd = upper_number(FIRST_GRANT_INDEX + index, 0);
-                    self.script.push_back((Call::Limit as usize, [fd, kept, usize::MAX, 0, 0], Then::Nothing));
+                    self.script.push_back((
+                        Call::Limit as usize,
+                        [fd, kept, usize::MAX, 0, 0],
+                        Then::Nothing,
+                    ));
                 }
             }
         }
@@ -308,4 +314,3 @@ impl Program for Random {
         }
     }
 }
-

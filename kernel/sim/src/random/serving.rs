@@ -7,7 +7,8 @@ use crate::world::{DATA, DATA_PAGES};
 use clavis_abi::call::Call;
 use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::params::{
-    ForwardParams, Grant, MapParams, MintParams, OUT_LOWEST, ObjectType, ProcessParams, upper_number,
+    ForwardParams, Grant, MapParams, MintParams, OUT_LOWEST, ObjectType, ProcessParams,
+    upper_number,
 };
 use clavis_abi::syscall::flag::{CallFlags, MapFlags};
 use clavis_abi::syscall::schemev2::{CqeOpcode, Opcode};
@@ -74,7 +75,10 @@ impl Random {
             let metadata = self.put(user, 0x7F00, [0u64, 0, 2].as_bytes())?;
             self.then = Then::Messages(socket, at);
             let flags = CallFlags::READ | CallFlags::WRITE;
-            return Ok((Call::Call as usize, [socket, at as usize, 256, flags.bits() | 3, metadata]));
+            return Ok((
+                Call::Call as usize,
+                [socket, at as usize, 256, flags.bits() | 3, metadata],
+            ));
         }
         self.then = Then::Messages(socket, at);
         Ok((Call::Read as usize, [socket, at as usize, 64 * (1 + self.below(4)), 0, 0]))
@@ -85,9 +89,12 @@ impl Random {
         let n = self.family(|family| family.taken.len());
         let which = self.below(n);
         let twice = self.chance(10);
-        let (socket, taken) = self.family(|family| {
-            if twice { family.taken[which] } else { family.taken.swap_remove(which) }
-        });
+        let (socket, taken) =
+            self.family(
+                |family| {
+                    if twice { family.taken[which] } else { family.taken.swap_remove(which) }
+                },
+            );
         let tag = if self.chance(30) { taken.tag ^ 1 << self.below(32) } else { taken.tag };
         if taken.opcode == Opcode::Sendfd as u8 && self.chance(2) {
             let metadata = self.put(user, 0x7F00, [0u64, u64::from(tag)].as_bytes())?;
@@ -155,11 +162,8 @@ impl Random {
             let mapped = self.family(|family| family.mapped.clone());
             let own = self.base + 0x9000;
             user.write(own, b"lent")?;
-            let at = if mapped.is_empty() || self.chance(2) {
-                own as usize
-            } else {
-                self.any(&mapped)
-            };
+            let at =
+                if mapped.is_empty() || self.chance(2) { own as usize } else { self.any(&mapped) };
             return Ok(at as u64);
         }
         let most = (taken.len as usize).min(1 << 20);
@@ -211,7 +215,10 @@ impl Random {
         let at = self.put(user, 0x6E00, params.as_bytes())?;
         self.then = Then::Process(new);
         let size = size_of::<ProcessParams>();
-        Ok((Call::ProcessCreate as usize, [self.handle_of(user, &[ObjectType::Account]), at, size, OUT_LOWEST, 0]))
+        Ok((
+            Call::ProcessCreate as usize,
+            [self.handle_of(user, &[ObjectType::Account]), at, size, OUT_LOWEST, 0],
+        ))
     }
 
     /// A handle that is one, mostly.
