@@ -24,6 +24,7 @@ pub const ARENA: u64 = 0x1_0000;
 /// What the boot image says at its start.
 pub const IMAGE: &[u8] = b"the boot image";
 
+type Again = Rc<dyn Fn(Start) -> Box<dyn Program>>;
 type Made = Box<dyn FnOnce(Start) -> Box<dyn Program>>;
 
 /// Programs that threads will run, by entry address.
@@ -34,7 +35,7 @@ pub struct Programs(Rc<RefCell<Registry>>);
 struct Registry {
     next: u64,
     made: HashMap<u64, Made>,
-    fallback: Option<Rc<dyn Fn(Start) -> Box<dyn Program>>>,
+    fallback: Option<Again>,
 }
 
 impl Programs {

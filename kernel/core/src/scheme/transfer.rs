@@ -148,12 +148,12 @@ impl<M: Machine> Kernel<M> {
             None => return Err(Error::new(EBADF)),
         };
         let (handle, object) = self.door_object(caller, channel, need)?;
-        if flags.contains(CallFlags::WRITE | CallFlags::FD) && payload.len == 0 {
-            if let Object::Slot(slot) = object {
-                // No handle at all: the slot is emptied.
-                self.slot_empty(slot);
-                return Ok(Outcome::Done(0));
-            }
+        if payload.len == 0
+            && let Object::Slot(slot) = object
+        {
+            // No handle at all: the slot is emptied.
+            self.slot_empty(slot);
+            return Ok(Outcome::Done(0));
         }
         let (numbers, count) = self.read_numbers(caller, payload)?;
         let numbers = numbers.get(..count).unwrap_or(&[]);
