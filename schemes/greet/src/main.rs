@@ -1,4 +1,6 @@
 //! `/scheme/greet/NAME` reads as a greeting.
+#![forbid(unsafe_code)]
+
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
 use scheme_daemon::{Daemon, Resolution, copy_path, endpoint, exit, serve};
