@@ -17,7 +17,8 @@ enum ThingK {}
 fn an_arena_finds_what_lives_and_never_what_is_gone() {
     let (mut rng, mut machine) = (fastrand::Rng::with_seed(seed()), SimMachine::new(1, 0));
     let mut arena: Arena<ThingK, u64> = Arena::new();
-    let (mut live, mut gone): (Vec<(Id<ThingK>, u64)>, Vec<Id<ThingK>>) = (Vec::new(), Vec::new());
+    let mut live: Vec<(Id<ThingK>, u64)> = Vec::new();
+    let mut gone: Vec<Id<ThingK>> = Vec::new();
     for value in 0..20_000u64 {
         if rng.bool() || live.is_empty() {
             live.push((arena.insert(&mut machine, value).unwrap(), value));

@@ -13,6 +13,7 @@
 #[cfg(target_os = "redox")]
 extern crate alloc;
 
+#[cfg(any(test, target_os = "redox"))]
 mod message;
 pub mod string;
 

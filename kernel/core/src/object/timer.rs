@@ -123,8 +123,5 @@ impl<M: Machine> Kernel<M> {
 
 /// Nanoseconds as the ABI's structure.
 pub(crate) fn timespec(nanoseconds: u64) -> TimeSpec {
-    let mut time = TimeSpec::default();
-    time.tv_sec = (nanoseconds / SECOND) as i64;
-    time.tv_nsec = (nanoseconds % SECOND) as i32;
-    time
+    TimeSpec { tv_sec: (nanoseconds / SECOND) as i64, tv_nsec: (nanoseconds % SECOND) as i32 }
 }

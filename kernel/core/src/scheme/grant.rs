@@ -195,11 +195,10 @@ impl<M: Machine> Kernel<M> {
         let mapped = match handle {
             Some(out) => self
                 .lent_handle(caller, memory, first, pages, most, inherit, grant, out)
-                .map(|number| {
+                .inspect(|_| {
                     if let Some(wanted) = self.requests[id].wanted.as_mut() {
                         wanted.handle = None;
                     }
-                    number
                 }),
             None => {
                 let mapping = Mapping {

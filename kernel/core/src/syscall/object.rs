@@ -231,9 +231,6 @@ impl<M: Machine> Kernel<M> {
 
     /// Metadata of a kernel object.
     pub(crate) fn object_stat(&mut self, caller: &Caller, object: Object, to: UserSlice) -> Reply {
-        let mut stat = Stat::default();
-        stat.st_nlink = 1;
-        stat.st_blksize = PAGE as u32;
         let (mode, size) = match object {
             Object::PipeReader(_) | Object::PipeWriter(_) => (MODE_FIFO | 0o600, 0),
             Object::Memory(view) => (MODE_FILE | 0o600, view.bytes),
@@ -241,8 +238,13 @@ impl<M: Machine> Kernel<M> {
             Object::Factory(_) => (MODE_DIR | 0o500, 0),
             _ => (MODE_CHR | 0o600, 0),
         };
-        stat.st_mode = mode;
-        stat.st_size = size;
+        let stat = Stat {
+            st_mode: mode,
+            st_nlink: 1,
+            st_size: size,
+            st_blksize: PAGE as u32,
+            ..Stat::default()
+        };
         self.write_user(caller.space, to.address, &stat)?;
         Ok(Outcome::Done(0))
     }
