@@ -1,6 +1,6 @@
 //! The service manifest: which services there are, what each is given, and when it runs.
 //!
-//! [`parse`] reads the text, [`check`] also finds what would not work: programs that the image
+//! [`parse()`] reads the text, [`check()`] also finds what would not work: programs that the image
 //! lacks, names that nobody provides, services that wait for each other in a circle. The image
 //! build refuses what `check` refuses; init checks again, because it believes nothing. The format
 //! is described in `docs/services.md`.
