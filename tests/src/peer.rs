@@ -44,6 +44,13 @@ pub(crate) fn main(mode: &str) -> ExitCode {
         held: None,
         opened: 100,
     };
+    if mode == "held" {
+        // It serves nobody until the other end of its input is closed.
+        let released = std::io::stdin().read_to_end(&mut Vec::new());
+        if released.is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
     let served = peer.serve(mode);
     if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

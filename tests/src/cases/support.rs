@@ -32,6 +32,16 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts one.
     pub(crate) fn start(mode: &str) -> Result<Peer, String> {
+        Peer::start_with(mode, None)
+    }
+
+    /// Starts one that serves nobody until the answered handle is closed.
+    pub(crate) fn start_held() -> Result<(Peer, Handle), String> {
+        let (from, to) = at("pipe", clavis::object::pipe(0))?;
+        Ok((Peer::start_with("held", Some(&from))?, to))
+    }
+
+    fn start_with(mode: &str, input: Option<&Handle>) -> Result<Peer, String> {
         let path = "/scheme/namespace/scheme-creation-cap";
         let capability = at(path, Handle::open(path, 0))?;
         let socket = at("create-scheme", Handle::ask(&capability, b"create-scheme", Place::Upper))?;
@@ -44,11 +54,17 @@ impl Peer {
         };
         let root = at("mint", clavis::server::mint(&socket, &params))?;
         let all = Rights::all();
-        let command = Command::new(PROGRAM)
-            .arg("--peer")
-            .arg(mode)
-            .handle_as(EntryKind::Custom as u64, &socket, all, all)
-            .own_streams();
+        let command = Command::new(PROGRAM).arg("--peer").arg(mode).handle_as(
+            EntryKind::Custom as u64,
+            &socket,
+            all,
+            all,
+        );
+        let command = match input {
+            Some(input) => command.stdin(input),
+            None => command,
+        };
+        let command = command.own_streams();
         let process = at("start the peer", command.spawn())?;
         Ok(Peer { process, root })
     }
