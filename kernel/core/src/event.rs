@@ -69,6 +69,12 @@ impl Watchers {
         Self { list: List::new(), count: 0 }
     }
 
+    /// Whether nobody watches.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// The first registration.
     pub(crate) fn front(&self) -> Option<RegistrationId> {
         self.list.front()

@@ -41,6 +41,8 @@ pub struct CpuState {
     pub(crate) loaded: Option<SpaceId>,
     /// The thread to switch to directly.
     pub(crate) handoff: Option<ThreadId>,
+    /// The running thread does a call again: it may hold a place that it was given meanwhile.
+    pub(crate) again: bool,
     /// Timers or queues changed since the last look.
     pub(crate) attention: bool,
     /// When the current slice ends.
@@ -49,6 +51,14 @@ pub struct CpuState {
     pub(crate) armed: Option<u64>,
     /// Entries of `run`, for spreading background work.
     pub(crate) turns: u32,
+}
+
+impl CpuState {
+    /// Whether the running thread may go on without a look at queues and timers.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.attention && self.handoff.is_none()
+    }
 }
 
 /// Who waits in the deadline heap.
@@ -81,6 +91,13 @@ pub(crate) struct Work {
     pub(crate) dead_tables: List<TableK, 0>,
     pub(crate) dead_spaces: List<SpaceK, 0>,
     pub(crate) dead_memories: List<MemoryK, 0>,
+}
+
+impl Work {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.dead_tables.is_empty() && self.dead_spaces.is_empty() && self.dead_memories.is_empty()
+    }
 }
 
 /// Things that happened, for tests and tools.
@@ -179,6 +196,7 @@ impl<M: Machine> Kernel<M> {
                 current: None,
                 loaded: None,
                 handoff: None,
+                again: false,
                 attention: true,
                 slice_end: 0,
                 armed: None,

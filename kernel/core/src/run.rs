@@ -1,12 +1,13 @@
 //! Entering and leaving the kernel: calls, faults, interrupts, and what runs next.
+use crate::account::AccountId;
 use crate::handle::table::TableId;
 use crate::kernel::{CpuState, Kernel, Owners, Waiter};
 use crate::machine::{Cpu, Machine, Next};
 use crate::memory::fault::{Access, Unresolved};
 use crate::memory::space::SpaceId;
-use crate::task::process::ProcessId;
+use crate::task::process::{Process, ProcessId};
 use crate::task::sched::SLICE;
-use crate::task::thread::{Resume, ThreadId};
+use crate::task::thread::{Resume, Thread, ThreadId};
 use clavis_abi::error::Result;
 use clavis_abi::params::{ExitKind, ExitStatus};
 
@@ -23,6 +24,8 @@ pub struct Caller {
     pub table: TableId,
     /// What that can address.
     pub space: SpaceId,
+    /// Who pays for what it does.
+    pub account: AccountId,
     /// Number of its call.
     pub call: usize,
 }
@@ -36,6 +39,8 @@ pub enum Outcome {
     Wait,
     /// A quantum is done; the thread's `Resume` goes on.
     More,
+    /// The thread waits, and another one runs already.
+    Switched,
     /// The thread is gone.
     Gone,
 }
@@ -65,6 +70,7 @@ pub enum Fault {
 }
 
 impl<M: Machine> Kernel<M> {
+    #[inline]
     fn cpu(&mut self, cpu: Cpu) -> &mut CpuState {
         let index = (cpu.0 as usize).min(self.cpus.len() - 1);
         &mut self.cpus[index]
@@ -76,11 +82,11 @@ impl<M: Machine> Kernel<M> {
         self.cpu(cpu).current
     }
 
-    fn caller_of(&self, cpu: Cpu, thread: ThreadId) -> Caller {
-        let process = self.threads[thread].process;
-        let of = &self.processes[process];
-        let call = self.threads[thread].call;
-        Caller { cpu, thread, process, table: of.table, space: of.space, call }
+    pub(crate) fn caller_of(&self, cpu: Cpu, id: ThreadId) -> Caller {
+        let thread = &self.threads[id];
+        let (process, call) = (thread.process, thread.call);
+        let Process { table, space, account, .. } = self.processes[process];
+        Caller { cpu, thread: id, process, table, space, account, call }
     }
 
     /// A system call of the running thread.
@@ -88,38 +94,61 @@ impl<M: Machine> Kernel<M> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
         let Some(mut caller) = self.caller(cpu) else { return self.run(cpu) };
         caller.call = number;
-        let reply = self.dispatch(&caller, number, args);
-        if let Ok(Outcome::Wait | Outcome::More) = reply
-            && let Some(thread) = self.threads.get_mut(caller.thread)
-        {
-            // It may have to be done again.
-            thread.call = number;
-            thread.args = args;
-        }
-        self.after(&caller, reply)
-    }
-
-    /// Leaves the kernel after a step of the running thread's call.
-    fn after(&mut self, caller: &Caller, reply: Reply) -> Next<M::ContextRef> {
-        let result = match reply {
+        let result = match self.dispatch(&caller, number, args) {
             Ok(Outcome::Done(value)) => Ok(value),
             Err(error) => Err(error),
-            Ok(Outcome::More) => return Next::Again,
-            Ok(Outcome::Wait) => {
-                self.cpu(caller.cpu).current = None;
-                return self.run(caller.cpu);
+            Ok(outcome) => {
+                if let Some(thread) = self.threads.get_mut(caller.thread) {
+                    // It may have to be done again.
+                    thread.call = number;
+                    thread.args = args;
+                }
+                return match outcome {
+                    Outcome::More => Next::Again,
+                    Outcome::Wait => self.pass_on(cpu),
+                    Outcome::Switched => self.to_user(cpu),
+                    Outcome::Gone | Outcome::Done(_) => self.run(cpu),
+                };
             }
-            Ok(Outcome::Gone) => return self.run(caller.cpu),
         };
         let thread = &mut self.threads[caller.thread];
-        thread.resume = Resume::User;
         let value = clavis_abi::error::mux(result);
         self.machine.context_result(&mut thread.context, value);
         let name = thread.name;
-        if let Some((endpoint, place)) = thread.granted.take() {
-            self.place_release(endpoint, place);
+        if self.cpu(cpu).is_quiet() { Next::User(name) } else { self.run(cpu) }
+    }
+
+    /// Leaves to the thread that was just made the running one.
+    #[inline]
+    fn to_user(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
+        match self.caller(cpu) {
+            Some(caller) => Next::User(self.threads[caller.thread].name),
+            None => self.run(cpu),
         }
-        if self.cpu(caller.cpu).attention { self.run(caller.cpu) } else { Next::User(name) }
+    }
+
+    /// The running thread waits from here on. Whom it woke last goes on in its place, on its slice,
+    /// unless something else is due.
+    #[inline]
+    fn pass_on(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
+        let highest = self.ready.highest();
+        let due = self.cpu(cpu).attention || !self.work.is_empty();
+        let state = self.cpu(cpu);
+        state.current = None;
+        if !due
+            && let Some(thread) = state.handoff
+            && highest <= Some(self.threads[thread].priority)
+        {
+            self.cpu(cpu).handoff = None;
+            let caller = self.make_current(cpu, thread);
+            if let Some(next) = self.go_on(&caller) {
+                return next;
+            }
+            if self.cpu(cpu).is_quiet() {
+                return self.to_user(cpu);
+            }
+        }
+        self.run(cpu)
     }
 
     /// An exception of the running thread.
@@ -135,8 +164,8 @@ impl<M: Machine> Kernel<M> {
                 match self.resolve(caller.space, address, access) {
                     Ok(()) => {
                         let name = self.threads[caller.thread].name;
-                        let attention = self.cpu(cpu).attention;
-                        return if attention { self.run(cpu) } else { Next::User(name) };
+                        let quiet = self.cpu(cpu).is_quiet();
+                        return if quiet { Next::User(name) } else { self.run(cpu) };
                     }
                     Err(Unresolved::NotMapped) => {
                         ExitStatus { kind: ExitKind::Fault as u64, code: address }
@@ -200,42 +229,65 @@ impl<M: Machine> Kernel<M> {
                 self.arm(cpu, false);
                 return if worked { Next::Again } else { Next::Idle };
             };
-            let thread = caller.thread;
-            self.load(&caller);
-            let resume = core::mem::replace(&mut self.threads[thread].resume, Resume::User);
-            let reply = match resume {
-                Resume::User => {
+            if let Some(next) = self.go_on(&caller) {
+                if next != Next::Again {
                     self.arm(cpu, true);
-                    return Next::User(self.threads[thread].name);
                 }
-                Resume::Retry => {
-                    let Self { threads, .. } = self;
-                    let (call, args) = (threads[thread].call, threads[thread].args);
-                    self.dispatch(&caller, call, args)
-                }
-                Resume::Send(request) => self.send_on(&caller, request),
-                Resume::Readmit(request) => self.readmit(&caller, request),
-                Resume::Finish(request) => self.finish(&caller, request),
-                Resume::Receive(receive) => self.receive(&caller, receive),
-            };
-            match reply {
-                Ok(Outcome::More) => return Next::Again,
-                Ok(Outcome::Wait) => self.cpu(cpu).current = None,
-                Ok(Outcome::Gone) => {}
-                Ok(Outcome::Done(_)) | Err(_) => {
-                    let result = reply.map(|outcome| match outcome {
-                        Outcome::Done(value) => value,
-                        _ => 0,
-                    });
-                    self.set_result(thread, result);
-                    self.threads[thread].progress = 0;
-                    if let Some((endpoint, place)) = self.threads[thread].granted.take() {
-                        self.place_release(endpoint, place);
-                    }
-                }
+                return next;
             }
         }
         Next::Again
+    }
+
+    /// Lets the thread that was made the running one go on with what it has to do. `None`: it did
+    /// a step, and who runs next is to be decided anew.
+    #[inline]
+    fn go_on(&mut self, caller: &Caller) -> Option<Next<M::ContextRef>> {
+        self.load(caller);
+        let thread = &mut self.threads[caller.thread];
+        let resume = core::mem::replace(&mut thread.resume, Resume::User);
+        let reply = match resume {
+            Resume::User => return Some(Next::User(thread.name)),
+            Resume::Finish(request) => self.finish(caller, request),
+            Resume::Receive(receive) => self.receive(caller, receive),
+            Resume::Send(request) => self.send_on(caller, request),
+            Resume::Retry | Resume::Readmit(_) => self.do_again(caller, resume),
+        };
+        let result = match reply {
+            Ok(Outcome::Done(value)) => Ok(value),
+            Err(error) => Err(error),
+            Ok(Outcome::More) => return Some(Next::Again),
+            Ok(Outcome::Wait) => {
+                self.cpu(caller.cpu).current = None;
+                return None;
+            }
+            Ok(Outcome::Switched | Outcome::Gone) => return None,
+        };
+        let thread = &mut self.threads[caller.thread];
+        thread.progress = 0;
+        self.machine.context_result(&mut thread.context, clavis_abi::error::mux(result));
+        None
+    }
+
+    /// Does a thread's call again. A place that it was given while it waited is its to use now, or
+    /// somebody else's.
+    fn do_again(&mut self, caller: &Caller, resume: Resume) -> Reply {
+        self.cpu(caller.cpu).again = true;
+        let reply = match resume {
+            Resume::Readmit(request) => self.readmit(caller, request),
+            _ => {
+                let Thread { call, args, .. } = &self.threads[caller.thread];
+                let (call, args) = (*call, *args);
+                self.dispatch(caller, call, args)
+            }
+        };
+        self.cpu(caller.cpu).again = false;
+        if let Some(thread) = self.threads.get_mut(caller.thread)
+            && let Some((endpoint, place)) = thread.granted.take()
+        {
+            self.place_release(endpoint, place);
+        }
+        reply
     }
 
     /// Chooses the thread to run and makes it current.
@@ -248,7 +300,7 @@ impl<M: Machine> Kernel<M> {
             let in_slice = || self.machine.now() < self.cpus[0].slice_end;
             if current.is_none() && (highest < priority || (highest == priority && in_slice())) {
                 // Runs on the caller's slice.
-                return self.make_current(cpu, Some(thread));
+                return Some(self.make_current(cpu, thread));
             }
             self.ready_first(thread);
         }
@@ -269,18 +321,21 @@ impl<M: Machine> Kernel<M> {
         }
         let next = self.pop_ready();
         self.cpu(cpu).slice_end = now.saturating_add(SLICE);
-        self.make_current(cpu, next)
+        next.map(|thread| self.make_current(cpu, thread))
     }
 
-    fn make_current(&mut self, cpu: Cpu, thread: Option<ThreadId>) -> Option<Caller> {
-        let caller = thread.map(|thread| self.caller_of(cpu, thread));
-        self.cpu(cpu).current = caller;
+    /// Makes a thread the running one.
+    #[inline]
+    pub(crate) fn make_current(&mut self, cpu: Cpu, thread: ThreadId) -> Caller {
+        let caller = self.caller_of(cpu, thread);
+        self.cpu(cpu).current = Some(caller);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         caller
     }
 
     /// Loads the space of a thread that is about to run.
-    fn load(&mut self, caller: &Caller) {
+    #[inline]
+    pub(crate) fn load(&mut self, caller: &Caller) {
         if self.cpu(caller.cpu).loaded != Some(caller.space) {
             self.cpu(caller.cpu).loaded = Some(caller.space);
             let tables = self.spaces[caller.space].tables.as_ref();

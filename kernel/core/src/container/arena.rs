@@ -128,6 +128,19 @@ impl<K, T> Arena<K, T> {
         Some(value)
     }
 
+    /// Drops an object; its id is stale from now on.
+    #[inline]
+    pub fn discard(&mut self, id: Id<K>) {
+        let Some(entry) = self.entries.get_mut(id.index as usize) else { return };
+        if entry.generation != id.generation || !matches!(entry.place, Place::Live(_)) {
+            return;
+        }
+        entry.place = Place::Free { next: self.free };
+        entry.generation = entry.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        self.free = Some(id.index);
+        self.destroyed = self.destroyed.wrapping_add(1);
+    }
+
     /// The object, unless the id is stale.
     #[must_use]
     #[inline]

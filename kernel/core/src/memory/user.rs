@@ -72,37 +72,85 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Reads user bytes of the loaded space.
+    #[inline]
     pub(crate) fn read_user(&mut self, space: SpaceId, from: u64, to: &mut [u8]) -> Result<()> {
-        let (mut done, mut last) = (0, None);
-        while let Some(rest) = to.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let at = from.wrapping_add(done as u64);
+        let Some(tables) = self.spaces[space].tables.as_ref() else {
+            return Err(Error::new(EFAULT));
+        };
+        let copied = self.machine.read_user(tables, from, to);
+        match copied.fault {
+            None => Ok(()),
+            Some(fault) => self.read_user_on(space, from, to, copied.done, fault),
+        }
+    }
+
+    /// Goes on reading after a fault.
+    #[cold]
+    #[inline(never)]
+    fn read_user_on(
+        &mut self,
+        space: SpaceId,
+        from: u64,
+        to: &mut [u8],
+        mut done: usize,
+        fault: u64,
+    ) -> Result<()> {
+        let (mut last, mut fault) = (None, Some(fault));
+        loop {
+            if let Some(fault) = fault {
+                self.touch(space, fault, Direction::In, &mut last)?;
+            }
+            let Some(rest) = to.get_mut(done..).filter(|rest| !rest.is_empty()) else {
+                return Ok(());
+            };
             let Some(tables) = self.spaces[space].tables.as_ref() else {
                 return Err(Error::new(EFAULT));
             };
-            let copied = self.machine.read_user(tables, at, rest);
+            let copied = self.machine.read_user(tables, from.wrapping_add(done as u64), rest);
             done += copied.done;
-            if let Some(fault) = copied.fault {
-                self.touch(space, fault, Direction::In, &mut last)?;
-            }
+            fault = copied.fault;
         }
-        Ok(())
     }
 
     /// Writes user bytes of the loaded space.
+    #[inline]
     pub(crate) fn write_user(&mut self, space: SpaceId, to: u64, from: &[u8]) -> Result<()> {
-        let (mut done, mut last) = (0, None);
-        while let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) {
-            let at = to.wrapping_add(done as u64);
+        let Some(tables) = self.spaces[space].tables.as_ref() else {
+            return Err(Error::new(EFAULT));
+        };
+        let copied = self.machine.write_user(tables, to, from);
+        match copied.fault {
+            None => Ok(()),
+            Some(fault) => self.write_user_on(space, to, from, copied.done, fault),
+        }
+    }
+
+    /// Goes on writing after a fault.
+    #[cold]
+    #[inline(never)]
+    fn write_user_on(
+        &mut self,
+        space: SpaceId,
+        to: u64,
+        from: &[u8],
+        mut done: usize,
+        fault: u64,
+    ) -> Result<()> {
+        let (mut last, mut fault) = (None, Some(fault));
+        loop {
+            if let Some(fault) = fault {
+                self.touch(space, fault, Direction::Out, &mut last)?;
+            }
+            let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) else {
+                return Ok(());
+            };
             let Some(tables) = self.spaces[space].tables.as_ref() else {
                 return Err(Error::new(EFAULT));
             };
-            let copied = self.machine.write_user(tables, at, rest);
+            let copied = self.machine.write_user(tables, to.wrapping_add(done as u64), rest);
             done += copied.done;
-            if let Some(fault) = copied.fault {
-                self.touch(space, fault, Direction::Out, &mut last)?;
-            }
+            fault = copied.fault;
         }
-        Ok(())
     }
 
     /// Reads a structure of the ABI.

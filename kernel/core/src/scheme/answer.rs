@@ -1,7 +1,7 @@
 //! Answers: a server writes Cqes to its socket.
 use super::endpoint::EndpointId;
 use super::receive::{NOTICE_TAG, Receive};
-use super::request::{Output, Request, RequestId, Stage};
+use super::request::{Request, RequestId, Stage};
 use crate::event::Source;
 use crate::handle::Handle;
 use crate::handle::description::{Object, SchemeObject};
@@ -73,7 +73,8 @@ impl<M: Machine> Kernel<M> {
         if wanted == 0 {
             return Ok(Outcome::Done(answers));
         }
-        let receive = Receive { endpoint, to: buffer, most: wanted, written: answers, count: true };
+        let (most, written) = (wanted, answers);
+        let receive = Receive { endpoint, to: buffer, most, written, count: true, base: 0 };
         self.receive_or_wait(caller, receive, nonblock)
     }
 
@@ -202,13 +203,8 @@ impl<M: Machine> Kernel<M> {
         let request = &mut self.requests[id];
         request.stage = Stage::Answered;
         request.moved = 0;
-        let bytes = match request.output {
-            Output::Nothing => 0,
-            Output::Length => request.result,
-            Output::Whole => request.len,
-        };
-        if bytes == 0 && request.wanted.is_none() && !request.positioned && request.batch.is_none()
-        {
+        let copies = request.bytes_back() > 0;
+        if !copies && request.wanted.is_none() && !request.positioned && request.batch.is_none() {
             let result = request.result;
             self.request_free(id);
             self.complete_next(caller, Ok(result));

@@ -7,6 +7,7 @@ use crate::container::Link;
 use crate::handle::Handle;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::object::slot::SlotId;
 use crate::run::Caller;
 use crate::task::process::process_number;
 use crate::task::thread::Resume;
@@ -28,7 +29,7 @@ impl<M: Machine> Kernel<M> {
             class,
             stage: Stage::Rerouted,
             caller: Some(caller.thread),
-            payer: self.processes[caller.process].account,
+            payer: caller.account,
             endpoint: None,
             place: 0,
             args: [0; 6],
@@ -66,56 +67,82 @@ impl<M: Machine> Kernel<M> {
 
     /// Takes a request off its endpoint: its place and pages are free.
     pub(crate) fn request_leave(&mut self, id: RequestId) {
-        let Some(endpoint) = self.requests[id].endpoint.take() else { return };
         let Self { endpoints, requests, .. } = self;
-        endpoints[endpoint].queue.remove(requests, id);
-        let Request { place, page, bulk, .. } = self.requests[id];
-        if bulk > 0 {
-            self.requests[id].bulk = 0;
-            self.bulk_release(endpoint, page.saturating_sub(ENDPOINT_DEPTH), bulk);
+        let request = &mut requests[id];
+        let Some(at) = request.endpoint.take() else { return };
+        let endpoint = &mut endpoints[at];
+        let (place, page) = (request.place, request.page);
+        let bulk = core::mem::take(&mut request.bulk);
+        if request.queued.is_linked() {
+            endpoint.queue.remove(requests, id);
         }
-        self.place_release(endpoint, place);
-        self.endpoint_release(endpoint);
+        if bulk > 0 {
+            self.bulk_release(at, page.saturating_sub(ENDPOINT_DEPTH), bulk);
+        }
+        self.place_release(at, place);
+        self.endpoint_release(at);
     }
 
     /// Ends a request: everything it holds goes back. Says nothing to its caller.
     pub(crate) fn request_free(&mut self, id: RequestId) {
         self.serving_remove(id);
-        if let Stage::InSlot(slot) = self.requests[id].stage {
-            let Self { slots, requests, .. } = self;
-            slots[slot].waiters.remove(requests, id);
-            slots[slot].waiting = slots[slot].waiting.saturating_sub(1);
-            self.requests[id].stage = Stage::Rerouted;
-            self.slot_release(slot);
+        let request = &self.requests[id];
+        if let Stage::InSlot(slot) = request.stage {
+            self.slot_leave(id, slot);
+        } else if request.endpoint.is_some() {
+            self.request_leave(id);
         }
-        self.request_leave(id);
-        let Some(request) = self.requests.remove(id) else { return };
-        if request.caller.is_none() {
-            self.uncharge(request.payer, Resource::Requests, 1);
-            self.account_release(request.payer);
+        let request = &self.requests[id];
+        let (through, positioned) = (request.through, request.positioned);
+        if request.makes_something() || request.caller.is_none() {
+            self.request_undo(id);
         }
-        if let Some(opening) = &request.opening {
-            if request.caller.is_some() {
+        self.requests.discard(id);
+        if positioned {
+            self.offset_release(through);
+        }
+        self.description_release(through);
+    }
+
+    /// A request does not wait in its slot any more.
+    #[cold]
+    fn slot_leave(&mut self, id: RequestId, slot: SlotId) {
+        let Self { slots, requests, .. } = self;
+        slots[slot].waiters.remove(requests, id);
+        slots[slot].waiting = slots[slot].waiting.saturating_sub(1);
+        requests[id].stage = Stage::Rerouted;
+        self.slot_release(slot);
+    }
+
+    /// Gives back what a request was going to make, and what an orphan costs.
+    #[cold]
+    fn request_undo(&mut self, id: RequestId) {
+        let request = &mut self.requests[id];
+        let (payer, waits) = (request.payer, request.caller.is_some());
+        let (opening, wanted) = (request.opening.take(), request.wanted.take());
+        let (batch, registration) = (request.batch.take(), request.registration.take());
+        if !waits {
+            self.uncharge(payer, Resource::Requests, 1);
+            self.account_release(payer);
+        }
+        if let Some(opening) = &opening {
+            if waits {
                 self.number_cancel(opening.out);
             }
             self.description_release(opening.description);
         }
-        if let Some(wanted) = &request.wanted {
-            self.wanted_release(wanted, request.caller.is_some());
+        if let Some(wanted) = &wanted {
+            self.wanted_release(wanted, waits);
         }
-        if let Some(batch) = request.batch {
-            self.batch_release(batch, request.caller.is_some());
+        if let Some(batch) = batch {
+            self.batch_release(batch, waits);
         }
-        if let Some((registration, _)) = request.registration
+        if let Some((registration, _)) = registration
             && self.registrations.get(registration).is_some()
         {
             // The server did not say that it will tell: nobody is registered.
             self.registration_end(registration);
         }
-        if request.positioned {
-            self.offset_release(request.through);
-        }
-        self.description_release(request.through);
     }
 
     /// Ends a request with an error for its caller.
@@ -155,9 +182,8 @@ impl<M: Machine> Kernel<M> {
         self.account_retain(payer);
         self.charge_over(payer, Resource::Requests, 1);
         if let Some(endpoint) = self.requests[id].endpoint {
-            let order = self.next_order(endpoint);
-            self.requests[id].order = order;
             let Self { endpoints, requests, .. } = self;
+            requests[id].order = endpoints[endpoint].take_order();
             endpoints[endpoint].queue.push_back(requests, id);
             self.notice_queued(endpoint);
         }

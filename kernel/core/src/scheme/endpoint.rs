@@ -80,6 +80,33 @@ pub struct Endpoint {
     owner: Option<ProcessId>,
 }
 
+impl Endpoint {
+    #[inline]
+    fn check(&self, object: &SchemeObject) -> Result<()> {
+        if self.sockets == 0 {
+            Err(Error::new(ENODEV))
+        } else if self.epoch != object.epoch {
+            Err(Error::new(EOWNERDEAD))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The order number of its next message.
+    #[inline]
+    pub(crate) fn take_order(&mut self) -> u64 {
+        let order = self.next_order;
+        self.next_order = order.wrapping_add(1);
+        order
+    }
+
+    /// Whether a receive would find something.
+    #[inline]
+    pub(crate) fn has_messages(&self) -> bool {
+        !self.queue.is_empty() || !self.closes.is_empty() || !self.unmaps.is_empty()
+    }
+}
+
 impl<M: Machine> Kernel<M> {
     /// Makes an endpoint; its one reference and one socket belong to a socket description.
     pub(crate) fn endpoint_create(&mut self, account: AccountId) -> Result<EndpointId> {
@@ -131,20 +158,12 @@ impl<M: Machine> Kernel<M> {
     /// `ENODEV` when the server is gone, `EOWNERDEAD` when another instance took its place.
     #[inline]
     pub(crate) fn scheme_check(&self, object: &SchemeObject) -> Result<()> {
-        let endpoint = &self.endpoints[object.endpoint];
-        if endpoint.sockets == 0 {
-            Err(Error::new(ENODEV))
-        } else if endpoint.epoch != object.epoch {
-            Err(Error::new(EOWNERDEAD))
-        } else {
-            Ok(())
-        }
+        self.endpoints[object.endpoint].check(object)
     }
 
     /// Whether a receive would find something.
     pub(crate) fn endpoint_has_messages(&self, id: EndpointId) -> bool {
-        let endpoint = &self.endpoints[id];
-        !endpoint.queue.is_empty() || !endpoint.closes.is_empty() || !endpoint.unmaps.is_empty()
+        self.endpoints[id].has_messages()
     }
 
     /// One more reference.
@@ -181,21 +200,32 @@ impl<M: Machine> Kernel<M> {
 
     /// A place in the queue for a thread's call: the one it was given while it waited, or a free
     /// one. Nobody overtakes those who wait.
+    ///
+    /// # Errors
+    /// As [`Kernel::scheme_check`].
     #[inline]
-    pub(crate) fn place_take(&mut self, id: EndpointId, thread: ThreadId) -> Option<u8> {
-        if let Some((endpoint, place)) = self.threads[thread].granted.take() {
-            if endpoint == id {
-                return Some(place);
+    pub(crate) fn place_take(
+        &mut self,
+        object: &SchemeObject,
+        thread: ThreadId,
+    ) -> Result<Option<u8>> {
+        let [cpu] = &self.cpus;
+        if cpu.again
+            && let Some((endpoint, place)) = self.threads[thread].granted.take()
+        {
+            if endpoint == object.endpoint && self.scheme_alive(object) {
+                return Ok(Some(place));
             }
             self.place_release(endpoint, place);
         }
-        let endpoint = &mut self.endpoints[id];
+        let endpoint = &mut self.endpoints[object.endpoint];
+        endpoint.check(object)?;
         if !endpoint.admission.is_empty() || endpoint.used == u128::MAX {
-            return None;
+            return Ok(None);
         }
         let place = endpoint.used.trailing_ones();
         endpoint.used |= 1 << place;
-        Some(place as u8)
+        Ok(Some(place as u8))
     }
 
     /// Gives a place back, or to the first who waits for one.
@@ -246,31 +276,26 @@ impl<M: Machine> Kernel<M> {
         self.admission_wake_all(id);
     }
 
-    /// The order number of an endpoint's next message.
-    #[inline]
-    pub(crate) fn next_order(&mut self, id: EndpointId) -> u64 {
-        let endpoint = &mut self.endpoints[id];
-        let order = endpoint.next_order;
-        endpoint.next_order = order.wrapping_add(1);
-        order
-    }
-
     /// Queues the notice that an object's last handle is gone. It was reserved with the object.
     pub(crate) fn close_notice(&mut self, id: EndpointId, description: DescriptionId) {
-        let order = self.next_order(id);
-        self.descriptions[description].close_order = order;
         let Self { endpoints, descriptions, .. } = self;
-        endpoints[id].closes.push_back(descriptions, description);
+        let endpoint = &mut endpoints[id];
+        descriptions[description].close_order = endpoint.take_order();
+        endpoint.closes.push_back(descriptions, description);
         self.notice_queued(id);
     }
 
     /// A notice waits: a receiver may take it when its turn comes. It is never switched to.
     pub(crate) fn notice_queued(&mut self, id: EndpointId) {
-        if let Some(thread) = self.endpoints[id].receivers.pop_front(&mut self.threads) {
+        let endpoint = &mut self.endpoints[id];
+        let is_watched = !endpoint.socket_watchers.is_empty();
+        if let Some(thread) = endpoint.receivers.pop_front(&mut self.threads) {
             let resume = self.threads[thread].resume;
             self.wake(thread, resume);
         }
-        self.notify(Source::Socket(id), READABLE);
+        if is_watched {
+            self.notify(Source::Socket(id), READABLE);
+        }
     }
 
     /// Tells watchers of all objects that the server is gone.

@@ -1,5 +1,5 @@
 //! The caller's end of a request: it copies out in its own context and goes on.
-use super::request::{Output, Request, RequestId};
+use super::request::{Request, RequestId};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::PAGE;
@@ -11,12 +11,9 @@ use clavis_abi::limits::QUANTUM_BYTES;
 impl<M: Machine> Kernel<M> {
     /// Takes a quantum of an answer; ends the call when it is whole.
     pub(crate) fn finish(&mut self, caller: &Caller, id: RequestId) -> Reply {
-        let Request { endpoint, page, user, len, moved, output, result, .. } = self.requests[id];
-        let bytes = match output {
-            Output::Nothing => 0,
-            Output::Length => result.min(len),
-            Output::Whole => len,
-        };
+        let request = &self.requests[id];
+        let Request { endpoint, page, user, moved, result, class, positioned, .. } = *request;
+        let bytes = request.bytes_back();
         if moved < bytes
             && let Some(endpoint) = endpoint
         {
@@ -34,12 +31,12 @@ impl<M: Machine> Kernel<M> {
                 return Ok(Outcome::More);
             }
         }
-        let outcome = match self.requests[id].class {
+        let outcome = match class {
             Class::MmapPrep => self.map_lent(caller, id),
             Class::RecvFd => self.take_batch(caller, id),
             _ => Ok(result),
         };
-        if self.requests[id].positioned {
+        if positioned {
             let through = self.requests[id].through;
             let moved = outcome.as_ref().map_or(0, |n| *n as u64);
             let description = &mut self.descriptions[through];

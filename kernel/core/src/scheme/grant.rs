@@ -89,7 +89,7 @@ impl<M: Machine> Kernel<M> {
         if !alive {
             return self.grant_free(id);
         }
-        let order = self.next_order(endpoint);
+        let order = self.endpoints[endpoint].take_order();
         self.grants[id].order = order;
         let Self { endpoints, grants, .. } = self;
         endpoints[endpoint].unmaps.push_back(grants, id);

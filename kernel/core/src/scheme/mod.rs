@@ -6,6 +6,7 @@
 //! out and goes on ([`finish`]). At each stage the caller may go away ([`death`]).
 pub mod answer;
 pub mod death;
+pub mod direct;
 pub mod endpoint;
 pub mod finish;
 pub mod forward;

@@ -539,7 +539,6 @@ impl<M: Machine> Kernel<M> {
         object: SchemeObject,
         len: usize,
     ) -> Result<()> {
-        self.scheme_check(&object)?;
         let request = &self.requests[id];
         let (flags, open) = match &request.opening {
             Some(opening) => (opening.flags, opening.open_flags),
@@ -549,7 +548,7 @@ impl<M: Machine> Kernel<M> {
         let through =
             Handle { description: request.through, rights: request.rights, inherit, flags };
         self.confine(&through, object, len, open)?;
-        let Some(place) = self.place_take(object.endpoint, thread) else {
+        let Some(place) = self.place_take(&object, thread)? else {
             if self.requests[id].nonblock {
                 return Err(Error::new(EAGAIN));
             }

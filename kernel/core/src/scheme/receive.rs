@@ -1,5 +1,5 @@
 //! From the queue to a server: reading a socket.
-use super::endpoint::EndpointId;
+use super::endpoint::{Endpoint, EndpointId};
 use super::grant::Grant;
 use super::request::{Request, RequestId, Stage};
 use crate::kernel::Kernel;
@@ -26,6 +26,17 @@ pub struct Receive {
     pub written: usize,
     /// The result counts requests, not bytes.
     pub count: bool,
+    /// Where the inbox lies in the receiving process; set while the thread waits.
+    pub base: u64,
+}
+
+impl Receive {
+    /// What the call returns when it took that many requests.
+    #[inline]
+    pub(crate) fn result(&self, taken: usize) -> usize {
+        let n = self.written + taken;
+        if self.count { n } else { n * SQE }
+    }
 }
 
 const SQE: usize = size_of::<Sqe>();
@@ -46,6 +57,37 @@ enum Pending {
     Unmap(super::grant::GrantId),
 }
 
+impl Request {
+    /// The message that a server gets, with the inbox at `base`.
+    #[inline]
+    pub(crate) fn sqe(&self, endpoint: &Endpoint, base: u64) -> Sqe {
+        let place = endpoint.places.get(usize::from(self.place));
+        let tag = tag(self.place, place.map_or(0, |place| place.generation));
+        if self.caller.is_none() {
+            return Sqe {
+                opcode: Opcode::Cancel as u8,
+                sqe_flags: SqeFlags::ONEWAY,
+                tag,
+                caller: u64::from(self.process_number),
+                ..Sqe::default()
+            };
+        }
+        let mut args = self.args;
+        if self.class.payload() != Payload::None {
+            args[1] = base.wrapping_add(self.page as u64 * PAGE);
+            args[2] = self.len as u64;
+        }
+        Sqe {
+            opcode: self.class.opcode() as u8,
+            sqe_flags: SqeFlags::from_bits_retain(self.sqe_flags),
+            _rsvd: 0,
+            tag,
+            args,
+            caller: u64::from(self.process_number),
+        }
+    }
+}
+
 impl<M: Machine> Kernel<M> {
     /// Reads requests from a socket; waits for the first.
     pub(crate) fn socket_read(
@@ -59,7 +101,7 @@ impl<M: Machine> Kernel<M> {
         if most == 0 {
             return Err(Error::new(EINVAL));
         }
-        let receive = Receive { endpoint, to, most, written: 0, count: false };
+        let receive = Receive { endpoint, to, most, written: 0, count: false, base: 0 };
         self.receive_or_wait(caller, receive, nonblock)
     }
 
@@ -77,8 +119,9 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Takes requests in the server's own context.
-    pub(crate) fn receive(&mut self, caller: &Caller, receive: Receive) -> Reply {
-        if self.endpoints.get(receive.endpoint).is_none_or(|endpoint| endpoint.sockets == 0) {
+    pub(crate) fn receive(&mut self, caller: &Caller, mut receive: Receive) -> Reply {
+        let at = receive.endpoint;
+        if self.endpoints.get(at).is_none_or(|endpoint| endpoint.sockets == 0) {
             return Err(Error::new(clavis_abi::error::EBADF));
         }
         let base = match self.inbox_base(caller, receive.endpoint) {
@@ -106,15 +149,16 @@ impl<M: Machine> Kernel<M> {
             taken += 1;
         }
         if taken > 0 {
-            let n = receive.written + taken;
-            return Ok(Outcome::Done(if receive.count { n } else { n * SQE }));
+            return Ok(Outcome::Done(receive.result(taken)));
         }
-        let own = self.threads[caller.thread].base;
-        self.set_priority(caller.thread, own);
-        self.threads[caller.thread].resume = Resume::Receive(receive);
+        receive.base = base;
         let Self { endpoints, threads, .. } = self;
-        endpoints[receive.endpoint].receivers.push_back(threads, caller.thread);
-        self.block(caller.thread, Blocked::Receive(receive.endpoint));
+        let thread = &mut threads[caller.thread];
+        thread.resume = Resume::Receive(receive);
+        // It serves nobody of a higher priority any more.
+        thread.priority = thread.base;
+        endpoints[at].receivers.push_back(threads, caller.thread);
+        self.block(caller.thread, Blocked::Receive(at));
         Ok(Outcome::Wait)
     }
 
@@ -136,33 +180,7 @@ impl<M: Machine> Kernel<M> {
 
     fn sqe(&self, endpoint: EndpointId, pending: &Pending, base: u64) -> Sqe {
         match pending {
-            Pending::Request(id) => {
-                let request = &self.requests[*id];
-                let place = self.endpoints[endpoint].places.get(usize::from(request.place));
-                let tag = tag(request.place, place.map_or(0, |place| place.generation));
-                if request.caller.is_none() {
-                    return Sqe {
-                        opcode: Opcode::Cancel as u8,
-                        sqe_flags: SqeFlags::ONEWAY,
-                        tag,
-                        caller: u64::from(request.process_number),
-                        ..Sqe::default()
-                    };
-                }
-                let mut args = request.args;
-                if request.class.payload() != Payload::None {
-                    args[1] = base.wrapping_add(request.page as u64 * PAGE);
-                    args[2] = request.len as u64;
-                }
-                Sqe {
-                    opcode: request.class.opcode() as u8,
-                    sqe_flags: SqeFlags::from_bits_retain(request.sqe_flags),
-                    _rsvd: 0,
-                    tag,
-                    args,
-                    caller: u64::from(request.process_number),
-                }
-            }
+            Pending::Request(id) => self.requests[*id].sqe(&self.endpoints[endpoint], base),
             Pending::Close(id) => {
                 let number = match self.descriptions[*id].object {
                     crate::handle::description::Object::Scheme(object) => object.number,

@@ -151,3 +151,24 @@ pub struct Request {
 }
 
 links!(RequestK, Request, [], 0 => queued, 1 => serving);
+
+impl Request {
+    /// Whether something was set aside for what its answer makes.
+    #[inline]
+    pub(crate) fn makes_something(&self) -> bool {
+        self.opening.is_some()
+            || self.wanted.is_some()
+            || self.batch.is_some()
+            || self.registration.is_some()
+    }
+
+    /// Bytes that go back to the caller's buffer once it was answered.
+    #[inline]
+    pub(crate) fn bytes_back(&self) -> usize {
+        match self.output {
+            Output::Nothing => 0,
+            Output::Length => self.result.min(self.len),
+            Output::Whole => self.len,
+        }
+    }
+}

@@ -78,30 +78,6 @@ pub(crate) struct Makes {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// Makes sure that the endpoint takes one more message of this thread now.
-    ///
-    /// `Ok(Some(place))`: it does. `Ok(None)`: the thread waits for its turn and will do its call
-    /// again.
-    ///
-    /// # Errors
-    /// `ENODEV`, `EOWNERDEAD` by the server's state; `EAGAIN` when the thread does not wait.
-    pub(crate) fn admit(
-        &mut self,
-        caller: &Caller,
-        object: &SchemeObject,
-        nonblock: bool,
-    ) -> Result<Option<u8>> {
-        self.scheme_check(object)?;
-        if let Some(place) = self.place_take(object.endpoint, caller.thread) {
-            return Ok(Some(place));
-        }
-        if nonblock {
-            return Err(Error::new(EAGAIN));
-        }
-        self.wait_for_admission(caller, object.endpoint, Resume::Retry);
-        Ok(None)
-    }
-
     fn wait_for_admission(&mut self, caller: &Caller, endpoint: EndpointId, resume: Resume) {
         self.threads[caller.thread].resume = resume;
         let Self { endpoints, threads, .. } = self;
@@ -120,29 +96,28 @@ impl<M: Machine> Kernel<M> {
         if message.len > PAYLOAD_MAX {
             return Err(Error::new(EMSGSIZE));
         }
-        if self.is_over_requests(self.processes[caller.process].account) {
+        if self.is_over_requests(caller.account) {
             return Err(Error::new(clavis_abi::error::EDQUOT));
         }
         let endpoint = message.object.endpoint;
-        let Some(place) = self.admit(caller, &message.object, message.nonblock)? else {
-            return Ok(Outcome::Wait);
-        };
-        let bulk =
-            if message.len > PAGE as usize { message.len.div_ceil(PAGE as usize) } else { 0 };
-        let page = if bulk == 0 {
-            usize::from(place)
-        } else {
-            match self.bulk_take(endpoint, bulk) {
-                Some(first) => ENDPOINT_DEPTH + first,
-                None => {
+        let mut room = None;
+        let mut bulk = 0;
+        if let Some(place) = self.place_take(&message.object, caller.thread)? {
+            room = Some((place, usize::from(place)));
+            if message.len > PAGE as usize {
+                bulk = message.len.div_ceil(PAGE as usize);
+                room = self.bulk_take(endpoint, bulk).map(|first| (place, ENDPOINT_DEPTH + first));
+                if room.is_none() {
                     self.place_release(endpoint, place);
-                    if message.nonblock {
-                        return Err(Error::new(EAGAIN));
-                    }
-                    self.wait_for_admission(caller, endpoint, Resume::Retry);
-                    return Ok(Outcome::Wait);
                 }
             }
+        }
+        let Some((place, page)) = room else {
+            if message.nonblock {
+                return Err(Error::new(EAGAIN));
+            }
+            self.wait_for_admission(caller, endpoint, Resume::Retry);
+            return Ok(Outcome::Wait);
         };
         let made = match self.requests.reserve(&mut self.machine) {
             Ok(()) => makes(self),
@@ -162,7 +137,7 @@ impl<M: Machine> Kernel<M> {
             class: message.class,
             stage: Stage::Filling,
             caller: Some(caller.thread),
-            payer: self.processes[caller.process].account,
+            payer: caller.account,
             endpoint: Some(endpoint),
             place,
             args: message.args,
@@ -194,17 +169,17 @@ impl<M: Machine> Kernel<M> {
             serving: Link::new(),
         };
         let id = self.requests.insert(&mut self.machine, request)?;
-        self.endpoint_retain(endpoint);
-        self.description_retain(message.handle.description);
-        if message.positioned {
-            self.descriptions[message.handle.description].busy = true;
-        }
-        if let Some(at) = self.endpoints[endpoint].places.get_mut(usize::from(place)) {
+        let endpoint = &mut self.endpoints[endpoint];
+        endpoint.refs = endpoint.refs.wrapping_add(1);
+        if let Some(at) = endpoint.places.get_mut(usize::from(place)) {
             at.request = Some(id);
         }
+        let through = &mut self.descriptions[message.handle.description];
+        through.refs = through.refs.wrapping_add(1);
+        through.busy |= message.positioned;
         match message.payload {
-            PayloadFrom::Absent => {}
-            PayloadFrom::User => return self.send_on(caller, id),
+            PayloadFrom::User if message.len > 0 => return self.send_on(caller, id),
+            PayloadFrom::Absent | PayloadFrom::User => {}
             PayloadFrom::Scratch | PayloadFrom::Zero => {
                 if let Err(error) = self.put_payload(id, message.payload) {
                     self.request_free(id);
@@ -212,9 +187,7 @@ impl<M: Machine> Kernel<M> {
                 }
             }
         }
-        self.enqueue(id);
-        self.block(caller.thread, Blocked::Request(id));
-        Ok(Outcome::Wait)
+        Ok(self.launch(caller, id))
     }
 
     /// Writes a payload of at most a page that the kernel holds into its inbox page.
@@ -254,29 +227,43 @@ impl<M: Machine> Kernel<M> {
             self.threads[caller.thread].resume = Resume::Send(id);
             return Ok(Outcome::More);
         }
+        Ok(self.launch(caller, id))
+    }
+
+    /// The caller of a whole request waits for it: a thread that waits for requests takes it at
+    /// once, or it is queued.
+    #[inline]
+    fn launch(&mut self, caller: &Caller, id: RequestId) -> Outcome {
+        if self.hand_over(caller, id) {
+            return Outcome::Switched;
+        }
         self.enqueue(id);
         self.block(caller.thread, Blocked::Request(id));
-        Ok(Outcome::Wait)
+        Outcome::Wait
     }
 
     /// Queues a request whose payload is in place, and picks a waiting server thread to take it.
     pub(crate) fn enqueue(&mut self, id: RequestId) {
-        let Some(endpoint) = self.requests[id].endpoint else { return };
-        let order = self.next_order(endpoint);
-        let request = &mut self.requests[id];
+        let Self { endpoints, requests, threads, .. } = self;
+        let request = &mut requests[id];
+        let Some(at) = request.endpoint else { return };
+        let endpoint = &mut endpoints[at];
         request.stage = Stage::Queued;
-        request.order = order;
-        let Self { endpoints, requests, .. } = self;
-        endpoints[endpoint].queue.push_back(requests, id);
-        if let Some(server) = self.endpoints[endpoint].receivers.pop_front(&mut self.threads) {
-            let priority =
-                self.requests[id].caller.map_or(0, |caller| self.threads[caller].priority);
-            if self.threads[server].priority < priority {
+        request.order = endpoint.take_order();
+        let caller = request.caller;
+        endpoint.queue.push_back(requests, id);
+        let is_watched = !endpoint.socket_watchers.is_empty();
+        if let Some(server) = endpoint.receivers.pop_front(threads) {
+            let priority = caller.map_or(0, |caller| threads[caller].priority);
+            let thread = &threads[server];
+            let resume = thread.resume;
+            if thread.priority < priority {
                 self.set_priority(server, priority);
             }
-            let resume = self.threads[server].resume;
             self.wake_next(server, resume);
         }
-        self.notify(Source::Socket(endpoint), READABLE);
+        if is_watched {
+            self.notify(Source::Socket(at), READABLE);
+        }
     }
 }

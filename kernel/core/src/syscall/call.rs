@@ -12,9 +12,11 @@ use clavis_abi::Rights;
 use clavis_abi::class::{Class, Form, StdFsRule, std_fs_rule};
 use clavis_abi::error::{EBADF, EINVAL, EMSGSIZE, EXDEV, Error, Result};
 use clavis_abi::limits::{METADATA_WORDS, PATH_MAX, PAYLOAD_MAX};
+use clavis_abi::params::DenialRule;
 use clavis_abi::syscall::StdFsCallKind;
 use clavis_abi::syscall::flag::CallFlags;
 use clavis_abi::syscall::schemev2::SqeFlags;
+use zerocopy::IntoBytes;
 
 /// A call as its registers say it.
 #[derive(Clone, Copy, Debug)]
@@ -42,34 +44,7 @@ const KNOWN: CallFlags = CallFlags::WRITE
 impl<M: Machine> Kernel<M> {
     /// A call with a payload and metadata.
     pub(crate) fn sys_call(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let asked = self.read_call(caller, args)?;
-        if asked.second.is_some() && asked.flags.contains(CallFlags::FD) {
-            return Err(Error::new(EINVAL));
-        }
-        let handle = self.tables[caller.table].get(asked.first).ok_or(Error::new(EBADF))?;
-        if let Object::Socket(endpoint) = self.descriptions[handle.description].object {
-            return self.socket_verb(caller, endpoint, &asked);
-        }
-        if asked.flags.contains(CallFlags::FD) {
-            let Asked { first, payload, flags, metadata, .. } = asked;
-            return match (flags.contains(CallFlags::WRITE), flags.contains(CallFlags::READ)) {
-                (true, false) => self.send_handles(caller, first, payload, flags, metadata),
-                (false, true) => self.receive_handles(caller, first, payload, flags, metadata),
-                _ => Err(Error::new(EINVAL)),
-            };
-        }
-        if asked.flags.contains(CallFlags::STD_FS) {
-            return self.std_fs_call(caller, &asked);
-        }
-        let (handle, object, second) = self.objects(caller, &asked, Rights::CALL, Rights::CALL)?;
-        let Object::Scheme(object) = object else { return Err(Error::new(EINVAL)) };
-        let mut message = Message::new(Class::Call, handle, object);
-        self.fill_call(&mut message, &asked, second);
-        self.send(caller, &message, |_| Ok(Makes::default()))
-    }
-
-    fn read_call(&mut self, caller: &Caller, args: [usize; 5]) -> Result<Asked> {
-        let [target, payload, len, flags, metadata] = args;
+        let [first, payload, len, flags, metadata] = args;
         let words = flags & 0xFF;
         let flags = CallFlags::from_bits_retain(flags & !0xFF);
         if !KNOWN.contains(flags) || words > METADATA_WORDS {
@@ -79,68 +54,80 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EMSGSIZE));
         }
         let payload = UserSlice::new(payload, len)?;
-        let slice = UserSlice::new(metadata, words * 8)?;
-        let mut bytes = [0u8; METADATA_WORDS * 8];
-        let given = bytes.get_mut(..words * 8).ok_or(Error::new(EINVAL))?;
-        self.read_user(caller.space, slice.address, given)?;
-        let mut metadata = [0; METADATA_WORDS];
-        for (word, bytes) in metadata.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
+        let mut given = [0u64; METADATA_WORDS];
+        if let Some(given) = given.get_mut(..words).filter(|given| !given.is_empty()) {
+            let slice = UserSlice::new(metadata, words * 8)?;
+            self.read_user(caller.space, slice.address, given.as_mut_bytes())?;
         }
-        let (first, second) = if flags.contains(CallFlags::MULTIPLE_FDS2) {
-            // The count lies in the alignment bits of the array's address.
-            let slice = UserSlice::new(target & !7, 16)?;
-            if target & 7 != 2 {
-                return Err(Error::new(EINVAL));
+        let mut asked = Asked { first, second: None, payload, flags, metadata: given, words };
+        if flags.intersects(CallFlags::MULTIPLE_FDS2) {
+            (asked.first, asked.second) = self.two_numbers(caller, first)?;
+        }
+        let handle = *self.tables[caller.table].get(asked.first).ok_or(Error::new(EBADF))?;
+        match self.descriptions[handle.description].object {
+            Object::Socket(endpoint) => self.socket_verb(caller, handle, endpoint, &asked),
+            Object::Scheme(object) if !flags.intersects(CallFlags::FD | CallFlags::STD_FS) => {
+                if !handle.rights.contains(Rights::CALL) {
+                    let missing = Rights::CALL;
+                    return Err(self.refuse(caller, asked.first, missing, DenialRule::Rights));
+                }
+                let mut second = None;
+                if let Some(number) = asked.second {
+                    second = Some(self.second_object(caller, object, number, Rights::CALL)?);
+                }
+                let mut message = Message::new(Class::Call, handle, object);
+                fill_call(&mut message, &asked, second);
+                self.send(caller, &message, |_| Ok(Makes::default()))
             }
-            let mut bytes = [0u8; 16];
-            self.read_user(caller.space, slice.address, &mut bytes)?;
-            let mut numbers = bytes
-                .chunks_exact(8)
-                .map(|word| usize::from_le_bytes(word.try_into().unwrap_or_default()));
-            (numbers.next().unwrap_or(usize::MAX), numbers.next())
-        } else {
-            (target, None)
-        };
-        Ok(Asked { first, second, payload, flags, metadata, words })
+            _ if flags.contains(CallFlags::FD) => {
+                let Asked { first, payload, flags, metadata, second, .. } = asked;
+                let ways = (flags.contains(CallFlags::WRITE), flags.contains(CallFlags::READ));
+                match ways {
+                    (true, false) if second.is_none() => {
+                        self.send_handles(caller, first, payload, flags, metadata)
+                    }
+                    (false, true) if second.is_none() => {
+                        self.receive_handles(caller, first, payload, flags, metadata)
+                    }
+                    _ => Err(Error::new(EINVAL)),
+                }
+            }
+            _ if flags.contains(CallFlags::STD_FS) => self.std_fs_call(caller, &asked),
+            _ => {
+                self.door(caller, asked.first, Rights::CALL)?;
+                Err(Error::new(EINVAL))
+            }
+        }
     }
 
-    /// The handles of a call: those of two are of one endpoint and one epoch.
-    fn objects(
+    /// The numbers of a call across two handles: the count lies in the alignment bits of their
+    /// array's address.
+    #[cold]
+    fn two_numbers(&mut self, caller: &Caller, target: usize) -> Result<(usize, Option<usize>)> {
+        if target & 7 != 2 {
+            return Err(Error::new(EINVAL));
+        }
+        let slice = UserSlice::new(target & !7, 16)?;
+        let mut numbers = [0usize; 2];
+        self.read_user(caller.space, slice.address, numbers.as_mut_bytes())?;
+        Ok((numbers[0], Some(numbers[1])))
+    }
+
+    /// The other object of a call across two handles: of the same endpoint and epoch.
+    fn second_object(
         &mut self,
         caller: &Caller,
-        asked: &Asked,
-        first: Rights,
-        second: Rights,
-    ) -> Result<(Handle, Object, Option<SchemeObject>)> {
-        let (handle, object) = self.door_object(caller, asked.first, first)?;
-        let Some(number) = asked.second else { return Ok((handle, object, None)) };
-        let (_, other) = self.door_object(caller, number, second)?;
-        match (object, other) {
-            (Object::Scheme(a), Object::Scheme(b))
-                if a.endpoint == b.endpoint && a.epoch == b.epoch =>
+        first: SchemeObject,
+        number: usize,
+        need: Rights,
+    ) -> Result<SchemeObject> {
+        match self.door_object(caller, number, need)?.1 {
+            Object::Scheme(second)
+                if first.endpoint == second.endpoint && first.epoch == second.epoch =>
             {
-                Ok((handle, object, Some(b)))
+                Ok(second)
             }
             _ => Err(Error::new(EXDEV)),
-        }
-    }
-
-    fn fill_call(&self, message: &mut Message, asked: &Asked, second: Option<SchemeObject>) {
-        message.user = asked.payload;
-        message.len = asked.payload.len;
-        message.payload = PayloadFrom::User;
-        message.nonblock = false;
-        if asked.flags.contains(CallFlags::READ) {
-            message.output = Output::Whole;
-        }
-        let [a, b, c] = asked.metadata;
-        message.args[3] = a;
-        message.args[4] = b;
-        message.args[5] = c;
-        if let Some(second) = second {
-            message.args[5] = second.number;
-            message.sqe_flags = SqeFlags::MULTIPLE_IDS.bits();
         }
     }
 
@@ -155,15 +142,21 @@ impl<M: Machine> Kernel<M> {
         if kind == StdFsCallKind::Unlock && b >> 63 != 0 {
             return Err(Error::new(EINVAL));
         }
-        let (handle, object, other) =
-            self.objects(caller, asked, right, second.unwrap_or(Rights::empty()))?;
+        let (handle, object) = self.door_object(caller, asked.first, right)?;
         let Object::Scheme(object) = object else {
+            if asked.second.is_some() {
+                return Err(Error::new(EXDEV));
+            }
             return self.object_std_fs(caller, object, kind, asked.payload, a);
         };
+        let mut other = None;
+        if let (Some(number), Some(need)) = (asked.second, second) {
+            other = Some(self.second_object(caller, object, number, need)?);
+        }
         let mut message = Message::new(Class::StdFs, handle, object);
-        self.fill_call(&mut message, asked, other);
+        fill_call(&mut message, asked, other);
         if kind == StdFsCallKind::Ftruncate && self.descriptions[handle.description].append_locked {
-            let rule = clavis_abi::params::DenialRule::AppendLocked;
+            let rule = DenialRule::AppendLocked;
             return Err(self.refuse(caller, asked.first, Rights::empty(), rule));
         }
         match form {
@@ -205,31 +198,54 @@ impl<M: Machine> Kernel<M> {
     fn socket_verb(
         &mut self,
         caller: &Caller,
+        handle: Handle,
         endpoint: crate::scheme::endpoint::EndpointId,
         asked: &Asked,
     ) -> Reply {
-        let Asked { first, payload, flags, metadata, words, .. } = *asked;
+        let Asked { first, second, payload, flags, metadata, words } = *asked;
         if flags.contains(CallFlags::FD) {
             let tag = u32::try_from(metadata[1]).map_err(|_| Error::new(EINVAL))?;
-            return match (words, metadata[0], flags.contains(CallFlags::READ)) {
-                (2, 0, true) => {
+            return match (words, metadata[0], flags.contains(CallFlags::READ), second) {
+                (2, 0, true, None) => {
                     self.door(caller, first, Rights::RECV_HANDLE)?;
                     self.obtain_handles(caller, endpoint, payload, tag, flags)
                 }
-                (2, 1, false) => {
+                (2, 1, false, None) => {
                     self.door(caller, first, Rights::SEND_HANDLE)?;
                     self.move_handles(caller, endpoint, payload, tag, flags)
                 }
                 _ => Err(Error::new(EINVAL)),
             };
         }
-        if words != 3 || !flags.contains(CallFlags::READ | CallFlags::WRITE) {
+        let both = CallFlags::READ | CallFlags::WRITE;
+        if words != 3 || !flags.contains(both) || second.is_some() {
             return Err(Error::new(EINVAL));
         }
-        let handle = self.door(caller, first, Rights::READ | Rights::WRITE)?;
-        let nonblock = self.descriptions[handle.description].flags as usize
-            & clavis_abi::syscall::flag::O_NONBLOCK
-            != 0;
+        let missing = (Rights::READ | Rights::WRITE) - handle.rights;
+        if !missing.is_empty() {
+            return Err(self.refuse(caller, first, missing, DenialRule::Rights));
+        }
+        let flags = self.descriptions[handle.description].flags as usize;
+        let nonblock = flags & clavis_abi::syscall::flag::O_NONBLOCK != 0;
         self.socket_combined(caller, endpoint, payload, metadata, nonblock)
+    }
+}
+
+#[inline]
+fn fill_call(message: &mut Message, asked: &Asked, second: Option<SchemeObject>) {
+    message.user = asked.payload;
+    message.len = asked.payload.len;
+    message.payload = PayloadFrom::User;
+    message.nonblock = false;
+    if asked.flags.contains(CallFlags::READ) {
+        message.output = Output::Whole;
+    }
+    let [a, b, c] = asked.metadata;
+    message.args[3] = a;
+    message.args[4] = b;
+    message.args[5] = c;
+    if let Some(second) = second {
+        message.args[5] = second.number;
+        message.sqe_flags = SqeFlags::MULTIPLE_IDS.bits();
     }
 }

@@ -110,6 +110,14 @@ pub struct Thread<M: Machine> {
 
 links!(ThreadK, Thread<M>, [M: Machine], 0 => wait, 1 => sibling);
 
+impl<M: Machine> Thread<M> {
+    /// Whether its waits end by themselves, or one that did is still in the deadline heap.
+    #[inline]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.deadline != 0 || self.wake_at.is_some() || self.place.is_some()
+    }
+}
+
 impl<M: Machine> Kernel<M> {
     /// Makes a thread of a process, ready but in no queue.
     pub(crate) fn thread_create(
@@ -230,10 +238,20 @@ impl<M: Machine> Kernel<M> {
 
     /// Blocks the current thread, or lets a blocked one wait for something else, until woken or
     /// until its deadline.
+    #[inline]
     pub(crate) fn block(&mut self, id: ThreadId, blocked: Blocked) {
-        self.disarm(id);
         let thread = &mut self.threads[id];
         thread.blocked = blocked;
+        if thread.is_timed() {
+            self.arm_wait(id);
+        }
+    }
+
+    /// Puts a blocked thread into the deadline heap, or moves it there.
+    #[cold]
+    fn arm_wait(&mut self, id: ThreadId) {
+        self.disarm(id);
+        let thread = &self.threads[id];
         let own = (thread.deadline != 0).then_some(thread.deadline);
         let until = match (thread.wake_at, own) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -247,6 +265,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Takes a thread's deadline out of the heap.
+    #[cold]
     fn disarm(&mut self, id: ThreadId) {
         if let Some(place) = self.threads[id].place {
             let Self { threads, timers, deadlines, .. } = self;
@@ -338,12 +357,15 @@ impl<M: Machine> Kernel<M> {
         self.ready(id);
     }
 
+    #[inline]
     fn unblock(&mut self, id: ThreadId, resume: Resume) {
-        self.disarm(id);
         let thread = &mut self.threads[id];
         thread.wake_at = None;
         thread.blocked = Blocked::No;
         thread.resume = resume;
+        if thread.place.is_some() {
+            self.disarm(id);
+        }
     }
 
     /// As [`Kernel::wake`], and the thread runs as soon as the current one waits, on its slice,
@@ -351,7 +373,6 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn wake_next(&mut self, id: ThreadId, resume: Resume) {
         self.unblock(id, resume);
         let [cpu] = &mut self.cpus;
-        cpu.attention = true;
         if let Some(earlier) = cpu.handoff.replace(id) {
             self.ready(earlier);
         }
