@@ -122,7 +122,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) memories: Arena<MemoryK, Memory<M::Frame>>,
     pub(crate) tables: Arena<TableK, HandleTable>,
     pub(crate) descriptions: Arena<DescriptionK, Description>,
-    pub(crate) endpoints: Arena<EndpointK, Endpoint>,
+    pub(crate) endpoints: Arena<EndpointK, Endpoint, 2>,
     pub(crate) requests: Arena<RequestK, Request>,
     pub(crate) batches: Arena<BatchK, Batch>,
     pub(crate) grants: Arena<GrantK, Grant>,

@@ -1,5 +1,5 @@
 //! Typed, generation-stamped storage for kernel objects.
-use super::Chunks;
+use super::Blocks;
 use crate::machine::{Machine, NoMemory};
 use core::fmt;
 use core::marker::PhantomData;
@@ -51,48 +51,59 @@ impl<K> fmt::Debug for Id<K> {
     }
 }
 
-#[derive(Debug)]
-enum Place<T> {
-    Free { next: Option<u32> },
-    Live(T),
-}
+/// [`Entry::next`] of a place in use.
+const LIVE: u32 = u32::MAX;
+/// [`Entry::next`] of the last free place.
+const END: u32 = u32::MAX - 1;
 
 #[derive(Debug)]
 struct Entry<T> {
     generation: NonZeroU32,
-    place: Place<T>,
+    /// The next free place, [`END`], or [`LIVE`].
+    next: u32,
+    /// What lives there; or what last lived there, if it was retired.
+    value: Option<T>,
 }
 
-/// Objects of one kind. Counts what it made and destroyed: the leak oracle of every test.
+/// Objects of one kind in blocks of `N`. Counts what it made and destroyed: the leak oracle of
+/// every test.
 #[derive(Debug)]
-pub struct Arena<K, T> {
-    entries: Chunks<Entry<T>>,
-    free: Option<u32>,
+pub struct Arena<K, T, const N: usize = 16> {
+    entries: Blocks<Entry<T>, N>,
+    /// The first free place, or [`END`].
+    free: u32,
     created: u64,
     destroyed: u64,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K, T> Arena<K, T> {
+impl<K, T, const N: usize> Arena<K, T, N> {
     /// An empty arena; takes no memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { entries: Chunks::new(), free: None, created: 0, destroyed: 0, kind: PhantomData }
+        Self { entries: Blocks::new(), free: END, created: 0, destroyed: 0, kind: PhantomData }
     }
 
     /// Makes sure that the next [`Arena::insert`] succeeds.
     ///
     /// # Errors
     /// The kernel heap may not grow.
+    #[inline]
     pub fn reserve<M: Machine>(&mut self, machine: &mut M) -> Result<(), NoMemory> {
-        if self.free.is_some() {
-            return Ok(());
-        }
-        let count = self.entries.len().wrapping_add(1);
-        self.entries.reserve(machine, count)?;
-        let entry = Entry { generation: NonZeroU32::MIN, place: Place::Free { next: None } };
-        let index = self.entries.push(entry).map_err(|_| NoMemory)?;
-        self.free = Some(u32::try_from(index).map_err(|_| NoMemory)?);
+        if self.free == END { self.grow(machine) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn grow<M: Machine>(&mut self, machine: &mut M) -> Result<(), NoMemory> {
+        let first = self.entries.len();
+        let last = u32::try_from(first + N).map_err(|_| NoMemory)?;
+        let mut next = first as u32;
+        self.entries.grow(machine, || {
+            next += 1;
+            let next = if next == last { END } else { next };
+            Entry { generation: NonZeroU32::MIN, next, value: None }
+        })?;
+        self.free = first as u32;
         Ok(())
     }
 
@@ -100,82 +111,81 @@ impl<K, T> Arena<K, T> {
     ///
     /// # Errors
     /// The kernel heap may not grow; cannot happen after [`Arena::reserve`].
+    #[inline]
     pub fn insert<M: Machine>(&mut self, machine: &mut M, value: T) -> Result<Id<K>, NoMemory> {
+        let (id, place) = self.take(machine)?;
+        *place = Some(value);
+        Ok(id)
+    }
+
+    /// Stores an object in the place, and possibly over the remains, of one that was retired:
+    /// cheaper than moving a large value.
+    ///
+    /// # Errors
+    /// As [`Arena::insert`].
+    #[inline]
+    pub fn renew<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        blank: impl FnOnce() -> T,
+    ) -> Result<(Id<K>, &mut T), NoMemory> {
+        let (id, place) = self.take(machine)?;
+        Ok((id, place.get_or_insert_with(blank)))
+    }
+
+    #[inline]
+    fn take<M: Machine>(&mut self, machine: &mut M) -> Result<(Id<K>, &mut Option<T>), NoMemory> {
         self.reserve(machine)?;
-        let index = self.free.ok_or(NoMemory)?;
+        let index = self.free;
         let entry = self.entries.get_mut(index as usize).ok_or(NoMemory)?;
-        let Place::Free { next } = entry.place else { return Err(NoMemory) };
-        self.free = next;
-        entry.place = Place::Live(value);
+        self.free = core::mem::replace(&mut entry.next, LIVE);
         self.created = self.created.wrapping_add(1);
-        Ok(Id { index, generation: entry.generation, kind: PhantomData })
+        Ok((Id { index, generation: entry.generation, kind: PhantomData }, &mut entry.value))
     }
 
     /// Takes an object out; its id is stale from now on.
     pub fn remove(&mut self, id: Id<K>) -> Option<T> {
-        let entry = self.entries.get_mut(id.index as usize)?;
-        if entry.generation != id.generation || !matches!(entry.place, Place::Live(_)) {
-            return None;
-        }
-        let Place::Live(value) =
-            core::mem::replace(&mut entry.place, Place::Free { next: self.free })
-        else {
-            return None;
-        };
-        entry.generation = entry.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.free = Some(id.index);
-        self.destroyed = self.destroyed.wrapping_add(1);
-        Some(value)
+        self.retire(id)?.take()
     }
 
-    /// Drops an object; its id is stale from now on.
+    /// Ends an object; its id is stale from now on. What remains of it stays until its place is
+    /// used again.
     #[inline]
-    pub fn discard(&mut self, id: Id<K>) {
-        let Some(entry) = self.entries.get_mut(id.index as usize) else { return };
-        if entry.generation != id.generation || !matches!(entry.place, Place::Live(_)) {
-            return;
+    pub fn retire(&mut self, id: Id<K>) -> Option<&mut Option<T>> {
+        let entry = self.entries.get_mut(id.index as usize)?;
+        if entry.generation != id.generation || entry.next != LIVE {
+            return None;
         }
-        entry.place = Place::Free { next: self.free };
         entry.generation = entry.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        self.free = Some(id.index);
+        entry.next = self.free;
+        self.free = id.index;
         self.destroyed = self.destroyed.wrapping_add(1);
+        Some(&mut entry.value)
     }
 
     /// The object, unless the id is stale.
     #[must_use]
     #[inline]
     pub fn get(&self, id: Id<K>) -> Option<&T> {
-        match self.entries.get(id.index as usize)? {
-            Entry { generation, place: Place::Live(value) } if *generation == id.generation => {
-                Some(value)
-            }
-            _ => None,
-        }
+        let entry = self.entries.get(id.index as usize)?;
+        if entry.generation == id.generation { entry.value.as_ref() } else { None }
     }
 
     /// The object, unless the id is stale.
     #[inline]
     pub fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
-        match self.entries.get_mut(id.index as usize)? {
-            Entry { generation, place: Place::Live(value) } if *generation == id.generation => {
-                Some(value)
-            }
-            _ => None,
-        }
+        let entry = self.entries.get_mut(id.index as usize)?;
+        if entry.generation == id.generation { entry.value.as_mut() } else { None }
     }
 
     /// The live object at that place, whatever its generation.
     #[must_use]
     pub fn at(&self, index: u32) -> Option<Id<K>> {
-        match self.entries.get(index as usize)? {
-            Entry { generation, place: Place::Live(_) } => {
-                Some(Id { index, generation: *generation, kind: PhantomData })
-            }
-            Entry { .. } => None,
-        }
+        let entry = self.entries.get(index as usize).filter(|entry| entry.next == LIVE)?;
+        Some(Id { index, generation: entry.generation, kind: PhantomData })
     }
 
-    /// Places in use or once used: the bound for [`Arena::at`].
+    /// The bound for [`Arena::at`].
     #[must_use]
     pub fn places(&self) -> u32 {
         self.entries.len() as u32
@@ -189,17 +199,16 @@ impl<K, T> Arena<K, T> {
 
     /// The live objects.
     pub fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
-        self.entries.iter().enumerate().filter_map(|(index, entry)| match &entry.place {
-            Place::Live(value) => Some((
-                Id { index: index as u32, generation: entry.generation, kind: PhantomData },
-                value,
-            )),
-            Place::Free { .. } => None,
-        })
+        self.entries.iter().enumerate().filter(|(_, entry)| entry.next == LIVE).filter_map(
+            |(index, Entry { generation, value, .. })| {
+                let id = Id { index: index as u32, generation: *generation, kind: PhantomData };
+                Some((id, value.as_ref()?))
+            },
+        )
     }
 }
 
-impl<K, T> Default for Arena<K, T> {
+impl<K, T, const N: usize> Default for Arena<K, T, N> {
     fn default() -> Self {
         Self::new()
     }
@@ -207,7 +216,7 @@ impl<K, T> Default for Arena<K, T> {
 
 /// For ids that the kernel itself keeps and counts. A stale one is a broken invariant of the
 /// kernel, never an input: it stops the machine.
-impl<K, T> Index<Id<K>> for Arena<K, T> {
+impl<K, T, const N: usize> Index<Id<K>> for Arena<K, T, N> {
     type Output = T;
     #[inline]
     fn index(&self, id: Id<K>) -> &T {
@@ -218,7 +227,7 @@ impl<K, T> Index<Id<K>> for Arena<K, T> {
     }
 }
 
-impl<K, T> IndexMut<Id<K>> for Arena<K, T> {
+impl<K, T, const N: usize> IndexMut<Id<K>> for Arena<K, T, N> {
     #[inline]
     fn index_mut(&mut self, id: Id<K>) -> &mut T {
         match self.get_mut(id) {

@@ -1,11 +1,13 @@
 //! The kernel's own containers. All are made of chunks of about a page that never move, take
 //! memory only where they say so, and report when there is none.
 mod arena;
+mod blocks;
 mod chunks;
 mod heap;
 mod list;
 
 pub use arena::{Arena, Id};
+pub use blocks::Blocks;
 pub use chunks::Chunks;
 pub use heap::{Deadline, DeadlineHeap};
 pub(crate) use list::links;

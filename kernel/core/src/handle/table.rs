@@ -2,7 +2,7 @@
 //! generation, so that a stale one never means somebody else's handle.
 use super::Handle;
 use crate::account::{AccountId, Resource};
-use crate::container::{Chunks, Id, Link, links};
+use crate::container::{Blocks, Chunks, Id, Link, links};
 use crate::event::RegistrationId;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, NoMemory};
@@ -35,11 +35,13 @@ pub(crate) struct Entry {
 }
 
 const WORDS: usize = limits::TABLE_HANDLES / 64;
+/// Entries that a table grows by.
+const BLOCK: usize = 64;
 
 /// One half of a table: dense numbers, lowest free first.
 #[derive(Debug)]
 pub(crate) struct Half {
-    pub(crate) entries: Chunks<Entry>,
+    pub(crate) entries: Blocks<Entry, BLOCK>,
     /// A set bit is a number in use.
     pub(crate) used: Chunks<u64>,
     /// A set bit is a word of `used` that is full.
@@ -48,7 +50,7 @@ pub(crate) struct Half {
 
 impl Half {
     const fn new() -> Self {
-        Self { entries: Chunks::new(), used: Chunks::new(), full: [0; WORDS / 64] }
+        Self { entries: Blocks::new(), used: Chunks::new(), full: [0; WORDS / 64] }
     }
 
     fn lowest_free(&self) -> Option<usize> {
@@ -62,19 +64,15 @@ impl Half {
         None
     }
 
-    fn grow<M: Machine>(&mut self, machine: &mut M, index: usize) -> Result<(), NoMemory> {
-        let words = index / 64 + 1;
+    /// Adds a block of entries.
+    fn grow<M: Machine>(&mut self, machine: &mut M) -> Result<(), NoMemory> {
+        let words = (self.entries.len() + BLOCK) / 64;
         self.used.reserve(machine, words)?;
         while self.used.len() < words {
             self.used.push(0).map_err(|_| NoMemory)?;
         }
-        let count = index + 1;
-        self.entries.reserve(machine, count)?;
-        while self.entries.len() < count {
-            let entry = Entry { state: State::Free, generation: 0, registration: None };
-            self.entries.push(entry).map_err(|_| NoMemory)?;
-        }
-        Ok(())
+        let blank = || Entry { state: State::Free, generation: 0, registration: None };
+        self.entries.grow(machine, blank)
     }
 
     fn mark(&mut self, index: usize, in_use: bool) {
@@ -279,16 +277,17 @@ impl<M: Machine> Kernel<M> {
     /// Makes the entries of a table up to an index, and charges them.
     #[cold]
     fn table_grow(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {
-        let table = &self.tables[id];
-        let (account, have) = (table.account, table.half(upper).entries.len());
-        let bytes = (index + 1).saturating_sub(have).saturating_mul(size_of::<Entry>()) as u64;
-        self.charge(account, Resource::KernelBytes, bytes)?;
-        if let Err(error) = self.tables[id].half_mut(upper).grow(&mut self.machine, index) {
-            self.uncharge(account, Resource::KernelBytes, bytes);
-            return Err(error.into());
+        let account = self.tables[id].account;
+        let bytes = (BLOCK * size_of::<Entry>()) as u64;
+        while self.tables[id].half(upper).entries.len() <= index {
+            self.charge(account, Resource::KernelBytes, bytes)?;
+            if let Err(error) = self.tables[id].half_mut(upper).grow(&mut self.machine) {
+                self.uncharge(account, Resource::KernelBytes, bytes);
+                return Err(error.into());
+            }
+            let table = &mut self.tables[id];
+            table.grown = table.grown.wrapping_add(bytes);
         }
-        let table = &mut self.tables[id];
-        table.grown = table.grown.wrapping_add(bytes);
         Ok(())
     }
 

@@ -97,7 +97,7 @@ impl<M: Machine> Kernel<M> {
         if request.makes_something() || request.caller.is_none() {
             self.request_undo(id);
         }
-        self.requests.discard(id);
+        self.requests.retire(id);
         if positioned {
             self.offset_release(through);
         }

@@ -1,0 +1,81 @@
+//! A growing array in blocks of `N`: elements never move, and one bounds check finds one.
+use crate::machine::{Machine, NoMemory};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Greatest number of blocks in one array.
+const BLOCKS_MAX: usize = 65_536;
+
+/// An array that grows by whole blocks. `N` is a power of two that makes a block about a page.
+#[derive(Debug)]
+pub struct Blocks<T, const N: usize> {
+    blocks: Vec<Box<[T; N]>>,
+}
+
+impl<T, const N: usize> Blocks<T, N> {
+    /// An empty array; takes no memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(N.is_power_of_two(), "an index is split by shifts") };
+        Self { blocks: Vec::new() }
+    }
+
+    /// How many elements there are: a multiple of `N`.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.blocks.len().wrapping_mul(N)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// The element at that index.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&T> {
+        self.blocks.get(index / N)?.get(index % N)
+    }
+
+    /// The element at that index.
+    #[inline]
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.blocks.get_mut(index / N)?.get_mut(index % N)
+    }
+
+    /// Adds a block of elements made one by one.
+    ///
+    /// # Errors
+    /// The kernel heap may not grow, or the array is at its bound.
+    #[cold]
+    pub fn grow<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        make: impl FnMut() -> T,
+    ) -> Result<(), NoMemory> {
+        if self.blocks.len() >= BLOCKS_MAX {
+            return Err(NoMemory);
+        }
+        machine.chunk_permit()?;
+        self.blocks.try_reserve(1).map_err(|_| NoMemory)?;
+        let mut elements = Vec::new();
+        elements.try_reserve_exact(N).map_err(|_| NoMemory)?;
+        elements.extend(core::iter::repeat_with(make).take(N));
+        self.blocks.push(elements.into_boxed_slice().try_into().map_err(|_| NoMemory)?);
+        Ok(())
+    }
+
+    /// The elements in order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.blocks.iter().flat_map(|block| block.iter())
+    }
+}
+
+impl<T, const N: usize> Default for Blocks<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
