@@ -5,7 +5,7 @@ use crate::kernel::{CpuState, Kernel, Owners, Waiter};
 use crate::machine::{Cpu, Machine, Next};
 use crate::memory::fault::{Access, Unresolved};
 use crate::memory::space::SpaceId;
-use crate::task::process::{Process, ProcessId};
+use crate::task::process::ProcessId;
 use crate::task::sched::SLICE;
 use crate::task::thread::{Resume, Thread, ThreadId};
 use clavis_abi::error::Result;
@@ -80,13 +80,6 @@ impl<M: Machine> Kernel<M> {
     #[inline]
     fn caller(&mut self, cpu: Cpu) -> Option<Caller> {
         self.cpu(cpu).current
-    }
-
-    pub(crate) fn caller_of(&self, cpu: Cpu, id: ThreadId) -> Caller {
-        let thread = &self.threads[id];
-        let (process, call) = (thread.process, thread.call);
-        let Process { table, space, account, .. } = self.processes[process];
-        Caller { cpu, thread: id, process, table, space, account, call }
     }
 
     /// A system call of the running thread.
@@ -327,7 +320,7 @@ impl<M: Machine> Kernel<M> {
     /// Makes a thread the running one.
     #[inline]
     pub(crate) fn make_current(&mut self, cpu: Cpu, thread: ThreadId) -> Caller {
-        let caller = self.caller_of(cpu, thread);
+        let caller = self.threads[thread].as_caller(thread, cpu);
         self.cpu(cpu).current = Some(caller);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         caller

@@ -66,6 +66,9 @@ impl<M: Machine> Kernel<M> {
         {
             return Err(Error::new(EINVAL));
         }
+        if answers == 1 && wanted > 0 && self.hand_back(caller, endpoint, buffer, wanted) {
+            return Ok(Outcome::Switched);
+        }
         self.inbox_base(caller, endpoint)?;
         for index in 0..answers {
             self.answer_at(caller, endpoint, buffer, index, Style::Combined)?;

@@ -3,7 +3,6 @@ use super::endpoint::EndpointId;
 use super::request::{Request, RequestId, Stage};
 use super::send::Makes;
 use crate::account::Resource;
-use crate::container::Link;
 use crate::handle::Handle;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -25,42 +24,21 @@ impl<M: Machine> Kernel<M> {
         class: Class,
         makes: &Makes,
     ) -> Result<RequestId> {
-        let request = Request {
+        let blank = || Request::blank(caller.account, handle.description);
+        let (id, request) = self.requests.renew(&mut self.machine, blank)?;
+        *request = Request {
             class,
             stage: Stage::Rerouted,
             caller: Some(caller.thread),
-            payer: caller.account,
-            endpoint: None,
-            place: 0,
-            args: [0; 6],
-            sqe_flags: 0,
             process_number: process_number(caller.process),
-            badge: 0,
             rights: handle.rights,
-            user: Default::default(),
-            len: 0,
-            page: 0,
-            bulk: 0,
-            moved: 0,
-            output: super::request::Output::Nothing,
-            result: 0,
-            through: handle.description,
-            positioned: false,
             confined: handle.flags & handle_flags::STICKY as u32,
             opening: makes.opening,
             wanted: makes.wanted,
             batch: makes.batch,
             registration: makes.registration,
-            seek: None,
-            forwards: 0,
-            redelivered: false,
-            server: None,
-            nonblock: false,
-            order: 0,
-            queued: Link::new(),
-            serving: Link::new(),
+            ..blank()
         };
-        let id = self.requests.insert(&mut self.machine, request)?;
         self.description_retain(handle.description);
         Ok(id)
     }

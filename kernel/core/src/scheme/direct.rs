@@ -1,55 +1,151 @@
 //! The direct way: a request whose server waits for it is delivered in its caller's own entry, and
-//! the CPU goes on in the server. Whatever makes that anything but simple (other messages, other
-//! work, deadlines, watchers) sends it through the queue instead; the outcome is the same.
+//! an answer that leaves its server waiting is taken in the server's; the CPU goes on in the other
+//! process at once. Each of the two either does all of its work or changes nothing: whatever is not
+//! simple (other messages, other work, deadlines, watchers, faults, handles) goes the long way by
+//! the queue and the caller's own end ([`super::finish`]), with the same outcome.
+use super::endpoint::EndpointId;
+use super::receive::Receive;
 use super::request::{RequestId, Stage};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::memory::user::UserSlice;
 use crate::run::Caller;
 use crate::task::thread::{Blocked, Resume};
+use clavis_abi::class::Class;
+use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode};
 
 impl<M: Machine> Kernel<M> {
     /// Delivers a whole request to the first thread that waits at its endpoint and makes that the
     /// running one; the caller waits. False, and nothing is changed, if that is not possible now.
     #[inline]
     pub(crate) fn hand_over(&mut self, caller: &Caller, id: RequestId) -> bool {
-        let [cpu] = &self.cpus;
-        if !cpu.is_quiet() || !self.work.is_empty() {
+        let Self { cpus: [cpu], work, requests, endpoints, threads, spaces, machine, .. } = self;
+        if !cpu.is_quiet() || !work.is_empty() {
             return false;
         }
-        let request = &self.requests[id];
+        let request = &mut requests[id];
         let Some(at) = request.endpoint else { return false };
-        let endpoint = &self.endpoints[at];
+        let endpoint = &mut endpoints[at];
         let Some(taker) = endpoint.receivers.front() else { return false };
         if endpoint.has_messages() || !endpoint.socket_watchers.is_empty() {
             return false;
         }
-        let (client, server) = (&self.threads[caller.thread], &self.threads[taker]);
-        let Resume::Receive(receive) = server.resume else { return false };
-        if client.is_timed() || server.is_timed() {
+        let client = &mut threads[caller.thread];
+        let (is_timed, priority) = (client.is_timed(), client.priority);
+        let server = &mut threads[taker];
+        let Resume::Receive(receive) = &server.resume else { return false };
+        if is_timed || server.is_timed() {
             return false;
         }
-        let priority = server.priority.max(client.priority);
         let sqe = request.sqe(endpoint, receive.base);
-        let server = self.caller_of(caller.cpu, taker);
-        self.load(&server);
-        if self.write_user(server.space, receive.to.address, &sqe).is_err() {
+        let next = server.as_caller(taker, caller.cpu);
+        let Some(tables) = spaces[next.space].tables.as_ref() else { return false };
+        cpu.loaded = Some(next.space);
+        machine.space_load(next.cpu, Some(tables));
+        if machine.write_user(tables, receive.to.address, &sqe).fault.is_some() {
             // The server meets its fault when it takes the request from the queue.
             self.load(caller);
             return false;
         }
-        let Self { endpoints, requests, threads, processes, machine, cpus: [cpu], .. } = self;
-        endpoints[at].receivers.pop_front(threads);
-        let request = &mut requests[id];
+        machine.context_result(&mut server.context, receive.result(1));
+        server.blocked = Blocked::No;
+        server.resume = Resume::User;
+        server.priority = server.priority.max(priority);
         request.stage = Stage::Delivered;
-        request.server = Some(server.process);
-        processes[server.process].serving.push_back(requests, id);
+        request.server = Some(next.process);
+        cpu.current = Some(next);
+        endpoint.receivers.remove(threads, taker);
         threads[caller.thread].blocked = Blocked::Request(id);
-        let thread = &mut threads[taker];
+        self.processes[next.process].serving.push_back(requests, id);
+        self.statistics.switches = self.statistics.switches.wrapping_add(1);
+        true
+    }
+
+    /// Takes the one answer that lies at the start of a server's buffer, lets the server wait for
+    /// requests, and makes the client the running thread. False, and nothing but the client's own
+    /// buffer is changed, if that is not possible now.
+    #[inline]
+    pub(crate) fn hand_back(
+        &mut self,
+        caller: &Caller,
+        at: EndpointId,
+        buffer: UserSlice,
+        most: usize,
+    ) -> bool {
+        let Self { cpus: [cpu], requests, endpoints, threads, spaces, machine, .. } = self;
+        if !cpu.is_quiet() || !self.work.is_empty() {
+            return false;
+        }
+        let endpoint = &mut endpoints[at];
+        let Some(base) = endpoint.inbox_of(caller.process) else { return false };
+        if endpoint.has_messages() || !endpoint.admission.is_empty() {
+            return false;
+        }
+        let Some(tables) = spaces[caller.space].tables.as_ref() else { return false };
+        let mut cqe = Cqe::default();
+        if machine.read_user(tables, buffer.address, &mut cqe).fault.is_some() {
+            return false;
+        }
+        let Some((place, id)) = endpoint.holder_of(cqe.tag) else { return false };
+        let request = &mut requests[id];
+        let Some(client) = request.caller else { return false };
+        let value = cqe.result as usize;
+        let is_error = cqe.result > 4096u64.wrapping_neg();
+        let bound = match request.class {
+            Class::Read | Class::Write | Class::Fpath => request.len,
+            _ => usize::MAX,
+        };
+        if cqe.flags & 0b111 != CqeOpcode::RespondRegular as u8
+            || is_error
+            || value > bound
+            || request.stage != Stage::Delivered
+            || request.server != Some(caller.process)
+            || request.bulk > 0
+            || !request.is_plain()
+        {
+            return false;
+        }
+        let through = &mut self.descriptions[request.through];
+        let (thread, server) = (&threads[client], &threads[caller.thread]);
+        if through.refs <= 1
+            || thread.is_timed()
+            || server.is_timed()
+            || self.ready.highest() > Some(thread.priority)
+        {
+            return false;
+        }
+        let next = thread.as_caller(client, caller.cpu);
+        let Some(tables) = spaces[next.space].tables.as_ref() else { return false };
+        cpu.loaded = Some(next.space);
+        machine.space_load(next.cpu, Some(tables));
+        request.result = value;
+        let bytes = request.bytes_back();
+        if bytes > 0 {
+            let frame = self.memories[endpoint.inbox].frame(request.page as u64);
+            let to = request.user.address;
+            let copied = frame.map(|frame| machine.copy_out(tables, to, frame, 0, bytes));
+            if copied.is_none_or(|copied| copied.fault.is_some()) {
+                // The client meets its fault in its own time.
+                self.load(caller);
+                return false;
+            }
+        }
+        through.refs = through.refs.wrapping_sub(1);
+        endpoint.place_vacate(place);
+        endpoint.refs = endpoint.refs.wrapping_sub(1);
+        self.processes[caller.process].serving.remove(requests, id);
+        requests.retire(id);
+        let thread = &mut threads[client];
+        machine.context_result(&mut thread.context, value);
         thread.blocked = Blocked::No;
         thread.resume = Resume::User;
-        thread.priority = priority;
-        machine.context_result(&mut thread.context, receive.result(1));
-        cpu.current = Some(server);
+        let server = &mut threads[caller.thread];
+        server.blocked = Blocked::Receive(at);
+        let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
+        server.resume = Resume::Receive(receive);
+        server.priority = server.base;
+        endpoint.receivers.push_back(threads, caller.thread);
+        cpu.current = Some(next);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         true
     }

@@ -92,6 +92,31 @@ impl Endpoint {
         }
     }
 
+    /// Where its inbox lies in a process that received before.
+    #[inline]
+    pub(crate) fn inbox_of(&self, process: ProcessId) -> Option<u64> {
+        let mapped = self.mapped.iter().flatten().find(|(receiver, _)| *receiver == process);
+        mapped.map(|(_, base)| *base)
+    }
+
+    /// The place and the request that a tag means, if it is not one of earlier.
+    #[inline]
+    pub(crate) fn holder_of(&self, tag: u32) -> Option<(u8, RequestId)> {
+        let place = (tag & 0xFFFF) as usize;
+        let at = self.places.get(place).filter(|at| u32::from(at.generation) == tag >> 16)?;
+        Some((place as u8, at.request?))
+    }
+
+    /// A place has no request any more; the tags that meant it are stale.
+    #[inline]
+    pub(crate) fn place_vacate(&mut self, place: u8) {
+        if let Some(at) = self.places.get_mut(usize::from(place)) {
+            at.request = None;
+            at.generation = at.generation.wrapping_add(1);
+        }
+        self.used &= !(1u128 << place);
+    }
+
     /// The order number of its next message.
     #[inline]
     pub(crate) fn take_order(&mut self) -> u64 {
@@ -230,16 +255,14 @@ impl<M: Machine> Kernel<M> {
 
     /// Gives a place back, or to the first who waits for one.
     pub(crate) fn place_release(&mut self, id: EndpointId, place: u8) {
-        if let Some(at) = self.endpoints[id].places.get_mut(usize::from(place)) {
-            at.request = None;
-            at.generation = at.generation.wrapping_add(1);
-        }
-        if let Some(thread) = self.endpoints[id].admission.pop_front(&mut self.threads) {
-            self.threads[thread].granted = Some((id, place));
-            let resume = self.threads[thread].resume;
+        let endpoint = &mut self.endpoints[id];
+        endpoint.place_vacate(place);
+        if let Some(thread) = endpoint.admission.pop_front(&mut self.threads) {
+            endpoint.used |= 1 << place;
+            let waiting = &mut self.threads[thread];
+            waiting.granted = Some((id, place));
+            let resume = waiting.resume;
             self.wake(thread, resume);
-        } else {
-            self.endpoints[id].used &= !(1u128 << place);
         }
     }
 
@@ -315,10 +338,8 @@ impl<M: Machine> Kernel<M> {
     /// Where the inbox lies in a receiving process; maps it at its first receive.
     pub(crate) fn inbox_base(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
         let endpoint = &self.endpoints[id];
-        for (process, base) in endpoint.mapped.iter().flatten() {
-            if *process == caller.process {
-                return Ok(*base);
-            }
+        if let Some(base) = endpoint.inbox_of(caller.process) {
+            return Ok(base);
         }
         let free = endpoint
             .mapped

@@ -244,11 +244,8 @@ impl<M: Machine> Kernel<M> {
         endpoint: EndpointId,
         wanted: u32,
     ) -> Result<RequestId> {
-        let place = (wanted & 0xFFFF) as usize;
-        let at = self.endpoints[endpoint].places.get(place);
-        let id = at
-            .filter(|at| u32::from(at.generation) == wanted >> 16)
-            .and_then(|at| at.request)
+        let (_, id) = self.endpoints[endpoint]
+            .holder_of(wanted)
             .ok_or(Error::new(clavis_abi::error::ENOENT))?;
         let Request { stage, server, .. } = self.requests[id];
         if stage == Stage::Delivered && server == Some(caller.process) {

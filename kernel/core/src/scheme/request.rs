@@ -153,6 +153,55 @@ pub struct Request {
 links!(RequestK, Request, [], 0 => queued, 1 => serving);
 
 impl Request {
+    /// Something to write a request over.
+    pub(crate) fn blank(payer: AccountId, through: DescriptionId) -> Self {
+        Self {
+            class: Class::Call,
+            stage: Stage::Filling,
+            caller: None,
+            payer,
+            endpoint: None,
+            place: 0,
+            args: [0; 6],
+            sqe_flags: 0,
+            process_number: 0,
+            badge: 0,
+            rights: Rights::empty(),
+            user: UserSlice::default(),
+            len: 0,
+            page: 0,
+            bulk: 0,
+            moved: 0,
+            output: Output::Nothing,
+            result: 0,
+            through,
+            positioned: false,
+            confined: 0,
+            opening: None,
+            wanted: None,
+            batch: None,
+            registration: None,
+            seek: None,
+            forwards: 0,
+            redelivered: false,
+            server: None,
+            nonblock: false,
+            order: 0,
+            queued: Link::new(),
+            serving: Link::new(),
+        }
+    }
+
+    /// Whether its answer is a number for its caller and nothing else.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        let special = matches!(
+            self.class,
+            Class::OpenAt | Class::Dup | Class::RecvFd | Class::MmapPrep | Class::Fevent
+        );
+        !special && !self.makes_something() && !self.positioned && self.seek.is_none()
+    }
+
     /// Whether something was set aside for what its answer makes.
     #[inline]
     pub(crate) fn makes_something(&self) -> bool {

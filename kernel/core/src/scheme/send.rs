@@ -2,7 +2,6 @@
 use super::endpoint::EndpointId;
 use super::request::{Opening, Output, Request, RequestId, Stage, Wanted};
 use super::transfer::BatchId;
-use crate::container::Link;
 use crate::event::{READABLE, RegistrationId, Source};
 use crate::handle::Handle;
 use crate::handle::description::SchemeObject;
@@ -77,6 +76,26 @@ pub(crate) struct Makes {
     pub(crate) registration: Option<(RegistrationId, u8)>,
 }
 
+impl Makes {
+    #[inline]
+    fn put_into(self, request: &mut Request) {
+        debug_assert!(!request.makes_something(), "a request ended with what it was to make");
+        let Makes { opening, wanted, batch, registration } = self;
+        if opening.is_some() {
+            request.opening = opening;
+        }
+        if wanted.is_some() {
+            request.wanted = wanted;
+        }
+        if batch.is_some() {
+            request.batch = batch;
+        }
+        if registration.is_some() {
+            request.registration = registration;
+        }
+    }
+}
+
 impl<M: Machine> Kernel<M> {
     fn wait_for_admission(&mut self, caller: &Caller, endpoint: EndpointId, resume: Resume) {
         self.threads[caller.thread].resume = resume;
@@ -133,42 +152,39 @@ impl<M: Machine> Kernel<M> {
                 return Err(error);
             }
         };
-        let request = Request {
-            class: message.class,
-            stage: Stage::Filling,
-            caller: Some(caller.thread),
-            payer: caller.account,
-            endpoint: Some(endpoint),
-            place,
-            args: message.args,
-            sqe_flags: message.sqe_flags,
-            process_number: process_number(caller.process),
-            badge: message.object.badge,
-            rights: message.handle.rights,
-            user: message.user,
-            len: message.len,
-            page,
-            bulk,
-            moved: 0,
-            output: message.output,
-            result: 0,
-            through: message.handle.description,
-            positioned: message.positioned,
-            confined: message.handle.flags & handle_flags::STICKY as u32,
-            opening: makes.opening,
-            wanted: makes.wanted,
-            batch: makes.batch,
-            registration: makes.registration,
-            seek: message.seek,
-            forwards: 0,
-            redelivered: false,
-            server: None,
-            nonblock: message.nonblock,
-            order: 0,
-            queued: Link::new(),
-            serving: Link::new(),
-        };
-        let id = self.requests.insert(&mut self.machine, request)?;
+        let Message { handle, object, .. } = message;
+        let blank = || Request::blank(caller.account, handle.description);
+        let (id, request) = self.requests.renew(&mut self.machine, blank)?;
+        // Written field by field over what an earlier request left: what that was to make was
+        // taken from it when it ended.
+        request.class = message.class;
+        request.stage = Stage::Filling;
+        request.caller = Some(caller.thread);
+        request.payer = caller.account;
+        request.endpoint = Some(endpoint);
+        request.place = place;
+        request.args = message.args;
+        request.sqe_flags = message.sqe_flags;
+        request.process_number = process_number(caller.process);
+        request.badge = object.badge;
+        request.rights = handle.rights;
+        request.user = message.user;
+        request.len = message.len;
+        request.page = page;
+        request.bulk = bulk;
+        request.moved = 0;
+        request.output = message.output;
+        request.result = 0;
+        request.through = handle.description;
+        request.positioned = message.positioned;
+        request.confined = handle.flags & handle_flags::STICKY as u32;
+        request.seek = message.seek;
+        request.forwards = 0;
+        request.redelivered = false;
+        request.server = None;
+        request.nonblock = message.nonblock;
+        request.order = 0;
+        makes.put_into(request);
         let endpoint = &mut self.endpoints[endpoint];
         endpoint.refs = endpoint.refs.wrapping_add(1);
         if let Some(at) = endpoint.places.get_mut(usize::from(place)) {

@@ -1,15 +1,18 @@
 //! Threads: blocking is a state, and what remains to be done is a value.
 use super::futex::FutexKey;
-use super::process::{ProcessId, ProcessState};
-use crate::account::Resource;
+use super::process::{Process, ProcessId, ProcessState};
+use crate::account::{AccountId, Resource};
 use crate::container::{Id, Link, links};
 use crate::handle::denial::Refusal;
 use crate::handle::description::DescriptionId;
+use crate::handle::table::TableId;
 use crate::kernel::{Kernel, Owners, Waiter};
-use crate::machine::{Machine, NoMemory, Start};
+use crate::machine::{Cpu, Machine, NoMemory, Start};
+use crate::memory::space::SpaceId;
 use crate::object::irq::IrqId;
 use crate::object::pipe::PipeId;
 use crate::object::queue::QueueId;
+use crate::run::Caller;
 use crate::scheme::endpoint::EndpointId;
 use crate::scheme::receive::Receive;
 use crate::scheme::request::RequestId;
@@ -72,6 +75,10 @@ pub enum Resume {
 pub struct Thread<M: Machine> {
     /// The process it belongs to.
     pub process: ProcessId,
+    /// That process' table, space and account.
+    pub(crate) table: TableId,
+    pub(crate) space: SpaceId,
+    pub(crate) account: AccountId,
     pub(crate) context: M::Context,
     pub(crate) name: M::ContextRef,
     /// What it waits for.
@@ -111,6 +118,13 @@ pub struct Thread<M: Machine> {
 links!(ThreadK, Thread<M>, [M: Machine], 0 => wait, 1 => sibling);
 
 impl<M: Machine> Thread<M> {
+    /// What the kernel looks up once when this thread, with that id, runs.
+    #[inline]
+    pub(crate) fn as_caller(&self, id: ThreadId, cpu: Cpu) -> Caller {
+        let Thread { process, table, space, account, call, .. } = *self;
+        Caller { cpu, thread: id, process, table, space, account, call }
+    }
+
     /// Whether its waits end by themselves, or one that did is still in the deadline heap.
     #[inline]
     pub(crate) fn is_timed(&self) -> bool {
@@ -136,8 +150,12 @@ impl<M: Machine> Kernel<M> {
                 return Err(error);
             }
         };
+        let Process { table, space, account, .. } = self.processes[process];
         let thread = Thread {
             process,
+            table,
+            space,
+            account,
             name: self.machine.context_ref(&context),
             context,
             blocked: Blocked::No,
