@@ -136,6 +136,8 @@ pub struct Kernel<M: Machine> {
     pub(crate) deadlines: DeadlineHeap<Waiter>,
     pub(crate) futexes: Futexes,
     pub(crate) offset_waiters: List<ThreadK, 0>,
+    /// Requests that servers still have though nobody waits for them.
+    pub(crate) orphans: u32,
     pub(crate) log: LogRing,
     pub(crate) work: Work,
     pub(crate) cpus: [CpuState; 1],
@@ -189,6 +191,7 @@ impl<M: Machine> Kernel<M> {
             deadlines: DeadlineHeap::new(),
             futexes: Futexes::new(),
             offset_waiters: List::new(),
+            orphans: 0,
             log,
             work: Work::default(),
             cpus: [CpuState {

@@ -84,6 +84,7 @@ impl<K, const L: usize> List<K, L> {
     }
 
     /// Appends an object that is in no list by this link.
+    #[inline]
     pub fn push_back<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>, id: Id<K>) {
         let tail = self.tail;
         let link = arena[id].link_mut();
@@ -110,6 +111,7 @@ impl<K, const L: usize> List<K, L> {
     }
 
     /// Takes an object out; nothing happens when it is in no list by this link.
+    #[inline]
     pub fn remove<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>, id: Id<K>) {
         let link = core::mem::take(arena[id].link_mut());
         if !link.linked {

@@ -100,6 +100,7 @@ impl<M: Machine> Kernel<M> {
         let (opening, wanted) = (request.opening.take(), request.wanted.take());
         let (batch, registration) = (request.batch.take(), request.registration.take());
         if !waits {
+            self.orphans = self.orphans.saturating_sub(1);
             self.uncharge(payer, Resource::Requests, 1);
             self.account_release(payer);
         }
@@ -158,6 +159,7 @@ impl<M: Machine> Kernel<M> {
             self.offset_release(through);
         }
         self.account_retain(payer);
+        self.orphans = self.orphans.saturating_add(1);
         self.charge_over(payer, Resource::Requests, 1);
         if let Some(endpoint) = self.requests[id].endpoint {
             let Self { endpoints, requests, .. } = self;

@@ -4,44 +4,78 @@
 //! simple (other messages, other work, deadlines, watchers, faults, handles) goes the long way by
 //! the queue and the caller's own end ([`super::finish`]), with the same outcome.
 use super::endpoint::EndpointId;
-use super::receive::Receive;
-use super::request::{RequestId, Stage};
+use super::receive::{Receive, call_sqe};
+use super::request::{Request, Stage};
+use super::send::{Makes, Message, PayloadFrom};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::memory::PAGE;
 use crate::memory::user::UserSlice;
 use crate::run::Caller;
+use crate::task::process::process_number;
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::class::Class;
 use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode};
 
 impl<M: Machine> Kernel<M> {
-    /// Delivers a whole request to the first thread that waits at its endpoint and makes that the
-    /// running one; the caller waits. False, and nothing is changed, if that is not possible now.
-    #[inline]
-    pub(crate) fn hand_over(&mut self, caller: &Caller, id: RequestId) -> bool {
-        let Self { cpus: [cpu], work, requests, endpoints, threads, spaces, machine, .. } = self;
-        if !cpu.is_quiet() || !work.is_empty() {
-            return false;
-        }
-        let request = &mut requests[id];
-        let Some(at) = request.endpoint else { return false };
+    /// Delivers a message to the first thread that waits at its endpoint and makes that the running
+    /// one; the caller waits. False, and nothing but bytes of the inbox is changed, if that is not
+    /// possible now.
+    pub(crate) fn send_direct(
+        &mut self,
+        caller: &Caller,
+        message: &Message,
+        makes: &Makes,
+    ) -> bool {
+        let Self { cpus: [cpu], requests, endpoints, threads, spaces, machine, .. } = self;
+        let at = message.object.endpoint;
         let endpoint = &mut endpoints[at];
         let Some(taker) = endpoint.receivers.front() else { return false };
-        if endpoint.has_messages() || !endpoint.socket_watchers.is_empty() {
+        if endpoint.check(&message.object).is_err()
+            || endpoint.has_messages()
+            || !endpoint.socket_watchers.is_empty()
+            || !endpoint.admission.is_empty()
+            || endpoint.used == u128::MAX
+            || message.len > PAGE as usize
+            || !cpu.is_quiet()
+            || cpu.again
+            || !self.work.is_empty()
+            || self.orphans > 0
+            || !requests.has_room()
+        {
             return false;
         }
-        let client = &mut threads[caller.thread];
+        let client = &threads[caller.thread];
         let (is_timed, priority) = (client.is_timed(), client.priority);
         let server = &mut threads[taker];
         let Resume::Receive(receive) = &server.resume else { return false };
         if is_timed || server.is_timed() {
             return false;
         }
-        let sqe = request.sqe(endpoint, receive.base);
-        let next = server.as_caller(taker, caller.cpu);
-        let Some(tables) = spaces[next.space].tables.as_ref() else { return false };
-        cpu.loaded = Some(next.space);
-        machine.space_load(next.cpu, Some(tables));
+        let place = endpoint.used.trailing_ones() as u8;
+        if message.payload != PayloadFrom::Absent && message.len > 0 {
+            let inbox = &mut self.memories[endpoint.inbox];
+            let Some(frame) = inbox.frame_mut(u64::from(place)) else { return false };
+            match (message.payload, self.scratch.get(..message.len)) {
+                (PayloadFrom::User, _) => {
+                    let Some(own) = spaces[caller.space].tables.as_ref() else { return false };
+                    let copied = machine.copy_in(own, message.user.address, frame, 0, message.len);
+                    if copied.fault.is_some() {
+                        return false;
+                    }
+                }
+                (PayloadFrom::Scratch, Some(bytes)) => machine.frame_write(frame, 0, bytes),
+                _ => machine.frame_zero(frame, 0, message.len),
+            }
+        }
+        let payload = (receive.base.wrapping_add(u64::from(place) * PAGE), message.len);
+        let (tag, number) = (endpoint.tag_of(place), process_number(caller.process));
+        let (class, flags) = (message.class, message.sqe_flags);
+        let sqe = call_sqe(class, flags, tag, message.args, payload, number);
+        let (space, process) = (server.space, server.process);
+        let Some(tables) = spaces[space].tables.as_ref() else { return false };
+        cpu.loaded = Some(space);
+        machine.space_load(caller.cpu, Some(tables));
         if machine.write_user(tables, receive.to.address, &sqe).fault.is_some() {
             // The server meets its fault when it takes the request from the queue.
             self.load(caller);
@@ -51,12 +85,20 @@ impl<M: Machine> Kernel<M> {
         server.blocked = Blocked::No;
         server.resume = Resume::User;
         server.priority = server.priority.max(priority);
-        request.stage = Stage::Delivered;
-        request.server = Some(next.process);
-        cpu.current = Some(next);
+        cpu.current = Some(server.as_caller(taker, caller.cpu));
         endpoint.receivers.remove(threads, taker);
+        let blank = || Request::blank(caller.account, message.handle.description);
+        let Ok((id, request)) = requests.renew(machine, blank) else { return false };
+        request.write(caller, message, place);
+        makes.put_into(request);
+        request.stage = Stage::Delivered;
+        request.server = Some(process);
+        self.processes[process].serving.push_back(requests, id);
+        endpoint.place_occupy(place, id);
         threads[caller.thread].blocked = Blocked::Request(id);
-        self.processes[next.process].serving.push_back(requests, id);
+        let through = &mut self.descriptions[message.handle.description];
+        through.refs = through.refs.wrapping_add(1);
+        through.busy |= message.positioned;
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         true
     }
@@ -102,6 +144,7 @@ impl<M: Machine> Kernel<M> {
             || request.server != Some(caller.process)
             || request.bulk > 0
             || !request.is_plain()
+            || request.positioned && !self.offset_waiters.is_empty()
         {
             return false;
         }
@@ -131,6 +174,10 @@ impl<M: Machine> Kernel<M> {
             }
         }
         through.refs = through.refs.wrapping_sub(1);
+        if request.positioned {
+            through.offset = through.offset.saturating_add(value as u64);
+            through.busy = false;
+        }
         endpoint.place_vacate(place);
         endpoint.refs = endpoint.refs.wrapping_sub(1);
         self.processes[caller.process].serving.remove(requests, id);

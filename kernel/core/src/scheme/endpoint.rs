@@ -82,7 +82,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     #[inline]
-    fn check(&self, object: &SchemeObject) -> Result<()> {
+    pub(crate) fn check(&self, object: &SchemeObject) -> Result<()> {
         if self.sockets == 0 {
             Err(Error::new(ENODEV))
         } else if self.epoch != object.epoch {
@@ -99,12 +99,29 @@ impl Endpoint {
         mapped.map(|(_, base)| *base)
     }
 
+    /// The tag of the request at a place: the place, and which tenant of it that is.
+    #[inline]
+    pub(crate) fn tag_of(&self, place: u8) -> u32 {
+        let generation = self.places.get(usize::from(place)).map_or(0, |place| place.generation);
+        u32::from(generation) << 16 | u32::from(place)
+    }
+
     /// The place and the request that a tag means, if it is not one of earlier.
     #[inline]
     pub(crate) fn holder_of(&self, tag: u32) -> Option<(u8, RequestId)> {
         let place = (tag & 0xFFFF) as usize;
         let at = self.places.get(place).filter(|at| u32::from(at.generation) == tag >> 16)?;
         Some((place as u8, at.request?))
+    }
+
+    /// A free place gets a request, which counts as a reference.
+    #[inline]
+    pub(crate) fn place_occupy(&mut self, place: u8, id: RequestId) {
+        self.used |= 1 << place;
+        self.refs = self.refs.wrapping_add(1);
+        if let Some(at) = self.places.get_mut(usize::from(place)) {
+            at.request = Some(id);
+        }
     }
 
     /// A place has no request any more; the tags that meant it are stale.

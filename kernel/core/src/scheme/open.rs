@@ -197,14 +197,13 @@ impl<M: Machine> Kernel<M> {
             Purpose::Open { flags, fcntl, out } => {
                 message.args[3] = self.server_flags(&handle, object, flags, fcntl);
                 message.args[4] = u64::from(fcntl);
-                self.send(caller, &message, |kernel| {
-                    let opening = kernel.opening(caller, &handle, slot, flags, fcntl, out)?;
-                    Ok(Makes { opening: Some(opening), ..Makes::default() })
-                })
+                let opening = self.opening(caller, &handle, slot, flags, fcntl, out)?;
+                let makes = Makes { opening: Some(opening), ..Makes::default() };
+                self.send_made(caller, &message, makes)
             }
             Purpose::Unlink { flags } => {
                 message.args[3] = flags;
-                self.send(caller, &message, |_| Ok(Makes::default()))
+                self.send(caller, &message)
             }
         }
     }
@@ -310,6 +309,13 @@ impl<M: Machine> Kernel<M> {
             flags: opening.flags,
         };
         self.number_fill(opening.out, handle);
+    }
+
+    /// Gives back what was set aside for a message that is not sent.
+    pub(crate) fn makes_cancel(&mut self, makes: &Makes) {
+        if let Some(opening) = &makes.opening {
+            self.opening_cancel(opening);
+        }
     }
 
     /// Gives back what an opening reserved.

@@ -8,7 +8,7 @@ use crate::memory::PAGE;
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Blocked, Resume};
-use clavis_abi::class::Payload;
+use clavis_abi::class::{Class, Payload};
 use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
 use clavis_abi::limits::SOCKET_BATCH;
 use clavis_abi::syscall::schemev2::{Opcode, Sqe, SqeFlags};
@@ -44,12 +44,6 @@ const SQE: usize = size_of::<Sqe>();
 /// Tag of a message that awaits no answer; answers with it are ignored.
 pub const NOTICE_TAG: u32 = u32::MAX;
 
-/// The tag of a request: its place, and which tenant of that place it is.
-#[must_use]
-pub fn tag(place: u8, generation: u16) -> u32 {
-    u32::from(generation) << 16 | u32::from(place)
-}
-
 /// The next message of an endpoint.
 enum Pending {
     Request(RequestId),
@@ -59,10 +53,8 @@ enum Pending {
 
 impl Request {
     /// The message that a server gets, with the inbox at `base`.
-    #[inline]
     pub(crate) fn sqe(&self, endpoint: &Endpoint, base: u64) -> Sqe {
-        let place = endpoint.places.get(usize::from(self.place));
-        let tag = tag(self.place, place.map_or(0, |place| place.generation));
+        let tag = endpoint.tag_of(self.place);
         if self.caller.is_none() {
             return Sqe {
                 opcode: Opcode::Cancel as u8,
@@ -72,19 +64,32 @@ impl Request {
                 ..Sqe::default()
             };
         }
-        let mut args = self.args;
-        if self.class.payload() != Payload::None {
-            args[1] = base.wrapping_add(self.page as u64 * PAGE);
-            args[2] = self.len as u64;
-        }
-        Sqe {
-            opcode: self.class.opcode() as u8,
-            sqe_flags: SqeFlags::from_bits_retain(self.sqe_flags),
-            _rsvd: 0,
-            tag,
-            args,
-            caller: u64::from(self.process_number),
-        }
+        let payload = (base.wrapping_add(self.page as u64 * PAGE), self.len);
+        call_sqe(self.class, self.sqe_flags, tag, self.args, payload, self.process_number)
+    }
+}
+
+/// The message of a call: its payload lies at that address of the server and has that many bytes.
+#[inline]
+pub(crate) fn call_sqe(
+    class: Class,
+    flags: u8,
+    tag: u32,
+    mut args: [u64; 6],
+    payload: (u64, usize),
+    process: u32,
+) -> Sqe {
+    if class.payload() != Payload::None {
+        args[1] = payload.0;
+        args[2] = payload.1 as u64;
+    }
+    Sqe {
+        opcode: class.opcode() as u8,
+        sqe_flags: SqeFlags::from_bits_retain(flags),
+        _rsvd: 0,
+        tag,
+        args,
+        caller: u64::from(process),
     }
 }
 

@@ -199,7 +199,7 @@ impl Request {
             self.class,
             Class::OpenAt | Class::Dup | Class::RecvFd | Class::MmapPrep | Class::Fevent
         );
-        !special && !self.makes_something() && !self.positioned && self.seek.is_none()
+        !special && !self.makes_something() && self.seek.is_none()
     }
 
     /// Whether something was set aside for what its answer makes.

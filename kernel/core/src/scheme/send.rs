@@ -76,11 +76,46 @@ pub(crate) struct Makes {
     pub(crate) registration: Option<(RegistrationId, u8)>,
 }
 
+impl Request {
+    /// Writes a message over what an earlier request left, field by field. What that was to make
+    /// was taken from it when it ended.
+    #[inline]
+    pub(super) fn write(&mut self, caller: &Caller, message: &Message, place: u8) {
+        debug_assert!(!self.makes_something(), "a request ended with what it was to make");
+        let Message { handle, object, .. } = message;
+        self.class = message.class;
+        self.stage = Stage::Filling;
+        self.caller = Some(caller.thread);
+        self.payer = caller.account;
+        self.endpoint = Some(object.endpoint);
+        self.place = place;
+        self.args = message.args;
+        self.sqe_flags = message.sqe_flags;
+        self.process_number = process_number(caller.process);
+        self.badge = object.badge;
+        self.rights = handle.rights;
+        self.user = message.user;
+        self.len = message.len;
+        self.page = usize::from(place);
+        self.bulk = 0;
+        self.moved = 0;
+        self.output = message.output;
+        self.result = 0;
+        self.through = handle.description;
+        self.positioned = message.positioned;
+        self.confined = handle.flags & handle_flags::STICKY as u32;
+        self.seek = message.seek;
+        self.forwards = 0;
+        self.redelivered = false;
+        self.server = None;
+        self.nonblock = message.nonblock;
+    }
+}
+
 impl Makes {
     #[inline]
-    fn put_into(self, request: &mut Request) {
-        debug_assert!(!request.makes_something(), "a request ended with what it was to make");
-        let Makes { opening, wanted, batch, registration } = self;
+    pub(super) fn put_into(&self, request: &mut Request) {
+        let Makes { opening, wanted, batch, registration } = *self;
         if opening.is_some() {
             request.opening = opening;
         }
@@ -104,9 +139,34 @@ impl<M: Machine> Kernel<M> {
         self.block(caller.thread, Blocked::Admission(endpoint));
     }
 
-    /// Sends a message: takes a place, makes the request, copies the payload, queues it, and lets
-    /// the caller wait. `makes` runs once the message is admitted, and can still fail.
-    pub(crate) fn send(
+    /// Sends a message whose answer makes nothing.
+    #[inline]
+    pub(crate) fn send(&mut self, caller: &Caller, message: &Message) -> Reply {
+        if self.send_direct(caller, message, &Makes::default()) {
+            return Ok(Outcome::Switched);
+        }
+        self.submit(caller, message, |_| Ok(Makes::default()))
+    }
+
+    /// Sends a message whose answer makes what was set aside for it.
+    pub(crate) fn send_made(&mut self, caller: &Caller, message: &Message, makes: Makes) -> Reply {
+        if self.send_direct(caller, message, &makes) {
+            return Ok(Outcome::Switched);
+        }
+        let mut is_sent = false;
+        let reply = self.submit(caller, message, |_| {
+            is_sent = true;
+            Ok(makes)
+        });
+        if !is_sent {
+            self.makes_cancel(&makes);
+        }
+        reply
+    }
+
+    /// Sends a message by the queue: takes a place, makes the request, copies the payload, queues
+    /// it, and lets the caller wait. `makes` runs once the message is admitted, and can still fail.
+    pub(crate) fn submit(
         &mut self,
         caller: &Caller,
         message: &Message,
@@ -115,7 +175,7 @@ impl<M: Machine> Kernel<M> {
         if message.len > PAYLOAD_MAX {
             return Err(Error::new(EMSGSIZE));
         }
-        if self.is_over_requests(caller.account) {
+        if self.orphans > 0 && self.is_over_requests(caller.account) {
             return Err(Error::new(clavis_abi::error::EDQUOT));
         }
         let endpoint = message.object.endpoint;
@@ -152,38 +212,12 @@ impl<M: Machine> Kernel<M> {
                 return Err(error);
             }
         };
-        let Message { handle, object, .. } = message;
+        let handle = &message.handle;
         let blank = || Request::blank(caller.account, handle.description);
         let (id, request) = self.requests.renew(&mut self.machine, blank)?;
-        // Written field by field over what an earlier request left: what that was to make was
-        // taken from it when it ended.
-        request.class = message.class;
-        request.stage = Stage::Filling;
-        request.caller = Some(caller.thread);
-        request.payer = caller.account;
-        request.endpoint = Some(endpoint);
-        request.place = place;
-        request.args = message.args;
-        request.sqe_flags = message.sqe_flags;
-        request.process_number = process_number(caller.process);
-        request.badge = object.badge;
-        request.rights = handle.rights;
-        request.user = message.user;
-        request.len = message.len;
+        request.write(caller, message, place);
         request.page = page;
         request.bulk = bulk;
-        request.moved = 0;
-        request.output = message.output;
-        request.result = 0;
-        request.through = handle.description;
-        request.positioned = message.positioned;
-        request.confined = handle.flags & handle_flags::STICKY as u32;
-        request.seek = message.seek;
-        request.forwards = 0;
-        request.redelivered = false;
-        request.server = None;
-        request.nonblock = message.nonblock;
-        request.order = 0;
         makes.put_into(request);
         let endpoint = &mut self.endpoints[endpoint];
         endpoint.refs = endpoint.refs.wrapping_add(1);
@@ -246,13 +280,8 @@ impl<M: Machine> Kernel<M> {
         Ok(self.launch(caller, id))
     }
 
-    /// The caller of a whole request waits for it: a thread that waits for requests takes it at
-    /// once, or it is queued.
-    #[inline]
+    /// Queues a whole request, and lets its caller wait for it.
     fn launch(&mut self, caller: &Caller, id: RequestId) -> Outcome {
-        if self.hand_over(caller, id) {
-            return Outcome::Switched;
-        }
         self.enqueue(id);
         self.block(caller.thread, Blocked::Request(id));
         Outcome::Wait

@@ -191,7 +191,7 @@ impl<M: Machine> Kernel<M> {
                     | u64::from(kind.contains(CallFlags::FD_CLONE)) << 1;
                 message.args =
                     [object.number, bits, metadata[0], count as u64, metadata[1], object.badge];
-                self.send(caller, &message, |kernel| {
+                self.submit(caller, &message, |kernel| {
                     let batch = kernel.batch_create(payer, Rights::all())?;
                     if let Err(error) = kernel.charge(payer, Resource::Handles, count as u64) {
                         kernel.batch_release(batch, false);
@@ -320,7 +320,7 @@ impl<M: Machine> Kernel<M> {
         message.args = [object.number, flags, count as u64, metadata[0], metadata[1], object.badge];
         message.user = payload;
         let payer = self.processes[caller.process].account;
-        self.send(caller, &message, |kernel| {
+        self.submit(caller, &message, |kernel| {
             let batch = kernel.batch_create(payer, handle.inherit)?;
             let mut numbers = [None; BATCH_MAX];
             if let Err(error) = kernel.reserve_numbers(caller.table, upper, count, &mut numbers) {

@@ -7,7 +7,7 @@ use crate::memory::user::UserSlice;
 use crate::run::{Caller, Reply};
 use crate::scheme::message::{check_form, check_kind};
 use crate::scheme::request::Output;
-use crate::scheme::send::{Makes, Message, PayloadFrom};
+use crate::scheme::send::{Message, PayloadFrom};
 use clavis_abi::Rights;
 use clavis_abi::class::{Class, Form, StdFsRule, std_fs_rule};
 use clavis_abi::error::{EBADF, EINVAL, EMSGSIZE, EXDEV, Error, Result};
@@ -77,7 +77,7 @@ impl<M: Machine> Kernel<M> {
                 }
                 let mut message = Message::new(Class::Call, handle, object);
                 fill_call(&mut message, &asked, second);
-                self.send(caller, &message, |_| Ok(Makes::default()))
+                self.send(caller, &message)
             }
             _ if flags.contains(CallFlags::FD) => {
                 let Asked { first, payload, flags, metadata, second, .. } = asked;
@@ -180,7 +180,7 @@ impl<M: Machine> Kernel<M> {
             }
             Form::Free => {}
         }
-        self.send(caller, &message, |_| Ok(Makes::default()))
+        self.send(caller, &message)
     }
 
     /// Reads a payload of at most a page into the scratch page.

@@ -100,7 +100,7 @@ impl<M: Machine> Kernel<M> {
         let mut message = Message::new(Class::Dup, handle, object);
         message.len = len;
         message.payload = PayloadFrom::Scratch;
-        self.send(caller, &message, |kernel| {
+        self.submit(caller, &message, |kernel| {
             let reserved = kernel.number_reserve(caller.table, out)?;
             let account = kernel.processes[caller.process].account;
             let flags = kernel.descriptions[handle.description].flags;

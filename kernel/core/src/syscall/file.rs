@@ -162,7 +162,7 @@ impl<M: Machine> Kernel<M> {
             Way::Read => message.output = Output::Length,
             Way::Write => message.payload = PayloadFrom::User,
         }
-        self.send(caller, &message, |_| Ok(Makes::default()))
+        self.send(caller, &message)
     }
 
     /// Moves the offset of a description.
@@ -183,7 +183,7 @@ impl<M: Machine> Kernel<M> {
             (SEEK_END, Object::Scheme(object)) => {
                 let mut message = Message::new(Class::Fsize, handle, object);
                 message.seek = Some(distance);
-                return self.send(caller, &message, |_| Ok(Makes::default()));
+                return self.send(caller, &message);
             }
             _ => return Err(Error::new(EINVAL)),
         };
@@ -201,7 +201,7 @@ impl<M: Machine> Kernel<M> {
         let mut message = Message::new(Class::Fchown, handle, object);
         message.args[1] = args[1] as u32 as u64;
         message.args[2] = args[2] as u32 as u64;
-        self.send(caller, &message, |_| Ok(Makes::default()))
+        self.send(caller, &message)
     }
 
     /// Flags of handles and descriptions; what else a server defines.
@@ -251,7 +251,7 @@ impl<M: Machine> Kernel<M> {
                 let mut message = Message::new(Class::Fcntl, handle, object);
                 message.args[1] = command as u64;
                 message.args[2] = argument as u64;
-                self.send(caller, &message, |_| Ok(Makes::default()))
+                self.send(caller, &message)
             }
         }
     }
@@ -264,7 +264,7 @@ impl<M: Machine> Kernel<M> {
         };
         let mut message = Message::new(Class::Fevent, handle, object);
         message.args[1] = args[1] as u64 & 3;
-        self.send(caller, &message, |_| Ok(Makes::default()))
+        self.send(caller, &message)
     }
 
     /// Asks a server what an object is ready for now, for a registration just made.
@@ -279,7 +279,7 @@ impl<M: Machine> Kernel<M> {
         let handle = self.door(caller, fd, Rights::EVENT)?;
         let mut message = Message::new(Class::Fevent, handle, object);
         message.args[1] = u64::from(interest);
-        let sent = self.send(caller, &message, |_| {
+        let sent = self.submit(caller, &message, |_| {
             Ok(Makes { registration: Some((registration, interest)), ..Makes::default() })
         });
         if sent.is_err() && self.registrations.get(registration).is_some() {
@@ -300,7 +300,7 @@ impl<M: Machine> Kernel<M> {
         let mut message = Message::new(class, handle, object);
         message.len = args[2];
         message.payload = PayloadFrom::Scratch;
-        self.send(caller, &message, |_| Ok(Makes::default()))
+        self.send(caller, &message)
     }
 
     /// The path of an object.
@@ -314,7 +314,7 @@ impl<M: Machine> Kernel<M> {
         message.user = to;
         message.len = to.len;
         message.output = Output::Length;
-        self.send(caller, &message, |_| Ok(Makes::default()))
+        self.send(caller, &message)
     }
 
     /// Metadata.
@@ -333,7 +333,7 @@ impl<M: Machine> Kernel<M> {
         message.len = size;
         message.payload = PayloadFrom::Zero;
         message.output = Output::Whole;
-        self.send(caller, &message, |_| Ok(Makes::default()))
+        self.send(caller, &message)
     }
 
     /// Flushes.
@@ -341,6 +341,6 @@ impl<M: Machine> Kernel<M> {
         let (handle, object) = self.door_object(caller, args[0], Rights::SYNC)?;
         let Object::Scheme(object) = object else { return Ok(Outcome::Done(0)) };
         let message = Message::new(Class::Fsync, handle, object);
-        self.send(caller, &message, |_| Ok(Makes::default()))
+        self.send(caller, &message)
     }
 }

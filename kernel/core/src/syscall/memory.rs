@@ -158,7 +158,7 @@ impl<M: Machine> Kernel<M> {
         message.args[1] = pages.saturating_mul(PAGE);
         message.args[2] = wanted.map.flags;
         message.args[3] = wanted.map.offset;
-        self.send(caller, &message, |kernel| {
+        self.submit(caller, &message, |kernel| {
             let handle: Option<Reserved> = match out {
                 Some(out) => Some(kernel.number_reserve(caller.table, out)?),
                 None => None,
