@@ -180,12 +180,14 @@ impl Machine for Pc {
         unsafe { copy::to_user(address, from, len) }
     }
 
+    #[inline]
     fn read_user(&mut self, space: &Space, address: u64, bytes: &mut [u8]) -> Copied {
         self.expect_loaded(space);
         // SAFETY: the slice is borrowed mutably.
         unsafe { copy::from_user(bytes.as_mut_ptr() as u64, address, bytes.len()) }
     }
 
+    #[inline]
     fn write_user(&mut self, space: &Space, address: u64, bytes: &[u8]) -> Copied {
         self.expect_loaded(space);
         // SAFETY: the slice is borrowed.

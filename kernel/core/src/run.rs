@@ -8,8 +8,12 @@ use crate::memory::space::SpaceId;
 use crate::task::process::ProcessId;
 use crate::task::sched::SLICE;
 use crate::task::thread::{Resume, Thread, ThreadId};
+use clavis_abi::call::Call;
 use clavis_abi::error::Result;
 use clavis_abi::params::{ExitKind, ExitStatus};
+
+/// The call that servers and their clients make all the time.
+const CALL: usize = Call::Call as usize;
 
 /// Who calls: looked up once per entry.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +32,8 @@ pub struct Caller {
     pub account: AccountId,
     /// Number of its call.
     pub call: usize,
+    /// First argument of its call.
+    pub first: usize,
 }
 
 /// How a call went on.
@@ -85,9 +91,14 @@ impl<M: Machine> Kernel<M> {
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
-        let Some(mut caller) = self.caller(cpu) else { return self.run(cpu) };
-        caller.call = number;
-        let result = match self.dispatch(&caller, number, args) {
+        let Some(caller) = &self.cpu(cpu).current else { return self.run(cpu) };
+        let caller = Caller { call: number, first: args[0], ..*caller };
+        let reply = match number {
+            CALL => self.sys_call(&caller, &args),
+            _ => self.dispatch(&caller, number, args),
+        };
+        let result = match reply {
+            Ok(Outcome::Switched) => return self.to_user(cpu),
             Ok(Outcome::Done(value)) => Ok(value),
             Err(error) => Err(error),
             Ok(outcome) => {
@@ -99,8 +110,7 @@ impl<M: Machine> Kernel<M> {
                 return match outcome {
                     Outcome::More => Next::Again,
                     Outcome::Wait => self.pass_on(cpu),
-                    Outcome::Switched => self.to_user(cpu),
-                    Outcome::Gone | Outcome::Done(_) => self.run(cpu),
+                    _ => self.run(cpu),
                 };
             }
         };

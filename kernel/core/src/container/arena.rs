@@ -171,14 +171,14 @@ impl<K, T, const N: usize> Arena<K, T, N> {
 
     /// The object, unless the id is stale.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, id: Id<K>) -> Option<&T> {
         let entry = self.entries.get(id.index as usize)?;
         if entry.generation == id.generation { entry.value.as_ref() } else { None }
     }
 
     /// The object, unless the id is stale.
-    #[inline]
+    #[inline(always)]
     pub fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
         let entry = self.entries.get_mut(id.index as usize)?;
         if entry.generation == id.generation { entry.value.as_mut() } else { None }
@@ -224,7 +224,7 @@ impl<K, T, const N: usize> Default for Arena<K, T, N> {
 /// kernel, never an input: it stops the machine.
 impl<K, T, const N: usize> Index<Id<K>> for Arena<K, T, N> {
     type Output = T;
-    #[inline]
+    #[inline(always)]
     fn index(&self, id: Id<K>) -> &T {
         match self.get(id) {
             Some(value) => value,
@@ -234,7 +234,7 @@ impl<K, T, const N: usize> Index<Id<K>> for Arena<K, T, N> {
 }
 
 impl<K, T, const N: usize> IndexMut<Id<K>> for Arena<K, T, N> {
-    #[inline]
+    #[inline(always)]
     fn index_mut(&mut self, id: Id<K>) -> &mut T {
         match self.get_mut(id) {
             Some(value) => value,

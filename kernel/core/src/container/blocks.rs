@@ -35,13 +35,13 @@ impl<T, const N: usize> Blocks<T, N> {
 
     /// The element at that index.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, index: usize) -> Option<&T> {
         self.blocks.get(index / N)?.get(index % N)
     }
 
     /// The element at that index.
-    #[inline]
+    #[inline(always)]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         self.blocks.get_mut(index / N)?.get_mut(index % N)
     }

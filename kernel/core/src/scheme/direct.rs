@@ -95,7 +95,11 @@ impl<M: Machine> Kernel<M> {
         request.server = Some(process);
         self.processes[process].serving.push_back(requests, id);
         endpoint.place_occupy(place, id);
-        threads[caller.thread].blocked = Blocked::Request(id);
+        let client = &mut threads[caller.thread];
+        client.blocked = Blocked::Request(id);
+        // What a refusal behind a forward is put down to.
+        client.call = caller.call;
+        client.args[0] = caller.first;
         let through = &mut self.descriptions[message.handle.description];
         through.refs = through.refs.wrapping_add(1);
         through.busy |= message.positioned;

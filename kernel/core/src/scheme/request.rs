@@ -193,7 +193,7 @@ impl Request {
     }
 
     /// Whether its answer is a number for its caller and nothing else.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_plain(&self) -> bool {
         let special = matches!(
             self.class,

@@ -79,7 +79,7 @@ pub(crate) struct Makes {
 impl Request {
     /// Writes a message over what an earlier request left, field by field. What that was to make
     /// was taken from it when it ended.
-    #[inline]
+    #[inline(always)]
     pub(super) fn write(&mut self, caller: &Caller, message: &Message, place: u8) {
         debug_assert!(!self.makes_something(), "a request ended with what it was to make");
         let Message { handle, object, .. } = message;
@@ -113,7 +113,7 @@ impl Request {
 }
 
 impl Makes {
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_into(&self, request: &mut Request) {
         let Makes { opening, wanted, batch, registration } = *self;
         if opening.is_some() {

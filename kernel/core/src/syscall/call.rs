@@ -43,8 +43,8 @@ const KNOWN: CallFlags = CallFlags::WRITE
 
 impl<M: Machine> Kernel<M> {
     /// A call with a payload and metadata.
-    pub(crate) fn sys_call(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let [first, payload, len, flags, metadata] = args;
+    pub(crate) fn sys_call(&mut self, caller: &Caller, args: &[usize; 5]) -> Reply {
+        let [first, payload, len, flags, metadata] = *args;
         let words = flags & 0xFF;
         let flags = CallFlags::from_bits_retain(flags & !0xFF);
         if !KNOWN.contains(flags) || words > METADATA_WORDS {

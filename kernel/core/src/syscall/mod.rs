@@ -34,7 +34,7 @@ impl<M: Machine> Kernel<M> {
             Call::Fchown => self.sys_fchown(caller, args),
             Call::Fcntl => self.sys_fcntl(caller, args),
             Call::Fevent => self.sys_fevent(caller, args),
-            Call::Call => self.sys_call(caller, args),
+            Call::Call => self.sys_call(caller, &args),
             Call::Fmap => self.sys_fmap(caller, args),
             Call::Funmap => self.sys_funmap(caller, args),
             Call::Mremap => self.sys_mremap(caller, args),

@@ -121,8 +121,8 @@ impl<M: Machine> Thread<M> {
     /// What the kernel looks up once when this thread, with that id, runs.
     #[inline]
     pub(crate) fn as_caller(&self, id: ThreadId, cpu: Cpu) -> Caller {
-        let Thread { process, table, space, account, call, .. } = *self;
-        Caller { cpu, thread: id, process, table, space, account, call }
+        let Thread { process, table, space, account, call, args: [first, ..], .. } = *self;
+        Caller { cpu, thread: id, process, table, space, account, call, first }
     }
 
     /// Whether its waits end by themselves, or one that did is still in the deadline heap.
