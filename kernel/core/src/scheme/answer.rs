@@ -1,7 +1,7 @@
 //! Answers: a server writes Cqes to its socket.
 use super::endpoint::EndpointId;
 use super::receive::{NOTICE_TAG, Receive};
-use super::request::{Request, RequestId, Stage};
+use super::request::{Opening, Request, RequestId, Stage};
 use crate::event::Source;
 use crate::handle::Handle;
 use crate::handle::description::{Object, SchemeObject};
@@ -120,11 +120,10 @@ impl<M: Machine> Kernel<M> {
         if opcode == CQE_FORWARD {
             return self.forward(caller, id, cqe.result);
         }
-        let extra = NewFdFlags::from_bits_truncate(cqe.extra_raw[0]);
         self.serving_remove(id);
         match CqeOpcode::try_from_raw(opcode) {
             Some(CqeOpcode::RespondRegular | CqeOpcode::RespondAndNotifyOnDetach) => {
-                self.answer_value(id, server_result(cqe.result), extra);
+                self.answer_value(id, cqe);
             }
             Some(CqeOpcode::RespondWithFd) => {
                 self.answer_handle(caller, id, cqe.result as usize, style);
@@ -148,15 +147,15 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn answer_value(&mut self, id: RequestId, result: Result<usize>, extra: NewFdFlags) {
+    fn answer_value(&mut self, id: RequestId, cqe: &Cqe) {
         let request = &mut self.requests[id];
-        let value = match result {
+        let value = match server_result(cqe.result) {
             Ok(value) => value,
             Err(error) => return self.request_fail(id, error.errno),
         };
         let class = request.class;
         if matches!(class, Class::OpenAt | Class::Dup) {
-            return self.answer_opened(id, value as u64, extra);
+            return self.answer_opened(id, cqe);
         }
         let Some(caller) = request.caller else { return self.request_free(id) };
         match class {
@@ -217,28 +216,38 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A server opened one of its own objects.
-    fn answer_opened(&mut self, id: RequestId, number: u64, extra: NewFdFlags) {
-        let Request { caller, opening, endpoint, .. } = self.requests[id];
-        let (Some(opening), Some(endpoint)) = (opening, endpoint) else {
+    fn answer_opened(&mut self, id: RequestId, cqe: &Cqe) {
+        let request = &mut self.requests[id];
+        let (Some(opening), Some(endpoint)) = (request.opening.take(), request.endpoint) else {
             return self.request_fail(id, EIO);
         };
-        self.requests[id].opening = None;
-        let epoch = self.endpoints[endpoint].epoch;
-        self.endpoint_retain(endpoint);
-        let description = &mut self.descriptions[opening.description];
-        description.object = Object::Scheme(SchemeObject { endpoint, epoch, number, badge: 0 });
-        description.positioned = extra.contains(NewFdFlags::POSITIONED);
-        let flags = opening.open_flags as usize;
-        let appends = flags & O_WRONLY != 0 && !opening.rights.contains(Rights::WRITE);
-        if appends && flags & O_WRONLY != 0 {
-            description.flags |= O_APPEND as u32;
-            description.append_locked = true;
-        }
-        let Some(caller) = caller else {
+        let Some(caller) = request.caller else {
             // The caller is gone: what was opened for it is closed at once.
+            let epoch = self.endpoints[endpoint].epoch;
+            self.endpoint_retain(endpoint);
+            let object = SchemeObject { endpoint, epoch, number: cqe.result, badge: 0 };
+            self.descriptions[opening.description].object = Object::Scheme(object);
             self.description_release(opening.description);
             return self.request_free(id);
         };
+        request.result = opening.out.number;
+        self.opened(&opening, endpoint, cqe);
+        self.answered(id, caller);
+    }
+
+    /// Makes the handle to an object that its server opened.
+    pub(crate) fn opened(&mut self, opening: &Opening, at: EndpointId, cqe: &Cqe) {
+        let endpoint = &mut self.endpoints[at];
+        endpoint.refs = endpoint.refs.wrapping_add(1);
+        let (epoch, number) = (endpoint.epoch, cqe.result);
+        let description = &mut self.descriptions[opening.description];
+        description.object = Object::Scheme(SchemeObject { endpoint: at, epoch, number, badge: 0 });
+        let extra = NewFdFlags::from_bits_truncate(cqe.extra_raw[0]);
+        description.positioned = extra.contains(NewFdFlags::POSITIONED);
+        if opening.open_flags as usize & O_WRONLY != 0 && !opening.rights.contains(Rights::WRITE) {
+            description.flags |= O_APPEND as u32;
+            description.append_locked = true;
+        }
         let handle = Handle {
             description: opening.description,
             rights: opening.rights,
@@ -246,8 +255,6 @@ impl<M: Machine> Kernel<M> {
             flags: opening.flags,
         };
         self.number_fill(opening.out, handle);
-        self.requests[id].result = opening.out.number;
-        self.answered(id, caller);
     }
 
     /// A server hands over one of its own handles.

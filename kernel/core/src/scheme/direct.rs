@@ -147,7 +147,7 @@ impl<M: Machine> Kernel<M> {
             || request.stage != Stage::Delivered
             || request.server != Some(caller.process)
             || request.bulk > 0
-            || !request.is_plain()
+            || !(request.is_plain() || request.opens())
             || request.positioned && !self.offset_waiters.is_empty()
         {
             return false;
@@ -184,6 +184,8 @@ impl<M: Machine> Kernel<M> {
         }
         endpoint.place_vacate(place);
         endpoint.refs = endpoint.refs.wrapping_sub(1);
+        let opening = request.opening.take();
+        let value = opening.as_ref().map_or(value, |opening| opening.out.number);
         self.processes[caller.process].serving.remove(requests, id);
         requests.retire(id);
         let thread = &mut threads[client];
@@ -198,6 +200,9 @@ impl<M: Machine> Kernel<M> {
         endpoint.receivers.push_back(threads, caller.thread);
         cpu.current = Some(next);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
+        if let Some(opening) = opening {
+            self.opened(&opening, at, &cqe);
+        }
         true
     }
 }

@@ -236,8 +236,7 @@ impl<M: Machine> Kernel<M> {
     fn confine(&self, handle: &Handle, object: SchemeObject, len: usize, open: u64) -> Result<()> {
         let structural = self.endpoints[object.endpoint].flags & endpoint_flags::STRUCTURAL != 0;
         let how = confinement(handle.flags, open, structural);
-        let path = core::str::from_utf8(self.scratch.get(..len).unwrap_or(&[]))
-            .map_err(|_| Error::new(EINVAL))?;
+        let path = self.scratch.get(..len).unwrap_or(&[]);
         // The empty path names the directory itself.
         if path.is_empty() { Ok(()) } else { check_confined(path, how) }
     }
@@ -254,10 +253,8 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<()> {
         let structural = self.endpoints[object.endpoint].flags & endpoint_flags::STRUCTURAL != 0;
         let how = confinement(flags, 0, structural);
-        let text = core::str::from_utf8(self.scratch.get(..len).unwrap_or(&[]))
-            .map_err(|_| Error::new(EINVAL))?;
-        let mut paths = text.split('\0').filter(|path| !path.is_empty());
-        if paths.all(|path| check_confined(path, how).is_ok()) {
+        let paths = self.scratch.get(..len).unwrap_or(&[]).split(|byte| *byte == 0);
+        if paths.filter(|path| !path.is_empty()).all(|path| check_confined(path, how).is_ok()) {
             return Ok(());
         }
         let rule = self.beneath_rule(object);

@@ -202,6 +202,12 @@ impl Request {
         !special && !self.makes_something() && self.seek.is_none()
     }
 
+    /// Whether its answer is a number for a handle that its caller gets, and nothing else.
+    #[inline(always)]
+    pub(crate) fn opens(&self) -> bool {
+        matches!(self.class, Class::OpenAt | Class::Dup) && self.opening.is_some()
+    }
+
     /// Whether something was set aside for what its answer makes.
     #[inline]
     pub(crate) fn makes_something(&self) -> bool {
