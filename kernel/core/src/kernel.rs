@@ -15,7 +15,7 @@ use crate::object::queue::{Queue, QueueK};
 use crate::object::slot::{Slot, SlotK};
 use crate::object::timer::{Timer, TimerId, TimerK};
 use crate::run::Caller;
-use crate::scheme::endpoint::{Endpoint, EndpointK};
+use crate::scheme::endpoint::{Endpoint, EndpointId, EndpointK};
 use crate::scheme::grant::{Grant, GrantK};
 use crate::scheme::request::{Request, RequestK};
 use crate::scheme::transfer::{Batch, BatchK};
@@ -41,6 +41,8 @@ pub struct CpuState {
     pub(crate) loaded: Option<SpaceId>,
     /// The thread to switch to directly.
     pub(crate) handoff: Option<ThreadId>,
+    /// An endpoint with close notices that its waiting threads were not woken for yet.
+    pub(crate) later: Option<EndpointId>,
     /// The running thread does a call again: it may hold a place that it was given meanwhile.
     pub(crate) again: bool,
     /// Timers or queues changed since the last look.
@@ -199,6 +201,7 @@ impl<M: Machine> Kernel<M> {
                 current: None,
                 loaded: None,
                 handoff: None,
+                later: None,
                 again: false,
                 attention: true,
                 slice_end: 0,

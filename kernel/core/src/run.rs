@@ -211,6 +211,7 @@ impl<M: Machine> Kernel<M> {
         if self.deadlines.first().is_some_and(|first| first <= self.machine.now()) {
             self.expire();
         }
+        self.notices_due();
         if let Some(table) = self.work.dead_tables.front() {
             // What a dead process held means something to others: it is closed before they run.
             self.work.dead_tables.remove(&mut self.tables, table);

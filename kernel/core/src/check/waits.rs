@@ -262,7 +262,11 @@ impl<M: Machine> Kernel<M> {
                     receives && thread.blocked == Blocked::No
                 })
             };
-            ensure!(idle || woken(), "messages wait at endpoint {id:?} and nobody takes them");
+            let later = self.cpus.iter().any(|cpu| cpu.later == Some(id));
+            ensure!(
+                idle || later || woken(),
+                "messages wait at endpoint {id:?} and nobody takes them"
+            );
             ensure!(
                 endpoint.sockets > 0 || endpoint.receivers.is_empty(),
                 "somebody receives at dead endpoint {id:?}"

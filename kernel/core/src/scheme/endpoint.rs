@@ -13,6 +13,7 @@ use crate::memory::{PAGE, Protection};
 use crate::object::slot::SlotK;
 use crate::run::Caller;
 use crate::task::process::{ProcessId, ProcessState};
+use crate::task::sched::SLICE;
 use crate::task::thread::{ThreadId, ThreadK};
 use clavis_abi::error::{EBUSY, ENODEV, EOWNERDEAD, Error, Result};
 use clavis_abi::limits::{ENDPOINT_DEPTH, INBOX_BULK_PAGES};
@@ -322,7 +323,26 @@ impl<M: Machine> Kernel<M> {
         let endpoint = &mut endpoints[id];
         descriptions[description].close_order = endpoint.take_order();
         endpoint.closes.push_back(descriptions, description);
-        self.notice_queued(id);
+        let [cpu] = &mut self.cpus;
+        if cpu.later.is_some_and(|earlier| earlier != id) || !endpoint.socket_watchers.is_empty() {
+            return self.notice_queued(id);
+        }
+        // Nobody waits for what comes of it, and most often a request follows that wakes the
+        // server anyway: it is woken when the CPU looks for work, after a slice at last.
+        cpu.later = Some(id);
+        let latest = self.machine.now().saturating_add(SLICE);
+        if cpu.armed.is_none_or(|at| at > latest) {
+            cpu.armed = Some(latest);
+            self.machine.timer_set(cpu.number, cpu.armed);
+        }
+    }
+
+    /// Wakes a thread for close notices that nobody was woken for yet.
+    pub(crate) fn notices_due(&mut self) {
+        let [cpu] = &mut self.cpus;
+        if let Some(id) = cpu.later.take() {
+            self.receivers_nudge(id);
+        }
     }
 
     /// A notice waits: a receiver may take it when its turn comes. It is never switched to.

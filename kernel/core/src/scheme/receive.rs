@@ -129,28 +129,28 @@ impl<M: Machine> Kernel<M> {
         if self.endpoints.get(at).is_none_or(|endpoint| endpoint.sockets == 0) {
             return Err(Error::new(clavis_abi::error::EBADF));
         }
-        let base = match self.inbox_base(caller, receive.endpoint) {
+        let base = match self.inbox_base(caller, at) {
             Ok(base) => base,
             Err(error) => {
-                self.receivers_nudge(receive.endpoint);
+                self.receivers_nudge(at);
                 return Err(error);
             }
         };
         let mut taken = 0;
         while taken < receive.most
-            && let Some(pending) = self.next_message(receive.endpoint)
+            && let Some(pending) = self.next_message(at)
         {
-            let sqe = self.sqe(receive.endpoint, &pending, base);
-            let at = receive.to.part(taken * SQE, SQE).address;
-            if let Err(error) = self.write_user(caller.space, at, &sqe) {
+            let sqe = self.sqe(at, &pending, base);
+            let to = receive.to.part(taken * SQE, SQE).address;
+            if let Err(error) = self.write_user(caller.space, to, &sqe) {
                 // The message stays the first of the queue.
                 if taken == 0 {
-                    self.receivers_nudge(receive.endpoint);
+                    self.receivers_nudge(at);
                     return Err(error);
                 }
                 break;
             }
-            self.deliver(caller, receive.endpoint, pending);
+            self.deliver(caller, at, pending);
             taken += 1;
         }
         if taken > 0 {
@@ -168,6 +168,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The oldest message of an endpoint.
+    #[inline]
     fn next_message(&self, id: EndpointId) -> Option<Pending> {
         let endpoint = &self.endpoints[id];
         let request = endpoint.queue.front();
@@ -183,6 +184,7 @@ impl<M: Machine> Kernel<M> {
         all.into_iter().flatten().min_by_key(|(order, _)| *order).map(|(_, pending)| pending)
     }
 
+    #[inline]
     fn sqe(&self, endpoint: EndpointId, pending: &Pending, base: u64) -> Sqe {
         match pending {
             Pending::Request(id) => self.requests[*id].sqe(&self.endpoints[endpoint], base),
@@ -216,18 +218,16 @@ impl<M: Machine> Kernel<M> {
     fn deliver(&mut self, caller: &Caller, endpoint: EndpointId, pending: Pending) {
         match pending {
             Pending::Request(id) => {
-                let Self { endpoints, requests, .. } = self;
+                let Self { endpoints, requests, processes, threads, .. } = self;
                 endpoints[endpoint].queue.remove(requests, id);
-                let request = &mut self.requests[id];
+                let request = &mut requests[id];
                 let Some(client) = request.caller else { return };
                 request.stage = Stage::Delivered;
                 request.server = Some(caller.process);
-                let Self { processes, requests, .. } = self;
                 processes[caller.process].serving.push_back(requests, id);
-                let priority = self.threads[client].priority;
-                if priority > self.threads[caller.thread].priority {
-                    self.set_priority(caller.thread, priority);
-                }
+                let priority = threads[client].priority;
+                let server = &mut threads[caller.thread];
+                server.priority = server.priority.max(priority);
             }
             Pending::Close(id) => {
                 let Self { endpoints, descriptions, .. } = self;
