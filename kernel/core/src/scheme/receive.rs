@@ -154,6 +154,11 @@ impl<M: Machine> Kernel<M> {
             taken += 1;
         }
         if taken > 0 {
+            let endpoint = &self.endpoints[at];
+            if endpoint.has_messages() && !endpoint.receivers.is_empty() {
+                // Several close notices wake one thread: it wakes the next.
+                self.receivers_nudge(at);
+            }
             return Ok(Outcome::Done(receive.result(taken)));
         }
         receive.base = base;
