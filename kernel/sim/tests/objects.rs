@@ -441,3 +441,20 @@ fn sealed_memory_is_executable_and_never_writable_again() {
         assert_eq!(errno(t.write(memory, b"x")), EINVAL);
     });
 }
+
+#[test]
+fn a_part_of_a_mapping_cannot_grow_over_the_pages_of_the_rest() {
+    scene(|t| {
+        let flags = MapFlags::PROT_READ | MapFlags::PROT_WRITE | MapFlags::MAP_PRIVATE;
+        let at = t.mmap(usize::MAX, 0, 6 * 4096, flags).unwrap();
+        t.poke(at as u64 + 3 * 4096, b"behind");
+        for (part, pages, wanted) in [(0, 2, 4), (0, 2, 9), (4, 1, 2), (4, 2, 9)] {
+            let from = at + part * 4096;
+            let args = [from, pages * 4096, 0, wanted * 4096, 0];
+            assert_eq!(errno(t.call(Call::Mremap, args)), EINVAL, "{part} {pages} {wanted}");
+        }
+        assert_eq!(t.peek(at as u64 + 3 * 4096, 6), b"behind");
+        let grown = t.call(Call::Mremap, [at, 6 * 4096, 0, 9 * 4096, 0]).unwrap();
+        assert_eq!(t.peek(grown as u64 + 3 * 4096, 6), b"behind");
+    });
+}

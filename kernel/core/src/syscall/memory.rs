@@ -293,11 +293,15 @@ impl<M: Machine> Kernel<M> {
         if old_start.saturating_add(new_pages) > region.end() {
             // Only anonymous memory of its own can grow; what else an object holds was not given.
             let memory = &self.memories[region.memory];
-            let own = memory.private && memory.backing == Backing::Zero && whole && !keeps;
+            let all = old_start == region.start && old_pages == region.pages && whole;
+            let own = memory.private && memory.backing == Backing::Zero && all && !keeps;
             if !own {
                 return Err(Error::new(EINVAL));
             }
             self.memory_extend(region.memory, new_pages)?;
+        } else if new_pages > old_pages && !keeps && self.memories[region.memory].private {
+            // The pages behind the range are somebody's: they cannot be its new ones as well.
+            return Err(Error::new(EINVAL));
         }
         if keeps {
             self.memories[region.memory].private = false;
@@ -316,8 +320,13 @@ impl<M: Machine> Kernel<M> {
             // The frames stay: they are shown at the new place.
             let private = core::mem::take(&mut self.memories[region.memory].private);
             let unmapped = self.space_unmap_all(caller.space, old_start, old_pages);
+            if let Err(error) = unmapped {
+                // Only its first step can fail: nothing is unmapped, and the move is undone.
+                self.space_unmap_all(caller.space, start, new_pages)?;
+                self.memories[region.memory].private = private;
+                return Err(error);
+            }
             self.memories[region.memory].private = private;
-            unmapped?;
         }
         Ok(Outcome::Done(start.wrapping_mul(PAGE) as usize))
     }
