@@ -201,6 +201,7 @@ pub extern "C" fn lseek(descriptor: c_int, place: off_t, whence: c_int) -> off_t
 /// Closes a descriptor.
 #[unsafe(no_mangle)]
 pub extern "C" fn close(descriptor: c_int) -> c_int {
+    crate::epoll::forget(descriptor);
     status(fd(descriptor).and_then(file::close))
 }
 
@@ -237,12 +238,14 @@ fn duplicate_onto(descriptor: c_int, new: c_int) -> Result<()> {
         // The same number again: nothing to do, if it is open.
         return file::fcntl(number, libc::F_GETFD as usize, 0).map(drop);
     }
+    crate::epoll::forget(new.raw() as c_int);
     // C owns the new number.
     let _ = file::dup2(number, new, &[])?.into_number();
     Ok(())
 }
 
-fn close_on_exec(number: Number) -> Result<()> {
+/// Marks a descriptor to be closed at exec.
+pub(crate) fn close_on_exec(number: Number) -> Result<()> {
     file::fcntl(number, F_SETFD as usize, FD_CLOEXEC as usize).map(drop)
 }
 

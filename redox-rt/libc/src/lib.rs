@@ -13,12 +13,24 @@
 #[cfg(target_os = "redox")]
 extern crate alloc;
 
+pub mod ctype;
+#[cfg(any(test, target_os = "redox"))]
+pub mod date;
+#[cfg(any(test, target_os = "redox"))]
+mod fdset;
 #[cfg(any(test, target_os = "redox"))]
 mod message;
+#[cfg(any(test, target_os = "redox"))]
+pub mod number;
+pub mod sort;
 pub mod string;
+#[cfg(any(test, target_os = "redox"))]
+pub mod users;
 
 #[cfg(target_os = "redox")]
 pub mod attributes;
+#[cfg(target_os = "redox")]
+pub mod control_message;
 #[cfg(target_os = "redox")]
 pub mod crt0;
 #[cfg(target_os = "redox")]
@@ -27,6 +39,8 @@ pub mod cwd;
 pub mod dirent;
 #[cfg(target_os = "redox")]
 pub mod env;
+#[cfg(target_os = "redox")]
+pub mod epoll;
 #[cfg(target_os = "redox")]
 pub mod errno;
 #[cfg(target_os = "redox")]
@@ -41,6 +55,8 @@ pub mod io;
 mod local;
 #[cfg(target_os = "redox")]
 pub mod malloc;
+#[cfg(target_os = "redox")]
+pub mod math;
 #[cfg(target_os = "redox")]
 pub mod mman;
 #[cfg(target_os = "redox")]
@@ -57,6 +73,10 @@ pub mod process;
 pub mod pthread;
 #[cfg(target_os = "redox")]
 pub mod redox;
+#[cfg(target_os = "redox")]
+pub mod select;
+#[cfg(target_os = "redox")]
+pub mod semaphore;
 #[cfg(target_os = "redox")]
 pub mod signal;
 #[cfg(target_os = "redox")]

@@ -1,12 +1,13 @@
 //! Requests of the kernel, translated.
 use clavis_ramfs::Handles;
+use clavis_ramfs::locks::{Kind as LockKind, Owner, Range};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
 use scheme_daemon::{Daemon, Resolution};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use syscall::dirent::DirentBuf;
-use syscall::error::{EINVAL, EOPNOTSUPP, Error, Result};
+use syscall::error::{EINVAL, EOPNOTSUPP, ESRCH, Error, Result};
 use syscall::flag::{F_SETFL, MapFlags, MunmapFlags, StdFsCallKind};
 use syscall::schemev2::NewFdFlags;
 use syscall::{EventFlags, Stat, StatVfs, StdFsCallMeta, TimeSpec};
@@ -14,6 +15,8 @@ use syscall::{EventFlags, Stat, StatVfs, StdFsCallMeta, TimeSpec};
 const NAME: &str = "file";
 /// MiB that the file system may keep unless its argument says otherwise.
 const DEFAULT_MIB: u64 = 32;
+/// The uppermost bit of a word.
+const TOP: u64 = 1 << 63;
 
 struct Ramfs(Handles);
 
@@ -83,11 +86,33 @@ impl SchemeSync for Ramfs {
         &mut self,
         id: usize,
         kind: StdFsCallKind,
-        _payload: &mut [u8],
+        payload: &mut [u8],
         metadata: StdFsCallMeta,
-        _: &CallerCtx,
+        caller: &CallerCtx,
     ) -> Result<usize> {
         match kind {
+            StdFsCallKind::Lock => {
+                let (owner, kind, range) = lock(id, &metadata, caller)?;
+                self.0.lock(id, owner, kind, range).map(|()| 0)
+            }
+            StdFsCallKind::Unlock => {
+                let (owner, _, range) = lock(id, &metadata, caller)?;
+                self.0.unlock(id, owner, range).map(|()| 0)
+            }
+            StdFsCallKind::GetLock => {
+                let (owner, kind, range) = lock(id, &metadata, caller)?;
+                let held = self.0.lock_in_the_way(id, owner, kind, range)?;
+                let held = held.ok_or(Error::new(ESRCH))?;
+                let exclusive = if held.kind == LockKind::Exclusive { TOP } else { 0 };
+                let words = [held.range.start(), held.range.length() | exclusive];
+                for (to, word) in payload.chunks_exact_mut(8).zip(words) {
+                    to.copy_from_slice(&word.to_ne_bytes());
+                }
+                Ok(match held.owner {
+                    Owner::Process(number) => number,
+                    Owner::Handle(_) => 0,
+                })
+            }
             // The owner in the lower half of the word, the group in the upper one.
             StdFsCallKind::Fchown => {
                 let word = metadata.arg1;
@@ -204,6 +229,18 @@ impl SchemeSync for Ramfs {
     fn on_close(&mut self, id: usize) {
         self.0.close(id);
     }
+}
+
+/// What a request about a lock says: bit 63 of the start, whose it is; of the length, which kind.
+fn lock(
+    id: usize,
+    metadata: &StdFsCallMeta,
+    caller: &CallerCtx,
+) -> Result<(Owner, LockKind, Range)> {
+    let (start, length) = (metadata.arg1, metadata.arg2);
+    let owner = if start & TOP == 0 { Owner::Process(caller.pid) } else { Owner::Handle(id) };
+    let kind = if length & TOP == 0 { LockKind::Shared } else { LockKind::Exclusive };
+    Ok((owner, kind, Range::new(start & !TOP, length & !TOP)?))
 }
 
 fn run() -> Result<()> {
