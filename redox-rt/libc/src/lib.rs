@@ -13,11 +13,15 @@
 #[cfg(target_os = "redox")]
 extern crate alloc;
 
+#[cfg(any(test, target_os = "redox"))]
+pub mod address;
 pub mod ctype;
 #[cfg(any(test, target_os = "redox"))]
 pub mod date;
 #[cfg(any(test, target_os = "redox"))]
 mod fdset;
+#[cfg(any(test, target_os = "redox"))]
+pub mod glob;
 #[cfg(any(test, target_os = "redox"))]
 mod message;
 #[cfg(any(test, target_os = "redox"))]
@@ -50,9 +54,17 @@ pub mod exit;
 #[cfg(target_os = "redox")]
 pub mod fcntl;
 #[cfg(target_os = "redox")]
+pub mod identity;
+#[cfg(target_os = "redox")]
+pub mod image;
+#[cfg(target_os = "redox")]
 pub mod io;
 #[cfg(target_os = "redox")]
 mod local;
+#[cfg(target_os = "redox")]
+pub mod locale;
+#[cfg(target_os = "redox")]
+pub mod lock;
 #[cfg(target_os = "redox")]
 pub mod malloc;
 #[cfg(target_os = "redox")]
@@ -64,9 +76,15 @@ pub mod mode;
 #[cfg(target_os = "redox")]
 pub mod names;
 #[cfg(target_os = "redox")]
+pub mod netdb;
+#[cfg(target_os = "redox")]
+pub mod options;
+#[cfg(target_os = "redox")]
 mod pointer;
 #[cfg(target_os = "redox")]
 pub mod poll;
+#[cfg(target_os = "redox")]
+pub mod priority;
 #[cfg(target_os = "redox")]
 pub mod process;
 #[cfg(target_os = "redox")]
@@ -80,15 +98,23 @@ pub mod semaphore;
 #[cfg(target_os = "redox")]
 pub mod signal;
 #[cfg(target_os = "redox")]
+pub mod signal_name;
+#[cfg(target_os = "redox")]
 pub mod socket;
 #[cfg(target_os = "redox")]
 pub mod stat;
 #[cfg(target_os = "redox")]
+pub mod syslog;
+#[cfg(target_os = "redox")]
 pub mod system;
+#[cfg(target_os = "redox")]
+pub mod temporary;
 #[cfg(target_os = "redox")]
 pub mod termios;
 #[cfg(target_os = "redox")]
 pub mod time;
+#[cfg(target_os = "redox")]
+pub mod tty;
 
 /// libc itself has no errors that it could not answer: a panic in it is a defect, and ends the
 /// process with a word on where.

@@ -31,7 +31,7 @@ impl File for Groups {
         Ok(group {
             gr_name: room.string(entry.name)?,
             gr_passwd: room.string(entry.password)?,
-            gr_gid: entry.group as gid_t,
+            gr_gid: entry.group,
             gr_mem: room.strings(entry.members())?,
         })
     }
@@ -70,7 +70,6 @@ pub unsafe extern "C" fn getgrgid_r(
     length: usize,
     result: *mut *mut group,
 ) -> c_int {
-    let wanted = wanted as u32;
     let found = |room| find::<Groups>(room, 0, |entry| entry.group == wanted);
     // SAFETY: the contract.
     unsafe { reentrant(found, place, (buffer, length), result) }
@@ -92,7 +91,6 @@ pub unsafe extern "C" fn getgrnam(name: *const c_char) -> *mut group {
 /// Finds by number. The answer is good until the next such call; null for nobody.
 #[unsafe(no_mangle)]
 pub extern "C" fn getgrgid(wanted: gid_t) -> *mut group {
-    let wanted = wanted as u32;
     answer(SHARED.lock().fill(|room| find::<Groups>(room, 0, |entry| entry.group == wanted)))
 }
 
@@ -139,7 +137,7 @@ pub unsafe extern "C" fn getgrouplist(
         let file = read(PATH)?;
         let entries = file.lines().filter_map(line::group);
         let listed = entries.filter(|entry| entry.members().any(|member| member == name));
-        let others = listed.map(|entry| entry.group as gid_t).filter(|group| *group != first);
+        let others = listed.map(|entry| entry.group).filter(|group| *group != first);
         let mut total = 0;
         for group in [first].into_iter().chain(others) {
             if total < room {

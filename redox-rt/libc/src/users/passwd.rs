@@ -31,8 +31,8 @@ impl File for Users {
         Ok(passwd {
             pw_name: room.string(user.name)?,
             pw_passwd: room.string(user.password)?,
-            pw_uid: user.user as uid_t,
-            pw_gid: user.group as libc::gid_t,
+            pw_uid: user.user,
+            pw_gid: user.group,
             pw_gecos: room.string(user.comment)?,
             pw_dir: room.string(user.home)?,
             pw_shell: room.string(user.shell)?,
@@ -73,7 +73,6 @@ pub unsafe extern "C" fn getpwuid_r(
     length: usize,
     result: *mut *mut passwd,
 ) -> c_int {
-    let wanted = wanted as u32;
     let found = |room| find::<Users>(room, 0, |entry| entry.user == wanted);
     // SAFETY: the contract.
     unsafe { reentrant(found, place, (buffer, length), result) }
@@ -95,7 +94,6 @@ pub unsafe extern "C" fn getpwnam(name: *const c_char) -> *mut passwd {
 /// Finds by number. The answer is good until the next such call; null for nobody.
 #[unsafe(no_mangle)]
 pub extern "C" fn getpwuid(wanted: uid_t) -> *mut passwd {
-    let wanted = wanted as u32;
     answer(SHARED.lock().fill(|room| find::<Users>(room, 0, |entry| entry.user == wanted)))
 }
 
