@@ -28,7 +28,36 @@ fn now() -> TimeSpec {
     }
 }
 
-impl Daemon for Ramfs {}
+impl Daemon for Ramfs {
+    fn lock(
+        &mut self,
+        id: usize,
+        wanted: StdFsCallKind,
+        metadata: StdFsCallMeta,
+        payload: &mut [u8],
+        caller: &CallerCtx,
+    ) -> Result<usize> {
+        let (owner, kind, range) = lock(id, &metadata, caller)?;
+        match wanted {
+            StdFsCallKind::Lock => self.0.lock(id, owner, kind, range).map(|()| 0),
+            StdFsCallKind::Unlock => self.0.unlock(id, owner, range).map(|()| 0),
+            StdFsCallKind::GetLock => {
+                let held = self.0.lock_in_the_way(id, owner, kind, range)?;
+                let held = held.ok_or(Error::new(ESRCH))?;
+                let exclusive = if held.kind == LockKind::Exclusive { TOP } else { 0 };
+                let words = [held.range.start(), held.range.length() | exclusive];
+                for (to, word) in payload.chunks_exact_mut(8).zip(words) {
+                    to.copy_from_slice(&word.to_ne_bytes());
+                }
+                Ok(match held.owner {
+                    Owner::Process(number) => number,
+                    Owner::Handle(_) => 0,
+                })
+            }
+            _ => Err(Error::new(EOPNOTSUPP)),
+        }
+    }
+}
 
 impl SchemeSync for Ramfs {
     fn scheme_root(&mut self) -> Result<usize> {
@@ -86,33 +115,11 @@ impl SchemeSync for Ramfs {
         &mut self,
         id: usize,
         kind: StdFsCallKind,
-        payload: &mut [u8],
+        _payload: &mut [u8],
         metadata: StdFsCallMeta,
-        caller: &CallerCtx,
+        _: &CallerCtx,
     ) -> Result<usize> {
         match kind {
-            StdFsCallKind::Lock => {
-                let (owner, kind, range) = lock(id, &metadata, caller)?;
-                self.0.lock(id, owner, kind, range).map(|()| 0)
-            }
-            StdFsCallKind::Unlock => {
-                let (owner, _, range) = lock(id, &metadata, caller)?;
-                self.0.unlock(id, owner, range).map(|()| 0)
-            }
-            StdFsCallKind::GetLock => {
-                let (owner, kind, range) = lock(id, &metadata, caller)?;
-                let held = self.0.lock_in_the_way(id, owner, kind, range)?;
-                let held = held.ok_or(Error::new(ESRCH))?;
-                let exclusive = if held.kind == LockKind::Exclusive { TOP } else { 0 };
-                let words = [held.range.start(), held.range.length() | exclusive];
-                for (to, word) in payload.chunks_exact_mut(8).zip(words) {
-                    to.copy_from_slice(&word.to_ne_bytes());
-                }
-                Ok(match held.owner {
-                    Owner::Process(number) => number,
-                    Owner::Handle(_) => 0,
-                })
-            }
             // The owner in the lower half of the word, the group in the upper one.
             StdFsCallKind::Fchown => {
                 let word = metadata.arg1;
