@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 
 pub(crate) use cargo::Triple;
 pub(crate) use flags::guest_environment;
+pub(crate) use parts::libraries;
 
 /// The files that were built.
 #[derive(Debug)]
