@@ -11,7 +11,7 @@ use clavis_rt::{Handle, Number, Place, namespace};
 use core::ffi::{c_char, c_int};
 use libc::{
     AT_FDCWD, EINVAL, F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETFD, F_SETLK, F_SETLKW, FD_CLOEXEC,
-    O_CREAT, O_TRUNC, O_WRONLY, mode_t,
+    O_CREAT, O_EXLOCK, O_SHLOCK, O_TRUNC, O_WRONLY, mode_t,
 };
 
 /// The open flags of the kernel for those of C: the low 16 bits carry the creation mode.
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: mode_t) -
     unsafe { openat(AT_FDCWD, path, flags, mode) }
 }
 
-/// Opens a path from a directory.
+/// Opens a path from a directory. `O_SHLOCK` and `O_EXLOCK` lock it, as `flock` does.
 ///
 /// # Safety
 /// C contract: as [`open`].
@@ -67,7 +67,9 @@ pub unsafe extern "C" fn openat(
     // SAFETY: the contract.
     let path = unsafe { text(path) };
     answer(path.and_then(|path| {
-        let handle = open_at(start(directory)?, path, open_flags(flags, mode), Place::Lowest)?;
+        let wanted = open_flags(flags & !(O_SHLOCK | O_EXLOCK), mode);
+        let handle = open_at(start(directory)?, path, wanted, Place::Lowest)?;
+        crate::lock::opened(handle.number(), flags)?;
         Ok(descriptor(handle))
     }))
 }

@@ -12,8 +12,8 @@ use clavis_rt::sys::time;
 use core::ffi::{c_int, c_short, c_void};
 use libc::{
     EAGAIN, EINVAL, EOVERFLOW, ESRCH, EWOULDBLOCK, F_GETLK, F_LOCK, F_SETLK, F_SETLKW, F_TEST,
-    F_TLOCK, F_ULOCK, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, SEEK_CUR, SEEK_END, SEEK_SET, off_t,
-    pid_t,
+    F_TLOCK, F_ULOCK, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, O_EXLOCK, O_NONBLOCK, O_SHLOCK, SEEK_CUR,
+    SEEK_END, SEEK_SET, off_t, pid_t,
 };
 use syscall::data::TimeSpec;
 
@@ -57,16 +57,29 @@ fn take(number: Number, words: Words, exclusive: bool, patience: Patience) -> Re
     }
 }
 
+/// The whole of a file, for who opened it.
+const WHOLE: Words = Words { start: TOP, length: 0 };
+
+/// Locks what was just opened, as `O_SHLOCK` or `O_EXLOCK` ask; with `O_NONBLOCK` without waiting.
+pub(crate) fn opened(number: Number, flags: c_int) -> Result<()> {
+    let patience = if flags & O_NONBLOCK != 0 { Patience::GiveUp } else { Patience::Wait };
+    match flags & (O_SHLOCK | O_EXLOCK) {
+        0 => Ok(()),
+        O_SHLOCK => take(number, WHOLE, false, patience),
+        O_EXLOCK => take(number, WHOLE, true, patience),
+        _ => Err(error(EINVAL)),
+    }
+}
+
 /// Locks the whole file for this open file, shared or alone, or lets it go; with `LOCK_NB` a lock
 /// in the way is `EWOULDBLOCK`. `EOPNOTSUPP` where the server has no locks.
 #[unsafe(no_mangle)]
 pub extern "C" fn flock(descriptor: c_int, operation: c_int) -> c_int {
-    let whole = Words { start: TOP, length: 0 };
     let patience = if operation & LOCK_NB != 0 { Patience::GiveUp } else { Patience::Wait };
     status(fd(descriptor).and_then(|number| match operation & !LOCK_NB {
-        LOCK_SH => take(number, whole, false, patience),
-        LOCK_EX => take(number, whole, true, patience),
-        LOCK_UN => fs::unlock(number, whole.start, whole.length),
+        LOCK_SH => take(number, WHOLE, false, patience),
+        LOCK_EX => take(number, WHOLE, true, patience),
+        LOCK_UN => fs::unlock(number, WHOLE.start, WHOLE.length),
         _ => Err(error(EINVAL)),
     }))
 }

@@ -185,7 +185,13 @@ fn locks() -> Verdict {
     let other = open().map_err(|error| error.to_string())?;
     fails("all of it", flock(&other, libc::LOCK_SH | libc::LOCK_NB), libc::EWOULDBLOCK)?;
     works("unlock bytes", lockf(libc::F_ULOCK, 0))?;
-    works("all of it", flock(&other, libc::LOCK_SH | libc::LOCK_NB))
+    works("all of it", flock(&other, libc::LOCK_SH | libc::LOCK_NB))?;
+    let path = place.at("a").into_os_string().into_encoded_bytes();
+    let path = CString::new(path).map_err(|error| error.to_string())?;
+    let alone = libc::O_RDONLY | libc::O_EXLOCK | libc::O_NONBLOCK;
+    // SAFETY: a path and flags.
+    fails("open alone", unsafe { libc::open(path.as_ptr(), alone) }, libc::EWOULDBLOCK)?;
+    works("let go", flock(&other, libc::LOCK_UN))
         .and_then(|_| fails("nonsense", flock(&other, 64), libc::EINVAL))
 }
 
