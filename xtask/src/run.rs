@@ -10,6 +10,7 @@ use crate::options::RunOptions;
 use crate::qemu::frames::Frame;
 use crate::qemu::{self, Config, Console, End, Outcome};
 use crate::setup;
+use crate::software;
 use crate::workspace::Workspace;
 
 /// Seconds that a command may take if nothing else was said.
@@ -19,7 +20,7 @@ const EXEC_LIMIT: u64 = 600;
 pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
     let command_line = command_line(options.exec.as_deref())?;
     setup::for_booting(&options.machine)?;
-    let image = image::to_boot(workspace, &options.machine)?;
+    let image = image::to_boot(workspace, &options.machine, || software::programs(workspace))?;
     let limit = options
         .machine
         .timeout
