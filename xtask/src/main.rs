@@ -11,6 +11,7 @@ mod options;
 mod progress;
 mod qemu;
 mod run;
+mod runner;
 mod setup;
 mod software;
 mod test;
@@ -41,6 +42,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Add(options) => software::add(&workspace, &options),
         Command::Build(options) => software::build(&workspace, &options),
         Command::Remove(options) => software::remove(&workspace, &options),
+        Command::Config(options) => software::configure(&workspace, &options),
+        Command::Runner(options) => runner::run(&workspace, &options),
         Command::Image(options) => image::command(&workspace, &options),
         Command::Bench(options) => bench::bench(&workspace, &options),
         Command::Check => check::check(&workspace),

@@ -25,6 +25,10 @@ pub(crate) enum Command {
     Build(BuildOptions),
     /// Take programs that were added out of the image.
     Remove(RemoveOptions),
+    /// Print the configuration with which `cargo run` and `cargo test` of a project use Clavis.
+    Config(ConfigOptions),
+    /// Boot the system and run one program in it: what Cargo calls, see `config`.
+    Runner(RunnerOptions),
     /// Build the disk image, for QEMU or a USB stick.
     Image(ImageOptions),
     /// Count the instructions of each operation and compare them with the targets.
@@ -153,6 +157,29 @@ pub(crate) struct BuildOptions {
 pub(crate) struct RemoveOptions {
     /// The package, as `cargo xtask add --list` shows it.
     pub(crate) name: String,
+}
+
+/// Options of `config`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct ConfigOptions {
+    /// Write it to the project in this folder (`.cargo/config.toml`) instead.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+/// Options of `runner`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct RunnerOptions {
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+    /// A variable for the program's environment (may be given several times).
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<String>,
 }
 
 /// Options of `image`.

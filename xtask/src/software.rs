@@ -2,7 +2,8 @@
 //! in the image until they are removed. What is kept lies in the target folder, beside the
 //! programs themselves; `cargo clean` forgets it.
 mod build;
-pub(crate) mod project;
+mod config;
+mod project;
 mod recipe;
 mod store;
 
@@ -16,6 +17,7 @@ use crate::options::{AddOptions, BuildOptions, Chosen, RemoveOptions};
 use crate::progress;
 use crate::setup;
 use crate::workspace::Workspace;
+pub(crate) use config::write as configure;
 use recipe::{Recipe, Source};
 use store::Store;
 
@@ -48,6 +50,11 @@ pub(crate) fn remove(workspace: &Workspace, options: &RemoveOptions) -> anyhow::
     store.discard(&package.name)?;
     println!("removed {}", package.describe());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The programs that were added, as they lie there.
+pub(crate) fn kept(workspace: &Workspace) -> anyhow::Result<Vec<Extra>> {
+    Ok(Store::read(workspace)?.programs())
 }
 
 /// The programs that were added. Those that were linked against an earlier C library are built

@@ -80,6 +80,8 @@ pub mod netdb;
 #[cfg(target_os = "redox")]
 pub mod options;
 #[cfg(target_os = "redox")]
+mod place;
+#[cfg(target_os = "redox")]
 mod pointer;
 #[cfg(target_os = "redox")]
 pub mod poll;
