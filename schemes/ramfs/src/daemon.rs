@@ -13,6 +13,8 @@ use syscall::schemev2::NewFdFlags;
 use syscall::{EventFlags, Stat, StatVfs, StdFsCallMeta, TimeSpec};
 
 const NAME: &str = "file";
+/// The directory for files that programs need for a while.
+const TEMPORARY: &str = "tmp";
 /// MiB that the file system may keep unless its argument says otherwise.
 const DEFAULT_MIB: u64 = 32;
 /// The uppermost bit of a word.
@@ -253,7 +255,8 @@ fn lock(
 fn run() -> Result<()> {
     let mib = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_MIB);
     let socket = scheme_daemon::endpoint(Resolution::Structural)?;
-    let mut ramfs = Ramfs(Handles::new(mib.saturating_mul(1 << 20), now));
+    let files = Handles::new(mib.saturating_mul(1 << 20), now).with_directory(TEMPORARY)?;
+    let mut ramfs = Ramfs(files);
     scheme_daemon::serve(&socket, NAME, &mut ramfs)
 }
 

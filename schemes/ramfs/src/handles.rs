@@ -58,6 +58,16 @@ impl Handles {
         Self { tree: Tree::new(limit, clock()), open: Slab::new(), locks: Locks::default(), clock }
     }
 
+    /// The same with one more directory in its root, open to everybody.
+    ///
+    /// # Errors
+    /// As [`Tree::create`].
+    pub fn with_directory(mut self, name: &str) -> Result<Self> {
+        let now = (self.clock)();
+        self.tree.create(self.tree.root(), name, Kind::Directory, 0o777, now)?;
+        Ok(self)
+    }
+
     /// The file system.
     #[must_use]
     pub fn tree(&self) -> &Tree {
