@@ -108,6 +108,9 @@ pub(crate) struct TestOptions {
     /// Only the guest suite.
     #[arg(long)]
     pub(crate) guest: bool,
+    /// Only the tests of published crates in the guest.
+    #[arg(long, conflicts_with_all = ["host", "guest"])]
+    pub(crate) crates: bool,
     /// Name the tests instead of running them.
     #[arg(long)]
     pub(crate) list: bool,

@@ -24,6 +24,9 @@ const KEPT: [&str; 2] = ["RUST_RECURSION_COUNT", "RUST_BACKTRACE"];
 
 /// Boots, runs the program with its arguments, passes its output and its status on.
 pub(crate) fn run(workspace: &Workspace, options: &RunnerOptions) -> anyhow::Result<ExitCode> {
+    if options.machine.no_build {
+        bail!("--no-build: the image of the last build does not hold this program");
+    }
     let program = std::path::absolute(&options.program).context("where is the program?")?;
     let name = program
         .file_name()
