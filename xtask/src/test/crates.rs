@@ -6,7 +6,6 @@ use anyhow::Context as _;
 
 use crate::build::{self, Triple};
 use crate::options::TestOptions;
-use crate::progress;
 use crate::test::host;
 use crate::test::tally::Tally;
 use crate::workspace::{Workspace, cargo};
@@ -61,9 +60,6 @@ fn cargo_test(workspace: &Workspace, limit: Option<u64>) -> anyhow::Result<Comma
         .env_remove("RUSTFLAGS")
         .env("CARGO_ENCODED_RUSTFLAGS", build::encode(workspace, &flags))
         .envs(build::guest_environment());
-    if !progress::is_watched() {
-        command.arg("--quiet");
-    }
     Ok(command)
 }
 
