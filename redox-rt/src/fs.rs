@@ -79,6 +79,18 @@ pub fn unlock(number: Number, start: u64, length: u64) -> Result<()> {
     std_fs_in(number, Kind::Unlock, &[], start, length).map(drop)
 }
 
+/// The advisory lock of somebody else that one would have to wait for: the process that holds it
+/// (0: an open file does), its start and its length with flags.
+///
+/// # Errors
+/// `ESRCH` when there is none; what the server answers.
+pub fn get_lock(number: Number, start: u64, length_and_flags: u64) -> Result<(usize, u64, u64)> {
+    let mut payload = [0u8; 16];
+    let owner = std_fs(number, Kind::GetLock, &mut payload, start, length_and_flags)?;
+    let [start, length] = *payload.as_chunks::<8>().0 else { return Err(Error::new(EIO)) };
+    Ok((owner, u64::from_ne_bytes(start), u64::from_ne_bytes(length)))
+}
+
 /// The path of an object as seen from a directory of the same server; answers bytes.
 ///
 /// # Errors

@@ -11,18 +11,20 @@ use crate::sys::file::OpenFlags;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
-use alloc::vec::Vec;
 use clavis_abi::error::{ECAPMODE, EINVAL, ELOOP, ENODEV, ENOENT, ENOTDIR, EXDEV, Error, Result};
 use clavis_abi::limits::{LINKS_MAX, PATH_MAX};
 use clavis_abi::params::{BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM};
 use clavis_abi::startup::EntryKind;
+use syscall::AT_REMOVEDIR;
 use syscall::flag::{
     MODE_DIR, MODE_SYMLINK, MODE_TYPE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_STAT,
     O_SYMLINK,
 };
-use syscall::{AT_REMOVEDIR, StdFsCallKind};
 
 pub mod message;
+mod names;
+
+pub use names::{link, rename};
 
 /// The current directory: what is asked, and what is shown.
 #[derive(Debug)]
@@ -289,54 +291,6 @@ pub fn make_link(target: &str, from: Option<Number>, path: &str) -> Result<()> {
     let flags = (O_CREAT | O_EXCL | O_SYMLINK | syscall::flag::O_WRONLY | 0o777) as OpenFlags;
     let link = resolve(from, path, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))?;
     sys::file::write_all(link.number(), target.as_bytes())
-}
-
-/// Renames `old` to `new`, by handles of their two directories.
-///
-/// # Errors
-/// `EXDEV` when the two lie with different servers; as [`open`].
-pub fn rename(
-    old_from: Option<Number>,
-    old: &str,
-    new_from: Option<Number>,
-    new: &str,
-) -> Result<()> {
-    two_names(StdFsCallKind::Frenameat, old_from, old, new_from, new)
-}
-
-fn two_names(
-    kind: StdFsCallKind,
-    old_from: Option<Number>,
-    old: &str,
-    new_from: Option<Number>,
-    new: &str,
-) -> Result<()> {
-    let (old_dir, old_name) = open_parent(old_from, old)?;
-    let (new_dir, new_name) = open_parent(new_from, new)?;
-    let mut payload = Vec::with_capacity(old_name.len() + new_name.len() + 1);
-    payload.extend_from_slice(old_name.as_bytes());
-    payload.push(0);
-    payload.extend_from_slice(new_name.as_bytes());
-    let pair = [old_dir.number(), new_dir.number()];
-    sys::call::std_fs_two(pair, kind, &payload, 0, 0).map(drop)
-}
-
-/// Makes a further name for an object.
-///
-/// # Errors
-/// `EXDEV` when the two lie with different servers; as [`open`].
-pub fn link(
-    old_from: Option<Number>,
-    old: &str,
-    new_from: Option<Number>,
-    new: &str,
-) -> Result<()> {
-    let flags = (O_STAT | O_NOFOLLOW) as OpenFlags;
-    let object =
-        resolve(old_from, old, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))?;
-    let (new_dir, new_name) = open_parent(new_from, new)?;
-    let pair = [object.number(), new_dir.number()];
-    sys::call::std_fs_two(pair, StdFsCallKind::Flinkat, new_name.as_bytes(), 0, 0).map(drop)
 }
 
 /// Opens the directory of a path; answers it with the last component.

@@ -15,6 +15,18 @@ pub(crate) fn main(what: &str) -> ExitCode {
         },
         "fault" => fault(),
         "hog" => hog(),
+        "recurse" => ExitCode::from(recurse(0)),
+        "recurse-thread" => match std::thread::spawn(|| recurse(0)).join() {
+            Ok(code) => ExitCode::from(code),
+            Err(_) => ExitCode::FAILURE,
+        },
+        "vectors-1" => survived(1),
+        "vectors-2" => survived(2),
+        "say" => {
+            let words: Vec<String> = std::env::args().skip(3).collect();
+            println!("{words:?} {:?}", std::env::var_os("SAID"));
+            ExitCode::SUCCESS
+        }
         "std" => ordinary(),
         "echo" => {
             let mut text = String::new();
@@ -36,6 +48,18 @@ fn fault() -> ExitCode {
     // SAFETY: none: the address is never mapped, and the fault that follows is what is wanted.
     let read = unsafe { nowhere.read_volatile() };
     ExitCode::from(read)
+}
+
+/// Calls itself until the stack ends.
+fn recurse(depth: u64) -> u8 {
+    let block = std::hint::black_box([depth as u8; 512]);
+    let deeper = if depth == u64::MAX { 0 } else { recurse(depth + 1) };
+    deeper.wrapping_add(std::hint::black_box(block).len() as u8)
+}
+
+/// Whether vector registers keep what they hold.
+fn survived(seed: u64) -> ExitCode {
+    if crate::vectors::survive(seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Takes memory until there is none.

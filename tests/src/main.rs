@@ -12,6 +12,8 @@ mod cases;
 mod peer;
 #[cfg(target_os = "redox")]
 mod run;
+#[cfg(target_os = "redox")]
+mod vectors;
 
 #[cfg(target_os = "redox")]
 fn main() -> std::process::ExitCode {
@@ -21,7 +23,7 @@ fn main() -> std::process::ExitCode {
         ["--list"] => run::list(),
         ["--case", name] => run::case(name),
         ["--peer", mode] => peer::main(mode),
-        ["--act", what] => act::main(what),
+        ["--act", what, ..] => act::main(what),
         [] => run::all(""),
         [filter] => run::all(filter),
         _ => {

@@ -9,8 +9,9 @@ use crate::image::manifest::Manifest;
 use crate::progress;
 use crate::workspace::Workspace;
 
-pub(crate) use cargo::Triple;
-pub(crate) use flags::guest_environment;
+pub(crate) use cargo::{Artifact, Triple, collect};
+pub(crate) use flags::{encode, guest_environment, link};
+pub(crate) use parts::{forget_programs, libraries};
 
 /// The files that were built.
 #[derive(Debug)]

@@ -3,6 +3,7 @@ mod budget;
 mod crates;
 mod dependencies;
 mod lints;
+mod symbols;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "budgets", judge: budget::check },
     Step { name: "dependencies", judge: dependencies::check },
     Step { name: "generated documentation", judge: generated },
+    Step { name: "symbols of the C library", judge: symbols::check },
     Step { name: "lints on the host", judge: lints::host },
     Step { name: "lints for the guest", judge: lints::guest },
     Step { name: "documentation", judge: lints::documentation },

@@ -8,13 +8,26 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use clavis_elf::Place;
 
 use crate::build;
 use crate::options::{ImageOptions, MachineOptions};
 use crate::progress;
 use crate::setup;
+use crate::software;
 use crate::workspace::Workspace;
 use manifest::Manifest;
+
+pub(crate) use contents::without_symbols;
+
+/// A program of the boot image beside those of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Extra {
+    /// Its path in the image.
+    pub(crate) path: String,
+    /// Where it lies, with its symbols.
+    pub(crate) file: PathBuf,
+}
 
 /// Path and content of a file on the system partition.
 pub(crate) type PartitionFile = (&'static str, Vec<u8>);
@@ -35,14 +48,18 @@ pub(crate) fn command(workspace: &Workspace, options: &ImageOptions) -> anyhow::
     if options.setup {
         setup::for_building()?;
     }
-    let image = make(workspace, options.output.as_deref())?;
+    let image = make(workspace, options.output.as_deref(), &software::programs(workspace)?)?;
     println!("{}", image.disk.display());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Builds everything and puts it on a disk.
-pub(crate) fn make(workspace: &Workspace, output: Option<&Path>) -> anyhow::Result<Image> {
-    let (files, kernel) = files(workspace)?;
+pub(crate) fn make(
+    workspace: &Workspace,
+    output: Option<&Path>,
+    extra: &[Extra],
+) -> anyhow::Result<Image> {
+    let (files, kernel) = files(workspace, extra)?;
     progress::step("making the disk image");
     let disk = match output {
         Some(path) => path.to_owned(),
@@ -53,9 +70,13 @@ pub(crate) fn make(workspace: &Workspace, output: Option<&Path>) -> anyhow::Resu
 }
 
 /// The image to boot: built now, or the one of the last build.
-pub(crate) fn to_boot(workspace: &Workspace, options: &MachineOptions) -> anyhow::Result<Image> {
+pub(crate) fn to_boot(
+    workspace: &Workspace,
+    options: &MachineOptions,
+    extra: impl FnOnce() -> anyhow::Result<Vec<Extra>>,
+) -> anyhow::Result<Image> {
     if !options.no_build {
-        return make(workspace, None);
+        return make(workspace, None, &extra()?);
     }
     let disk = workspace.output()?.join("clavis.img");
     if !disk.is_file() {
@@ -66,17 +87,19 @@ pub(crate) fn to_boot(workspace: &Workspace, options: &MachineOptions) -> anyhow
 }
 
 /// Builds everything: the files of the system partition, and the kernel with its symbols.
-fn files(workspace: &Workspace) -> anyhow::Result<(Vec<PartitionFile>, PathBuf)> {
+fn files(workspace: &Workspace, extra: &[Extra]) -> anyhow::Result<(Vec<PartitionFile>, PathBuf)> {
     setup::require_toolchain()?;
     let manifest = Manifest::read(workspace)?;
     let built = build::everything(workspace, &manifest)?;
-    let archive = contents::archive(workspace, &manifest, &built.programs)?;
+    let archive = contents::archive(workspace, &manifest, &built.programs, extra)?;
     let read = |path: &Path| {
         std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
     };
+    let kernel = contents::without_symbols(read(&built.kernel)?, Place::KERNEL)
+        .with_context(|| format!("the kernel {}", built.kernel.display()))?;
     let files = vec![
         ("EFI/BOOT/BOOTX64.EFI", read(&built.bootloader)?),
-        ("clavis/kernel", contents::without_symbols(&built.kernel)?),
+        ("clavis/kernel", kernel),
         ("clavis/init", read(&built.init)?),
         ("clavis/image", archive),
     ];

@@ -11,7 +11,9 @@ mod options;
 mod progress;
 mod qemu;
 mod run;
+mod runner;
 mod setup;
+mod software;
 mod test;
 mod workspace;
 
@@ -37,6 +39,11 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(options) => run::run(&workspace, &options),
         Command::Test(options) => test::test(&workspace, &options),
+        Command::Add(options) => software::add(&workspace, &options),
+        Command::Build(options) => software::build(&workspace, &options),
+        Command::Remove(options) => software::remove(&workspace, &options),
+        Command::Config(options) => software::configure(&workspace, &options),
+        Command::Runner(options) => runner::run(&workspace, &options),
         Command::Image(options) => image::command(&workspace, &options),
         Command::Bench(options) => bench::bench(&workspace, &options),
         Command::Check => check::check(&workspace),

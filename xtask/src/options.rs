@@ -19,6 +19,16 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Run the host tests of every crate, then the guest suite in QEMU.
     Test(TestOptions),
+    /// Build the programs of a published crate for Clavis and keep them in the image.
+    Add(AddOptions),
+    /// Build the programs of a Cargo project for Clavis and keep them in the image.
+    Build(BuildOptions),
+    /// Take programs that were added out of the image.
+    Remove(RemoveOptions),
+    /// Print the configuration with which `cargo run` and `cargo test` of a project use Clavis.
+    Config(ConfigOptions),
+    /// Boot the system and run one program in it: what Cargo calls, see `config`.
+    Runner(RunnerOptions),
     /// Build the disk image, for QEMU or a USB stick.
     Image(ImageOptions),
     /// Count the instructions of each operation and compare them with the targets.
@@ -98,9 +108,81 @@ pub(crate) struct TestOptions {
     /// Only the guest suite.
     #[arg(long)]
     pub(crate) guest: bool,
+    /// Only the tests of published crates in the guest.
+    #[arg(long, conflicts_with_all = ["host", "guest"])]
+    pub(crate) crates: bool,
     /// Name the tests instead of running them.
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+/// What of a package is built.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct Chosen {
+    /// Only this program (may be given several times).
+    #[arg(long = "bin", value_name = "NAME")]
+    pub(crate) bins: Vec<String>,
+    /// Features of the package.
+    #[arg(long, short = 'F', value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
+    /// Leave the package's default features away.
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+}
+
+/// Options of `add`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct AddOptions {
+    /// The crate, as on crates.io.
+    #[arg(value_name = "CRATE[@VERSION]", required_unless_present = "list")]
+    pub(crate) spec: Option<String>,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    /// Take the newest dependencies, not those of the crate's own Cargo.lock.
+    #[arg(long)]
+    pub(crate) newest: bool,
+    /// Name what was added.
+    #[arg(long, conflicts_with_all = ["spec", "bins", "features", "no_default_features", "newest"])]
+    pub(crate) list: bool,
+}
+
+/// Options of `build`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct BuildOptions {
+    /// The project: a folder with a Cargo.toml.
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+}
+
+/// Options of `remove`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct RemoveOptions {
+    /// The package, as `cargo xtask add --list` shows it.
+    pub(crate) name: String,
+}
+
+/// Options of `config`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct ConfigOptions {
+    /// Write it to the project in this folder (`.cargo/config.toml`) instead.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+/// Options of `runner`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct RunnerOptions {
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+    /// A variable for the program's environment (may be given several times).
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<String>,
 }
 
 /// Options of `image`.

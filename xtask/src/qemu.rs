@@ -8,6 +8,7 @@ mod machine;
 mod report;
 mod symbols;
 mod terminal;
+pub(crate) mod trace;
 
 pub(crate) use machine::{Config, Console, End, Outcome, run};
 pub(crate) use report::explain;

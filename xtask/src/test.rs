@@ -1,5 +1,7 @@
-//! `cargo xtask test`: host tests of every crate, then the suite in QEMU.
+//! `cargo xtask test`: host tests of every crate, then the suite in QEMU, then tests of published
+//! crates there.
 mod boot;
+mod crates;
 mod guest;
 mod host;
 mod tally;
@@ -15,13 +17,17 @@ use tally::Tally;
 
 /// Runs them. The last line is the sum, alone.
 pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<ExitCode> {
-    let (host, guest) = (!options.guest, !options.host);
-    if guest {
+    let filter = options.name.as_deref().unwrap_or_default();
+    let all = !options.host && !options.guest && !options.crates;
+    let (host, guest) = (all || options.host, all || options.guest);
+    // They are built on their own: a filter has to name them.
+    let crates =
+        options.crates || (all && (filter.is_empty() || filter.starts_with(crates::PREFIX)));
+    if guest || crates {
         setup::for_booting(&options.machine)?;
     } else if options.machine.setup {
         setup::for_building()?;
     }
-    let filter = options.name.as_deref().unwrap_or_default();
     if options.list {
         if host {
             host::list(workspace, filter)?;
@@ -29,6 +35,9 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
         if guest {
             boot::list(filter);
             guest::list(workspace, options)?;
+        }
+        if crates {
+            crates::list(workspace, filter)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -38,13 +47,17 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
         host::run(workspace, filter, &mut tally)?;
     }
     if guest {
-        let image = image::to_boot(workspace, &options.machine)?;
+        let image = image::to_boot(workspace, &options.machine, || Ok(Vec::new()))?;
         progress::step("guest tests");
         boot::run(workspace, options, filter, &image, &mut tally)?;
-        // The suite has no cases of that name.
-        if !filter.starts_with(boot::PREFIX) {
+        // The suite has no cases of these names.
+        if !filter.starts_with(boot::PREFIX) && !filter.starts_with(crates::PREFIX) {
             guest::run(workspace, options, filter, &image, &mut tally)?;
         }
+    }
+    if crates {
+        progress::step("tests of published crates");
+        crates::run(workspace, options, filter, &mut tally)?;
     }
     if tally.is_empty() {
         tally.fail("xtask", &format!("no test has a name that contains \"{filter}\""));

@@ -52,6 +52,17 @@ struct Metadata {
     workspace_default_members: Vec<String>,
 }
 
+#[derive(Deserialize)]
+struct Dependencies {
+    packages: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    manifest_path: PathBuf,
+}
+
 impl Workspace {
     /// Asks cargo.
     pub(crate) fn find() -> anyhow::Result<Workspace> {
@@ -84,6 +95,20 @@ impl Workspace {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         Ok(folder)
+    }
+
+    /// The folder of a published crate that the workspace depends on, in its locked version.
+    pub(crate) fn source_of(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let output = Command::new(cargo())
+            .args(["metadata", "--locked", "--format-version", "1"])
+            .current_dir(&self.root)
+            .output()
+            .context("cannot start cargo to read the dependencies")?;
+        let all: Dependencies = serde_json::from_slice(&output.stdout)
+            .context("cargo's description of the dependencies is not understood")?;
+        let found = all.packages.into_iter().find(|package| package.name == name);
+        let manifest = found.with_context(|| format!("nothing depends on {name}"))?.manifest_path;
+        Ok(manifest.parent().unwrap_or(&manifest).to_path_buf())
     }
 
     /// The package of that name.

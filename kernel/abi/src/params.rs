@@ -396,7 +396,8 @@ pub enum FactoryKind {
     Pipe = 5,
     /// Timers (`time`): openat of the clock number.
     Time = 6,
-    /// Processes (`proc`): openat of a process number gives a handle to it; lists numbers.
+    /// Processes (`proc`): openat of a process number gives a handle to it; lists numbers. Openat of
+    /// `proc-creds-capability` gives a null handle: processes have no users.
     Process = 7,
     /// Interrupt lines: CREATE(line, 0).
     Irq = 8,

@@ -229,6 +229,17 @@ fn a_process_inherits_nothing_unlisted() {
 }
 
 #[test]
+fn the_handle_for_credentials_has_power_over_nothing() {
+    scene(|t| {
+        let processes = t.entry(EntryKind::FactoryProcess);
+        let credentials = t.open(processes, "proc-creds-capability", 0).unwrap();
+        let null = t.null();
+        assert_eq!(t.query(credentials).unwrap().object, t.query(null).unwrap().object);
+        assert!(t.open(credentials, "1", 0).is_err());
+    });
+}
+
+#[test]
 fn a_process_that_is_never_started_goes_with_its_builders_handle() {
     scene(|t| {
         let account = t.entry(EntryKind::Account);

@@ -7,6 +7,7 @@
 mod builtins;
 mod execute;
 mod input;
+mod line;
 mod stage;
 mod state;
 mod system;

@@ -1,6 +1,6 @@
 //! `_start`: the first instruction of every program. It relocates the image, takes the startup
 //! block into use (both are the runtime's work), runs constructors and calls `main`.
-use crate::{env, exit};
+use crate::{env, exit, place};
 use alloc::vec::Vec;
 use clavis_rt::startup::Startup;
 use core::ffi::{c_char, c_int};
@@ -36,6 +36,7 @@ fn start(startup: &'static Startup<'static>) -> i32 {
     arguments.push(ptr::null());
     let arguments: &'static [*const c_char] = arguments.leak();
     env::adopt(startup.envs());
+    place::show(startup);
     let (arguments, environment) = (arguments.as_ptr(), env::current());
     // SAFETY: the linker's array of constructors.
     for action in unsafe { array(&raw const __init_array_start, &raw const __init_array_end) } {

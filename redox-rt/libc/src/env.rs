@@ -69,6 +69,21 @@ impl Variables {
         })
     }
 
+    /// Puts a string in the place of the variable of that name, or behind the last. There is room.
+    fn place(&mut self, name: &[u8], string: *mut c_char) {
+        match self.find(name).and_then(|place| self.array.get_mut(place)) {
+            Some(slot) => {
+                let before = core::mem::replace(slot, string);
+                self.release(before);
+            }
+            None => {
+                // The new string takes the place of the null, which follows it.
+                self.array.pop();
+                self.array.push(string);
+            }
+        }
+    }
+
     /// Gives a replaced string back, if it was made here.
     fn release(&mut self, entry: *mut c_char) {
         if let Some(index) = self.own.iter().position(|own| *own == entry) {
@@ -157,8 +172,7 @@ pub unsafe extern "C" fn setenv(
     let value = unsafe { CStr::from_ptr(value) }.to_bytes_with_nul();
     let mut variables = VARIABLES.lock();
     variables.refresh();
-    let place = variables.find(name);
-    if place.is_some() && overwrite == 0 {
+    if overwrite == 0 && variables.find(name).is_some() {
         return 0;
     }
     if variables.array.try_reserve(2).is_err() || variables.own.try_reserve(1).is_err() {
@@ -176,17 +190,33 @@ pub unsafe extern "C" fn setenv(
     }
     let string = string.cast::<c_char>();
     variables.own.push(string);
-    match place.and_then(|place| variables.array.get_mut(place)) {
-        Some(slot) => {
-            let before = core::mem::replace(slot, string);
-            variables.release(before);
-        }
-        None => {
-            // The new string takes the place of the null, which follows it.
-            variables.array.pop();
-            variables.array.push(string);
-        }
+    variables.place(name, string);
+    variables.publish();
+    0
+}
+
+/// Makes a string of the caller's part of the environment: `NAME=value`, or `NAME` to remove it.
+///
+/// # Safety
+/// C contract: `string` is NUL-terminated and stays as long as it is in the environment.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn putenv(string: *mut c_char) -> c_int {
+    if string.is_null() {
+        return fail(EINVAL);
     }
+    // SAFETY: the contract.
+    let bytes = unsafe { CStr::from_ptr(string) }.to_bytes();
+    let Some(end) = bytes.iter().position(|byte| *byte == b'=') else {
+        // SAFETY: the contract.
+        return unsafe { unsetenv(string) };
+    };
+    let Some(name) = bytes.get(..end).filter(|name| !name.is_empty()) else { return fail(EINVAL) };
+    let mut variables = VARIABLES.lock();
+    variables.refresh();
+    if variables.array.try_reserve(2).is_err() {
+        return fail(ENOMEM);
+    }
+    variables.place(name, string);
     variables.publish();
     0
 }

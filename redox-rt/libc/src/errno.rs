@@ -1,5 +1,6 @@
 //! The error number, and how results become C's.
 use clavis_abi::error::{Error, Result};
+use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int};
 use libc::{EINVAL, ERANGE};
 
@@ -107,6 +108,52 @@ pub unsafe extern "C" fn strerror_r(wanted: c_int, buffer: *mut c_char, length: 
     } else {
         0
     }
+}
+
+/// Words of the last [`strerror`].
+struct Words(UnsafeCell<[u8; WORDS]>);
+
+/// Room for them.
+const WORDS: usize = 256;
+
+// SAFETY: C's rule for `strerror`: the program calls it in one thread at a time.
+unsafe impl Sync for Words {}
+
+/// Describes an error number. The answer is good until the next call.
+///
+/// # Safety
+/// C contract: no other thread does the same meanwhile.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn strerror(wanted: c_int) -> *mut c_char {
+    static LAST: Words = Words(UnsafeCell::new([0; WORDS]));
+    let place = LAST.0.get().cast::<c_char>();
+    // SAFETY: the contract; the place has that many bytes. An unknown number is described too.
+    let _ = unsafe { strerror_r(wanted, place, WORDS) };
+    place
+}
+
+/// Writes a prefix (unless it is null or empty) and the description of the error number to the
+/// standard error.
+///
+/// # Safety
+/// C contract: `prefix` is null or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn perror(prefix: *const c_char) {
+    let mut words = crate::message::Text::new();
+    describe(errno(), &mut words);
+    let mut line = alloc::vec::Vec::new();
+    if !prefix.is_null() {
+        // SAFETY: the contract.
+        let prefix = unsafe { core::ffi::CStr::from_ptr(prefix) }.to_bytes();
+        if !prefix.is_empty() {
+            line.extend_from_slice(prefix);
+            line.extend_from_slice(b": ");
+        }
+    }
+    line.extend_from_slice(words.text().as_bytes());
+    line.push(b'\n');
+    // There is nobody to be told that the standard error is closed.
+    let _ = clavis_rt::sys::file::write_all(clavis_rt::Number::from_raw(2), &line);
 }
 
 /// Writes the description; whether the number is known.

@@ -2,7 +2,7 @@
 //!
 //! C declares these functions with a variable last argument. On this architecture such an
 //! argument travels as a fixed one does; it is looked at only where C promises that it is there.
-use crate::errno::{answer, error, status};
+use crate::errno::{answer, error};
 use crate::mode::creation_mode;
 use crate::pointer::{fd, text};
 use clavis_abi::error::Result;
@@ -10,8 +10,8 @@ use clavis_rt::sys::{self, file::OpenFlags};
 use clavis_rt::{Handle, Number, Place, namespace};
 use core::ffi::{c_char, c_int};
 use libc::{
-    AT_FDCWD, EINVAL, ENOTSUP, F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETFD, F_SETLK, F_SETLKW,
-    FD_CLOEXEC, O_CREAT, O_TRUNC, O_WRONLY, mode_t,
+    AT_FDCWD, EINVAL, F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETFD, F_SETLK, F_SETLKW, FD_CLOEXEC,
+    O_CREAT, O_EXLOCK, O_SHLOCK, O_TRUNC, O_WRONLY, mode_t,
 };
 
 /// The open flags of the kernel for those of C: the low 16 bits carry the creation mode.
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: mode_t) -
     unsafe { openat(AT_FDCWD, path, flags, mode) }
 }
 
-/// Opens a path from a directory.
+/// Opens a path from a directory. `O_SHLOCK` and `O_EXLOCK` lock it, as `flock` does.
 ///
 /// # Safety
 /// C contract: as [`open`].
@@ -67,7 +67,9 @@ pub unsafe extern "C" fn openat(
     // SAFETY: the contract.
     let path = unsafe { text(path) };
     answer(path.and_then(|path| {
-        let handle = open_at(start(directory)?, path, open_flags(flags, mode), Place::Lowest)?;
+        let wanted = open_flags(flags & !(O_SHLOCK | O_EXLOCK), mode);
+        let handle = open_at(start(directory)?, path, wanted, Place::Lowest)?;
+        crate::lock::opened(handle.number(), flags)?;
         Ok(descriptor(handle))
     }))
 }
@@ -82,15 +84,24 @@ pub unsafe extern "C" fn creat(path: *const c_char, mode: mode_t) -> c_int {
     unsafe { open(path, O_CREAT | O_WRONLY | O_TRUNC, mode) }
 }
 
-/// Controls a descriptor. Record locks are `ENOTSUP`.
+/// Controls a descriptor.
+///
+/// # Safety
+/// C contract: the argument of a record lock is one.
 #[unsafe(no_mangle)]
-pub extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: usize) -> c_int {
-    answer(fd(descriptor).and_then(|number| control(number, command, argument)))
+pub unsafe extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: usize) -> c_int {
+    // SAFETY: the same contract.
+    answer(fd(descriptor).and_then(|number| unsafe { control(number, command, argument) }))
 }
 
-fn control(number: Number, command: c_int, argument: usize) -> Result<c_int> {
+/// # Safety
+/// As [`fcntl`].
+unsafe fn control(number: Number, command: c_int, argument: usize) -> Result<c_int> {
     match command {
-        F_GETLK | F_SETLK | F_SETLKW => Err(error(ENOTSUP)),
+        // SAFETY: the caller's promise.
+        F_GETLK | F_SETLK | F_SETLKW => unsafe {
+            crate::lock::record(number, command, core::ptr::with_exposed_provenance_mut(argument))
+        },
         F_DUPFD_CLOEXEC => {
             let copy = sys::file::fcntl(number, F_DUPFD as usize, argument)?;
             sys::file::fcntl(Number::from_raw(copy), F_SETFD as usize, FD_CLOEXEC as usize)?;
@@ -101,10 +112,4 @@ fn control(number: Number, command: c_int, argument: usize) -> Result<c_int> {
             sys::file::fcntl(number, command, argument).map(|value| value as c_int)
         }
     }
-}
-
-/// Whole-file locks do not exist yet: `ENOTSUP`.
-#[unsafe(no_mangle)]
-pub extern "C" fn flock(descriptor: c_int, _operation: c_int) -> c_int {
-    status::<()>(fd(descriptor).and_then(|_| Err(error(ENOTSUP))))
 }

@@ -1,6 +1,6 @@
 //! Reading, writing and duplicating descriptors.
 use crate::errno::{answer, count, error, status};
-use crate::pointer::{bytes, bytes_mut, fd};
+use crate::pointer::{fd, source, target};
 use clavis_abi::error::{Error, Result};
 use clavis_rt::sys::file;
 use clavis_rt::{Number, Place, object};
@@ -22,8 +22,8 @@ fn offset(offset: off_t) -> Result<u64> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn read(descriptor: c_int, buffer: *mut c_void, length: usize) -> isize {
     // SAFETY: the contract.
-    let buffer = unsafe { bytes_mut(buffer, length) };
-    count(fd(descriptor).and_then(|number| file::read(number, buffer)))
+    let buffer = unsafe { target(buffer, length) };
+    count(fd(descriptor).and_then(|number| file::read(number, buffer?)))
 }
 
 /// Writes at the description's offset.
@@ -33,8 +33,8 @@ pub unsafe extern "C" fn read(descriptor: c_int, buffer: *mut c_void, length: us
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn write(descriptor: c_int, buffer: *const c_void, length: usize) -> isize {
     // SAFETY: the contract.
-    let buffer = unsafe { bytes(buffer, length) };
-    count(fd(descriptor).and_then(|number| file::write(number, buffer)))
+    let buffer = unsafe { source(buffer, length) };
+    count(fd(descriptor).and_then(|number| file::write(number, buffer?)))
 }
 
 /// Reads at an offset.
@@ -49,8 +49,8 @@ pub unsafe extern "C" fn pread(
     place: off_t,
 ) -> isize {
     // SAFETY: the contract.
-    let buffer = unsafe { bytes_mut(buffer, length) };
-    count(fd(descriptor).and_then(|number| file::read_at(number, buffer, offset(place)?)))
+    let buffer = unsafe { target(buffer, length) };
+    count(fd(descriptor).and_then(|number| file::read_at(number, buffer?, offset(place)?)))
 }
 
 /// Writes at an offset.
@@ -65,8 +65,8 @@ pub unsafe extern "C" fn pwrite(
     place: off_t,
 ) -> isize {
     // SAFETY: the contract.
-    let buffer = unsafe { bytes(buffer, length) };
-    count(fd(descriptor).and_then(|number| file::write_at(number, buffer, offset(place)?)))
+    let buffer = unsafe { source(buffer, length) };
+    count(fd(descriptor).and_then(|number| file::write_at(number, buffer?, offset(place)?)))
 }
 
 /// The buffers of a scattered call.
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn readv(descriptor: c_int, list: *const iovec, amount: c_
         let number = fd(descriptor)?;
         scattered(list, |buffer, _| {
             // SAFETY: the contract.
-            file::read(number, unsafe { bytes_mut(buffer.iov_base, buffer.iov_len) })
+            file::read(number, unsafe { target(buffer.iov_base, buffer.iov_len) }?)
         })
     }))
 }
@@ -137,7 +137,7 @@ pub unsafe extern "C" fn writev(descriptor: c_int, list: *const iovec, amount: c
         let number = fd(descriptor)?;
         scattered(list, |buffer, _| {
             // SAFETY: the contract.
-            file::write(number, unsafe { bytes(buffer.iov_base, buffer.iov_len) })
+            file::write(number, unsafe { source(buffer.iov_base, buffer.iov_len) }?)
         })
     }))
 }
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn preadv(
         let (number, place) = (fd(descriptor)?, offset(place)?);
         scattered(list, |buffer, done| {
             // SAFETY: the contract.
-            let buffer = unsafe { bytes_mut(buffer.iov_base, buffer.iov_len) };
+            let buffer = unsafe { target(buffer.iov_base, buffer.iov_len) }?;
             file::read_at(number, buffer, place.saturating_add(done))
         })
     }))
@@ -182,7 +182,7 @@ pub unsafe extern "C" fn pwritev(
         let (number, place) = (fd(descriptor)?, offset(place)?);
         scattered(list, |buffer, done| {
             // SAFETY: the contract.
-            let buffer = unsafe { bytes(buffer.iov_base, buffer.iov_len) };
+            let buffer = unsafe { source(buffer.iov_base, buffer.iov_len) }?;
             file::write_at(number, buffer, place.saturating_add(done))
         })
     }))
@@ -201,6 +201,7 @@ pub extern "C" fn lseek(descriptor: c_int, place: off_t, whence: c_int) -> off_t
 /// Closes a descriptor.
 #[unsafe(no_mangle)]
 pub extern "C" fn close(descriptor: c_int) -> c_int {
+    crate::epoll::forget(descriptor);
     status(fd(descriptor).and_then(file::close))
 }
 
@@ -237,12 +238,14 @@ fn duplicate_onto(descriptor: c_int, new: c_int) -> Result<()> {
         // The same number again: nothing to do, if it is open.
         return file::fcntl(number, libc::F_GETFD as usize, 0).map(drop);
     }
+    crate::epoll::forget(new.raw() as c_int);
     // C owns the new number.
     let _ = file::dup2(number, new, &[])?.into_number();
     Ok(())
 }
 
-fn close_on_exec(number: Number) -> Result<()> {
+/// Marks a descriptor to be closed at exec.
+pub(crate) fn close_on_exec(number: Number) -> Result<()> {
     file::fcntl(number, F_SETFD as usize, FD_CLOEXEC as usize).map(drop)
 }
 

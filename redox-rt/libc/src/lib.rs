@@ -14,11 +14,27 @@
 extern crate alloc;
 
 #[cfg(any(test, target_os = "redox"))]
+pub mod address;
+pub mod ctype;
+#[cfg(any(test, target_os = "redox"))]
+pub mod date;
+#[cfg(any(test, target_os = "redox"))]
+mod fdset;
+#[cfg(any(test, target_os = "redox"))]
+pub mod glob;
+#[cfg(any(test, target_os = "redox"))]
 mod message;
+#[cfg(any(test, target_os = "redox"))]
+pub mod number;
+pub mod sort;
 pub mod string;
+#[cfg(any(test, target_os = "redox"))]
+pub mod users;
 
 #[cfg(target_os = "redox")]
 pub mod attributes;
+#[cfg(target_os = "redox")]
+pub mod control_message;
 #[cfg(target_os = "redox")]
 pub mod crt0;
 #[cfg(target_os = "redox")]
@@ -28,6 +44,8 @@ pub mod dirent;
 #[cfg(target_os = "redox")]
 pub mod env;
 #[cfg(target_os = "redox")]
+pub mod epoll;
+#[cfg(target_os = "redox")]
 pub mod errno;
 #[cfg(target_os = "redox")]
 pub mod event;
@@ -36,11 +54,21 @@ pub mod exit;
 #[cfg(target_os = "redox")]
 pub mod fcntl;
 #[cfg(target_os = "redox")]
+pub mod identity;
+#[cfg(target_os = "redox")]
+pub mod image;
+#[cfg(target_os = "redox")]
 pub mod io;
 #[cfg(target_os = "redox")]
 mod local;
 #[cfg(target_os = "redox")]
+pub mod locale;
+#[cfg(target_os = "redox")]
+pub mod lock;
+#[cfg(target_os = "redox")]
 pub mod malloc;
+#[cfg(target_os = "redox")]
+pub mod math;
 #[cfg(target_os = "redox")]
 pub mod mman;
 #[cfg(target_os = "redox")]
@@ -48,9 +76,17 @@ pub mod mode;
 #[cfg(target_os = "redox")]
 pub mod names;
 #[cfg(target_os = "redox")]
+pub mod netdb;
+#[cfg(target_os = "redox")]
+pub mod options;
+#[cfg(target_os = "redox")]
+mod place;
+#[cfg(target_os = "redox")]
 mod pointer;
 #[cfg(target_os = "redox")]
 pub mod poll;
+#[cfg(target_os = "redox")]
+pub mod priority;
 #[cfg(target_os = "redox")]
 pub mod process;
 #[cfg(target_os = "redox")]
@@ -58,17 +94,29 @@ pub mod pthread;
 #[cfg(target_os = "redox")]
 pub mod redox;
 #[cfg(target_os = "redox")]
+pub mod select;
+#[cfg(target_os = "redox")]
+pub mod semaphore;
+#[cfg(target_os = "redox")]
 pub mod signal;
+#[cfg(target_os = "redox")]
+pub mod signal_name;
 #[cfg(target_os = "redox")]
 pub mod socket;
 #[cfg(target_os = "redox")]
 pub mod stat;
 #[cfg(target_os = "redox")]
+pub mod syslog;
+#[cfg(target_os = "redox")]
 pub mod system;
+#[cfg(target_os = "redox")]
+pub mod temporary;
 #[cfg(target_os = "redox")]
 pub mod termios;
 #[cfg(target_os = "redox")]
 pub mod time;
+#[cfg(target_os = "redox")]
+pub mod tty;
 
 /// libc itself has no errors that it could not answer: a panic in it is a defect, and ends the
 /// process with a word on where.

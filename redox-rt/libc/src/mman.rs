@@ -13,6 +13,10 @@ use libc::{
 use syscall::data::Map;
 use syscall::flag::MapFlags;
 
+/// `mlockall` for what is mapped now.
+const MCL_CURRENT: c_int = 1;
+/// `mlockall` for what will be mapped.
+const MCL_FUTURE: c_int = 2;
 /// `MAP_FIXED` that refuses what is in use.
 const FIXED_NOREPLACE: c_int = 0xC;
 
@@ -144,6 +148,18 @@ pub extern "C" fn mlock(_address: *const c_void, _length: usize) -> c_int {
 /// Memory is never moved out: accepted, without effect.
 #[unsafe(no_mangle)]
 pub extern "C" fn munlock(_address: *const c_void, _length: usize) -> c_int {
+    0
+}
+
+/// Memory is never moved out: accepted, without effect. Unknown flags are `EINVAL`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mlockall(flags: c_int) -> c_int {
+    if flags & !(MCL_CURRENT | MCL_FUTURE) == 0 && flags != 0 { 0 } else { fail(EINVAL) }
+}
+
+/// Memory is never moved out: accepted, without effect.
+#[unsafe(no_mangle)]
+pub extern "C" fn munlockall() -> c_int {
     0
 }
 

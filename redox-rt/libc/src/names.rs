@@ -272,6 +272,17 @@ pub extern "C" fn mknod(_path: *const c_char, _mode: mode_t, _device: dev_t) -> 
     fail(ENOSYS)
 }
 
+/// There are no special files on disk: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mknodat(
+    _directory: c_int,
+    _path: *const c_char,
+    _mode: mode_t,
+    _device: dev_t,
+) -> c_int {
+    fail(ENOSYS)
+}
+
 /// There are no file systems that all of which could be flushed from here; each has `fsync`.
 #[unsafe(no_mangle)]
 pub extern "C" fn sync() {}

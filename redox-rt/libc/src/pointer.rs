@@ -32,6 +32,32 @@ pub(crate) unsafe fn bytes_mut<'a>(place: *mut c_void, length: usize) -> &'a mut
     unsafe { core::slice::from_raw_parts_mut(place.cast(), length) }
 }
 
+/// As [`bytes`], for calls that must fail where null is not what was meant: `EFAULT` unless nothing
+/// is lent.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn source<'a>(place: *const c_void, length: usize) -> Result<&'a [u8]> {
+    if place.is_null() && length > 0 {
+        return Err(error(EFAULT));
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { bytes(place, length) })
+}
+
+/// As [`bytes_mut`], for calls that must fail where null is not what was meant: `EFAULT` unless
+/// nothing is lent.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn target<'a>(place: *mut c_void, length: usize) -> Result<&'a mut [u8]> {
+    if place.is_null() && length > 0 {
+        return Err(error(EFAULT));
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { bytes_mut(place, length) })
+}
+
 /// A C string that must be UTF-8, as every path in the system is.
 ///
 /// # Safety

@@ -33,7 +33,10 @@ pub unsafe extern "C" fn poll(entries: *mut pollfd, amount: nfds_t, timeout: c_i
         // SAFETY: the contract.
         unsafe { core::slice::from_raw_parts_mut(entries, amount as usize) }
     };
-    answer(wait(entries, timeout))
+    let until = u64::try_from(timeout)
+        .ok()
+        .map(|timeout| now(Clock::Monotonic).saturating_add(timeout.saturating_mul(1_000_000)));
+    answer(wait(entries, until))
 }
 
 /// The kernel's name for what C waits for.
@@ -41,7 +44,8 @@ fn interest(events: c_short) -> EventFlags {
     let mut flags = EventFlags::empty();
     flags.set(EventFlags::EVENT_READ, events & (POLLIN | POLLRDNORM) != 0);
     flags.set(EventFlags::EVENT_WRITE, events & (POLLOUT | POLLWRNORM) != 0);
-    flags
+    // A hang-up alone cannot be asked for: it comes with any interest.
+    if flags.is_empty() { EventFlags::EVENT_READ } else { flags }
 }
 
 /// C's name for what happened, of what was waited for.
@@ -63,10 +67,8 @@ fn ready(entries: &[pollfd]) -> c_int {
     entries.iter().filter(|entry| entry.revents != 0).count() as c_int
 }
 
-fn wait(entries: &mut [pollfd], timeout: c_int) -> Result<c_int> {
-    let until = u64::try_from(timeout)
-        .ok()
-        .map(|timeout| now(Clock::Monotonic).saturating_add(timeout.saturating_mul(1_000_000)));
+/// Waits until an instant (monotonic nanoseconds; `None`: for ever). Answers how many are ready.
+pub(crate) fn wait(entries: &mut [pollfd], until: Option<u64>) -> Result<c_int> {
     let queue = object::event_queue(Place::Upper)?;
     for entry in entries.iter_mut() {
         entry.revents = 0;

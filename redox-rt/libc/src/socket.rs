@@ -1,11 +1,8 @@
 //! Sockets: there is no network yet. Making one is `EAFNOSUPPORT`; a descriptor is never a
-//! socket, so everything else is `ENOTSOCK`; no host name is known.
+//! socket, so everything else is `ENOTSOCK`.
 use crate::errno::fail;
-use core::ffi::{c_char, c_int, c_void};
-use libc::{
-    EAFNOSUPPORT, EAI_AGAIN, EAI_FAIL, EAI_FAMILY, EAI_MEMORY, EAI_NONAME, EAI_SERVICE, EAI_SYSTEM,
-    ENOTSOCK, addrinfo, msghdr, sockaddr, socklen_t,
-};
+use core::ffi::{c_int, c_void};
+use libc::{EAFNOSUPPORT, ENOTSOCK, msghdr, sockaddr, socklen_t};
 
 /// There is no network: `EAFNOSUPPORT`.
 #[unsafe(no_mangle)]
@@ -50,49 +47,4 @@ no_socket! {
     sendto(*const c_void, usize, c_int, *const sockaddr, socklen_t) -> isize;
     sendmsg(*const msghdr, c_int) -> isize;
     shutdown(c_int) -> c_int;
-}
-
-/// No host name is known: `EAI_NONAME`.
-#[unsafe(no_mangle)]
-pub extern "C" fn getaddrinfo(
-    _host: *const c_char,
-    _service: *const c_char,
-    _hints: *const addrinfo,
-    _place: *mut *mut addrinfo,
-) -> c_int {
-    EAI_NONAME
-}
-
-/// No address has a name: `EAI_NONAME`.
-#[unsafe(no_mangle)]
-pub extern "C" fn getnameinfo(
-    _address: *const sockaddr,
-    _length: socklen_t,
-    _host: *mut c_char,
-    _host_length: socklen_t,
-    _service: *mut c_char,
-    _service_length: socklen_t,
-    _flags: c_int,
-) -> c_int {
-    EAI_NONAME
-}
-
-/// `getaddrinfo` never gives a list, so there is nothing to free.
-#[unsafe(no_mangle)]
-pub extern "C" fn freeaddrinfo(_list: *mut addrinfo) {}
-
-/// What an answer of `getaddrinfo` means.
-#[unsafe(no_mangle)]
-pub extern "C" fn gai_strerror(code: c_int) -> *const c_char {
-    match code {
-        EAI_NONAME => c"no such host: there is no network",
-        EAI_AGAIN => c"the name could not be looked up now",
-        EAI_FAIL => c"the name could not be looked up",
-        EAI_FAMILY => c"address family not supported",
-        EAI_MEMORY => c"out of memory",
-        EAI_SERVICE => c"unknown service",
-        EAI_SYSTEM => c"system error",
-        _ => c"unknown error",
-    }
-    .as_ptr()
 }

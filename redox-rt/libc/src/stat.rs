@@ -12,7 +12,9 @@ use clavis_rt::sys::file;
 use clavis_rt::sys::time::{Clock, now};
 use core::ffi::{c_char, c_int, c_void};
 use core::mem::MaybeUninit;
-use libc::{AT_EMPTY_PATH, AT_FDCWD, EFAULT, EINVAL, UTIME_NOW, UTIME_OMIT, timespec};
+use libc::{
+    AT_EMPTY_PATH, AT_FDCWD, EFAULT, EINVAL, UTIME_NOW, UTIME_OMIT, timespec, timeval, utimbuf,
+};
 use syscall::data::TimeSpec;
 
 /// C's metadata of a file.
@@ -214,6 +216,44 @@ pub unsafe extern "C" fn utimensat(
         // SAFETY: the contract.
         unsafe { set_times(object.number(), wanted) }
     }))
+}
+
+/// Sets access and modification time in microseconds (null: *now*).
+///
+/// # Safety
+/// C contract: `path` is NUL-terminated, `wanted` is null or two times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn utimes(path: *const c_char, wanted: *const timeval) -> c_int {
+    if wanted.is_null() {
+        // SAFETY: the same contract.
+        return unsafe { utimensat(AT_FDCWD, path, core::ptr::null(), 0) };
+    }
+    // SAFETY: the contract.
+    let Ok(wanted) = (unsafe { get(wanted.cast::<[timeval; 2]>()) }) else { return fail(EFAULT) };
+    if wanted.iter().any(|time| !(0..1_000_000).contains(&time.tv_usec)) {
+        return fail(EINVAL);
+    }
+    let wanted = wanted
+        .map(|time| timespec { tv_sec: time.tv_sec, tv_nsec: i64::from(time.tv_usec) * 1000 });
+    // SAFETY: the contract, and two times of our own.
+    unsafe { utimensat(AT_FDCWD, path, wanted.as_ptr(), 0) }
+}
+
+/// Sets access and modification time in seconds (null: *now*).
+///
+/// # Safety
+/// C contract: `path` is NUL-terminated, `wanted` is null or readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn utime(path: *const c_char, wanted: *const utimbuf) -> c_int {
+    if wanted.is_null() {
+        // SAFETY: the same contract.
+        return unsafe { utimensat(AT_FDCWD, path, core::ptr::null(), 0) };
+    }
+    // SAFETY: the contract.
+    let Ok(wanted) = (unsafe { get(wanted) }) else { return fail(EFAULT) };
+    let wanted = [wanted.actime, wanted.modtime].map(|tv_sec| timespec { tv_sec, tv_nsec: 0 });
+    // SAFETY: the contract, and two times of our own.
+    unsafe { utimensat(AT_FDCWD, path, wanted.as_ptr(), 0) }
 }
 
 /// Limits of a path: those of the whole system.

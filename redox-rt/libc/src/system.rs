@@ -39,6 +39,13 @@ pub extern "C" fn sysconf(name: c_int) -> c_long {
     }
 }
 
+/// No text is configured: 0, `EINVAL`.
+#[unsafe(no_mangle)]
+pub extern "C" fn confstr(_name: c_int, _place: *mut c_char, _length: usize) -> usize {
+    crate::errno::set_errno(EINVAL);
+    0
+}
+
 /// Bytes in a page.
 #[unsafe(no_mangle)]
 pub extern "C" fn getpagesize() -> c_int {

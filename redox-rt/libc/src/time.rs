@@ -5,7 +5,7 @@ use clavis_abi::error::Result;
 use clavis_rt::sys::time::{self, Clock};
 use core::ffi::{c_int, c_uint};
 use libc::{
-    CLOCK_PROCESS_CPUTIME_ID, EINVAL, ENOTSUP, EPERM, clockid_t, time_t, timespec, timeval,
+    CLOCK_PROCESS_CPUTIME_ID, EINVAL, ENOSYS, ENOTSUP, EPERM, clockid_t, time_t, timespec, timeval,
 };
 use syscall::data::TimeSpec;
 
@@ -53,6 +53,18 @@ pub unsafe extern "C" fn clock_getres(clock: clockid_t, place: *mut timespec) ->
 #[unsafe(no_mangle)]
 pub extern "C" fn clock_settime(_clock: clockid_t, _time: *const timespec) -> c_int {
     fail(EPERM)
+}
+
+/// Nobody corrects the clock through here: `EPERM`.
+#[unsafe(no_mangle)]
+pub extern "C" fn adjtime(_change: *const timeval, _left: *mut timeval) -> c_int {
+    fail(EPERM)
+}
+
+/// Time spent computing is not counted yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn times(_place: *mut libc::tms) -> libc::clock_t {
+    fail(ENOSYS)
 }
 
 /// Wall-clock time in microseconds; time zones are not told.

@@ -1,10 +1,14 @@
 //! A daemon that answers every request at once.
 use clavis::Number;
 use clavis::server::{declare, endpoint_flags};
-use redox_scheme::scheme::{SchemeState, SchemeSync, register_sync_scheme};
-use redox_scheme::{RequestKind, Response, SendFdRequest, SignalBehavior, Socket};
+use redox_scheme::scheme::{Op, SchemeState, SchemeSync, register_sync_scheme};
+use redox_scheme::{
+    CallRequest, CallerCtx, RequestKind, Response, SendFdRequest, SignalBehavior, Socket,
+};
 use std::process::ExitCode;
-use syscall::error::{EOPNOTSUPP, Error, Result};
+use syscall::StdFsCallMeta;
+use syscall::error::{ENOSYS, EOPNOTSUPP, Error, Result};
+use syscall::flag::StdFsCallKind;
 
 /// How a server resolves the paths of opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,21 @@ pub enum Resolution {
 
 /// A scheme as this crate runs it.
 pub trait Daemon: SchemeSync {
+    /// Answers what concerns advisory locks: the library would keep them beyond their handles.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` unless the daemon has any.
+    fn lock(
+        &mut self,
+        _id: usize,
+        _kind: StdFsCallKind,
+        _metadata: StdFsCallMeta,
+        _payload: &mut [u8],
+        _caller: &CallerCtx,
+    ) -> Result<usize> {
+        Err(Error::new(EOPNOTSUPP))
+    }
+
     /// Takes handles that a client sends.
     ///
     /// # Errors
@@ -50,7 +69,7 @@ pub fn serve<S: Daemon>(socket: &Socket, name: &str, scheme: &mut S) -> Result<(
     let mut next = socket.next_request(SignalBehavior::Restart)?;
     while let Some(request) = next {
         let response = match request.kind() {
-            RequestKind::Call(call) => call.handle_sync(scheme, &mut state),
+            RequestKind::Call(call) => answer(scheme, &mut state, call),
             RequestKind::SendFd(request) => {
                 Response::new(scheme.receive_handles(socket, &request), request)
             }
@@ -76,6 +95,31 @@ pub fn serve<S: Daemon>(socket: &Socket, name: &str, scheme: &mut S) -> Result<(
         (_, next) = socket.write_response_and_await_next_request(behavior, response)?;
     }
     Ok(())
+}
+
+fn answer<S: Daemon>(scheme: &mut S, state: &mut SchemeState, call: CallRequest) -> Response {
+    let caller = call.caller();
+    match call.op() {
+        Ok(Op::StdFsCall(mut request)) => match lock_metadata(request.metadata()) {
+            Some((kind, metadata)) => {
+                let id = request.fd();
+                let result = scheme.lock(id, kind, metadata, request.payload(), &caller);
+                Response::new(result, Op::StdFsCall(request))
+            }
+            None => Op::StdFsCall(request).handle_sync(caller, scheme, state),
+        },
+        Ok(op) => op.handle_sync(caller, scheme, state),
+        Err(call) => Response::new(Err(Error::new(ENOSYS)), call),
+    }
+}
+
+/// What a request about an advisory lock says; `None` for others.
+fn lock_metadata(words: &[u64]) -> Option<(StdFsCallKind, StdFsCallMeta)> {
+    let &[kind, first, second, ..] = words else { return None };
+    let kind = StdFsCallKind::try_from_raw(u8::try_from(kind).ok()?)?;
+    let about_locks =
+        matches!(kind, StdFsCallKind::Lock | StdFsCallKind::Unlock | StdFsCallKind::GetLock);
+    about_locks.then(|| (kind, StdFsCallMeta::new(kind, first, second)))
 }
 
 /// The exit code of a daemon that ended, with a line about why.

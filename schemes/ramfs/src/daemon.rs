@@ -1,19 +1,24 @@
 //! Requests of the kernel, translated.
 use clavis_ramfs::Handles;
+use clavis_ramfs::locks::{Kind as LockKind, Owner, Range};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
 use scheme_daemon::{Daemon, Resolution};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use syscall::dirent::DirentBuf;
-use syscall::error::{EINVAL, EOPNOTSUPP, Error, Result};
+use syscall::error::{EINVAL, EOPNOTSUPP, ESRCH, Error, Result};
 use syscall::flag::{F_SETFL, MapFlags, MunmapFlags, StdFsCallKind};
 use syscall::schemev2::NewFdFlags;
 use syscall::{EventFlags, Stat, StatVfs, StdFsCallMeta, TimeSpec};
 
 const NAME: &str = "file";
+/// The directory for files that programs need for a while.
+const TEMPORARY: &str = "tmp";
 /// MiB that the file system may keep unless its argument says otherwise.
 const DEFAULT_MIB: u64 = 32;
+/// The uppermost bit of a word.
+const TOP: u64 = 1 << 63;
 
 struct Ramfs(Handles);
 
@@ -25,7 +30,36 @@ fn now() -> TimeSpec {
     }
 }
 
-impl Daemon for Ramfs {}
+impl Daemon for Ramfs {
+    fn lock(
+        &mut self,
+        id: usize,
+        wanted: StdFsCallKind,
+        metadata: StdFsCallMeta,
+        payload: &mut [u8],
+        caller: &CallerCtx,
+    ) -> Result<usize> {
+        let (owner, kind, range) = lock(id, &metadata, caller)?;
+        match wanted {
+            StdFsCallKind::Lock => self.0.lock(id, owner, kind, range).map(|()| 0),
+            StdFsCallKind::Unlock => self.0.unlock(id, owner, range).map(|()| 0),
+            StdFsCallKind::GetLock => {
+                let held = self.0.lock_in_the_way(id, owner, kind, range)?;
+                let held = held.ok_or(Error::new(ESRCH))?;
+                let exclusive = if held.kind == LockKind::Exclusive { TOP } else { 0 };
+                let words = [held.range.start(), held.range.length() | exclusive];
+                for (to, word) in payload.chunks_exact_mut(8).zip(words) {
+                    to.copy_from_slice(&word.to_ne_bytes());
+                }
+                Ok(match held.owner {
+                    Owner::Process(number) => number,
+                    Owner::Handle(_) => 0,
+                })
+            }
+            _ => Err(Error::new(EOPNOTSUPP)),
+        }
+    }
+}
 
 impl SchemeSync for Ramfs {
     fn scheme_root(&mut self) -> Result<usize> {
@@ -206,10 +240,23 @@ impl SchemeSync for Ramfs {
     }
 }
 
+/// What a request about a lock says: bit 63 of the start, whose it is; of the length, which kind.
+fn lock(
+    id: usize,
+    metadata: &StdFsCallMeta,
+    caller: &CallerCtx,
+) -> Result<(Owner, LockKind, Range)> {
+    let (start, length) = (metadata.arg1, metadata.arg2);
+    let owner = if start & TOP == 0 { Owner::Process(caller.pid) } else { Owner::Handle(id) };
+    let kind = if length & TOP == 0 { LockKind::Shared } else { LockKind::Exclusive };
+    Ok((owner, kind, Range::new(start & !TOP, length & !TOP)?))
+}
+
 fn run() -> Result<()> {
     let mib = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_MIB);
     let socket = scheme_daemon::endpoint(Resolution::Structural)?;
-    let mut ramfs = Ramfs(Handles::new(mib.saturating_mul(1 << 20), now));
+    let files = Handles::new(mib.saturating_mul(1 << 20), now).with_directory(TEMPORARY)?;
+    let mut ramfs = Ramfs(files);
     scheme_daemon::serve(&socket, NAME, &mut ramfs)
 }
 

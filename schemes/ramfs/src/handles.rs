@@ -4,6 +4,7 @@
 //! their path beneath that directory, so they reach no further than the open did.
 use crate::attributes::{Times, inode};
 use crate::content::Run;
+use crate::locks::{Kind as LockKind, Lock, Locks, Owner, Range};
 use crate::tree::{Kind, NodeId, Tree};
 use crate::walk::{Place, Rules};
 use clavis_abi::params::open_flags;
@@ -46,6 +47,7 @@ struct Handle {
 pub struct Handles {
     tree: Tree,
     open: Slab<Handle>,
+    locks: Locks,
     clock: fn() -> TimeSpec,
 }
 
@@ -53,7 +55,17 @@ impl Handles {
     /// A file system that keeps at most `limit` bytes and asks `clock` for the time.
     #[must_use]
     pub fn new(limit: u64, clock: fn() -> TimeSpec) -> Self {
-        Self { tree: Tree::new(limit, clock()), open: Slab::new(), clock }
+        Self { tree: Tree::new(limit, clock()), open: Slab::new(), locks: Locks::default(), clock }
+    }
+
+    /// The same with one more directory in its root, open to everybody.
+    ///
+    /// # Errors
+    /// As [`Tree::create`].
+    pub fn with_directory(mut self, name: &str) -> Result<Self> {
+        let now = (self.clock)();
+        self.tree.create(self.tree.root(), name, Kind::Directory, 0o777, now)?;
+        Ok(self)
     }
 
     /// The file system.
@@ -93,6 +105,7 @@ impl Handles {
     pub fn close(&mut self, number: Number) {
         if let Some(handle) = self.open.try_remove(number) {
             drop(handle.mappings);
+            self.locks.close(handle.node, number);
             self.tree.release(handle.node);
             self.tree.release(handle.base);
         }
@@ -255,6 +268,44 @@ impl Handles {
         };
         let times = Times { accessed: time(accessed)?, modified: time(modified)? };
         self.tree.set_times(node, times, now)
+    }
+
+    /// Takes an advisory lock.
+    ///
+    /// # Errors
+    /// `EBADF`; as [`Locks::lock`].
+    pub fn lock(
+        &mut self,
+        number: Number,
+        owner: Owner,
+        kind: LockKind,
+        range: Range,
+    ) -> Result<()> {
+        let node = self.node(number)?;
+        self.locks.lock(node, number, owner, kind, range)
+    }
+
+    /// Lets advisory locks go.
+    ///
+    /// # Errors
+    /// `EBADF`; as [`Locks::unlock`].
+    pub fn unlock(&mut self, number: Number, owner: Owner, range: Range) -> Result<()> {
+        let node = self.node(number)?;
+        self.locks.unlock(node, owner, range)
+    }
+
+    /// The advisory lock that one would have to wait for.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn lock_in_the_way(
+        &self,
+        number: Number,
+        owner: Owner,
+        kind: LockKind,
+        range: Range,
+    ) -> Result<Option<&Lock>> {
+        Ok(self.locks.conflict(self.node(number)?, owner, kind, range))
     }
 
     /// The path from the root, without leading slash.

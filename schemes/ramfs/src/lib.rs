@@ -2,7 +2,7 @@
 //!
 //! [`tree`] holds the nodes and what is done with their names, [`data`] and [`attributes`] what
 //! they hold and what is known of them, [`walk`] resolves paths from a
-//! directory's own node (never from a path string), [`content`] stores what files hold in pages
+//! directory's own node (never from a path string), [`locks`] knows who locked what, [`content`] stores what files hold in pages
 //! that can be mapped, [`names`] stores what directories hold, and [`handles`] is the face to
 //! clients: numbers for open nodes. The daemon around it only translates requests.
 //!
@@ -28,6 +28,7 @@ pub mod budget;
 pub mod content;
 pub mod data;
 pub mod handles;
+pub mod locks;
 pub mod names;
 pub mod page;
 pub mod tree;

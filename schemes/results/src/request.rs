@@ -4,17 +4,20 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Path of the program.
-    pub program: &'static str,
+    pub program: String,
     /// The name it is called by.
-    pub name: &'static str,
+    pub name: String,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// Variables that its environment has beside those of the service.
+    pub environment: Vec<(String, String)>,
     /// It reports events: it gets a pipe for them.
     pub has_events: bool,
 }
 
 impl Request {
-    /// Reads `exec COMMAND`, `test [FILTER]` or `bench [OPTION]`.
+    /// Reads `exec COMMAND`, `run [NAME=VALUE]… -- PROGRAM [ARGUMENT]…` (words as [`word`] writes
+    /// them), `test [FILTER]` or `bench [OPTION]`.
     ///
     /// # Errors
     /// What is wrong, for a person.
@@ -26,12 +29,62 @@ impl Request {
                 let command = given.ok_or("exec: there is no command behind it")?;
                 ("/scheme/initfs/bin/sh", "sh", vec!["-c".to_owned(), command])
             }
+            "run" => return run(rest),
             "test" => ("/scheme/initfs/bin/suite", "suite", given.into_iter().collect()),
             "bench" => ("/scheme/initfs/bin/bench", "bench", given.into_iter().collect()),
-            _ => return Err(format!("`{request}` is none of: exec COMMAND, test [FILTER], bench")),
+            _ => {
+                return Err(format!(
+                    "`{request}` is none of: exec COMMAND, run [NAME=VALUE]… -- PROGRAM \
+                     [ARGUMENT]…, test [FILTER], bench"
+                ));
+            }
         };
-        Ok(Request { program, name, arguments, has_events: verb == "test" })
+        Ok(Request {
+            program: program.to_owned(),
+            name: name.to_owned(),
+            arguments,
+            environment: Vec::new(),
+            has_events: verb == "test",
+        })
     }
+}
+
+fn run(rest: &str) -> Result<Request, String> {
+    let mut words = rest.split(' ');
+    let mut environment = Vec::new();
+    for word in words.by_ref().take_while(|word| *word != "--") {
+        let (name, value) = word.split_once('=').ok_or("run: a variable without `=`")?;
+        environment.push((text(name)?, text(value)?));
+    }
+    let program = text(words.next().ok_or("run: there is no program behind `--`")?)?;
+    let name = program.rsplit('/').next().unwrap_or_default().to_owned();
+    let arguments = words.map(text).collect::<Result<_, _>>()?;
+    Ok(Request { program, name, arguments, environment, has_events: false })
+}
+
+/// Writes a text as one word of a request: what is not a letter, digit or one of `-_./:,+` becomes
+/// `%` and two hexadecimal digits.
+#[must_use]
+pub fn word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,+".contains(&byte);
+    let written = |byte: u8| match byte {
+        byte if plain(byte) => char::from(byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    };
+    // No word is `--` by accident.
+    if text == "--" { "%2d-".to_owned() } else { text.bytes().map(written).collect() }
+}
+
+/// The text that a word stands for.
+fn text(word: &str) -> Result<String, String> {
+    let mut parts = word.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, plain) = part.split_at_checked(2).ok_or("run: a cut `%`")?;
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| "run: a malformed `%`")?);
+        bytes.extend(plain.as_bytes());
+    }
+    String::from_utf8(bytes).map_err(|_| "run: a word is not UTF-8".to_owned())
 }
 
 #[cfg(test)]
@@ -42,7 +95,7 @@ mod tests {
     fn a_request_names_a_program_and_its_arguments() {
         let exec = Request::parse("exec ls /scheme && echo 'a  b'").unwrap();
         assert_eq!(
-            (exec.name, exec.arguments),
+            (exec.name.as_str(), exec.arguments),
             ("sh", vec!["-c".into(), "ls /scheme && echo 'a  b'".into()])
         );
         assert!(!exec.has_events);
@@ -51,6 +104,26 @@ mod tests {
         assert_eq!(Request::parse("test rights").unwrap().arguments, ["rights"]);
         assert_eq!(Request::parse("bench").unwrap().program, "/scheme/initfs/bin/bench");
         for bad in ["exec", "exec ", "", "dance"] {
+            assert!(Request::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn any_text_travels_as_a_word() {
+        let texts = ["", "--", "a b", "%41", "ü\n=\0", "-x=y", "/a/b.c"];
+        let words: Vec<String> = texts.iter().map(|text| word(text)).collect();
+        assert!(words.iter().all(|word| !word.contains([' ', '\n', '\0']) && word != "--"));
+        let line = format!("run A={} B=1 -- /bin/x {}", word("u v"), words.join(" "));
+        let request = Request::parse(&line).unwrap();
+        assert_eq!((request.program.as_str(), request.name.as_str()), ("/bin/x", "x"));
+        assert_eq!(request.arguments, texts);
+        let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(request.environment, [set("A", "u v"), set("B", "1")]);
+    }
+
+    #[test]
+    fn a_malformed_run_is_refused() {
+        for bad in ["run", "run --", "run A -- /x", "run -- /x %4", "run -- /x %zz", "run -- %ff"] {
             assert!(Request::parse(bad).is_err(), "{bad}");
         }
     }

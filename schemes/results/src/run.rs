@@ -109,10 +109,13 @@ fn run(line: &Line, request: &Request) -> io::Result<i32> {
     let account = Account::new(&UNLIMITED)?;
     let child = {
         let events_number = Number::from_raw(EVENTS);
-        let child = Command::new(request.program)
-            .arg0(request.name)
+        let child = Command::new(request.program.as_str())
+            .arg0(&request.name)
             .args(&request.arguments)
-            .own_env()
+            .own_env();
+        let child =
+            request.environment.iter().fold(child, |child, (name, value)| child.env(name, value));
+        let child = child
             .namespace(Give::Own)
             .cwd(Give::This(root.number()), "/")
             .account(&account)

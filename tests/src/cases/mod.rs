@@ -1,10 +1,17 @@
 //! The cases, by what they are about.
+mod c_library;
+mod c_waiting;
 mod hostile;
+mod machine;
 mod names;
+mod place;
 mod processes;
 mod rights;
 mod servers;
+mod std_environment;
+mod std_files;
 mod std_library;
+mod std_threads;
 mod support;
 
 use crate::run::Case;
@@ -16,5 +23,11 @@ pub(crate) const CASES: &[&[Case]] = &[
     servers::CASES,
     processes::CASES,
     hostile::CASES,
+    machine::CASES,
     std_library::CASES,
+    std_files::CASES,
+    std_threads::CASES,
+    std_environment::CASES,
+    c_library::CASES,
+    c_waiting::CASES,
 ];

@@ -1,11 +1,12 @@
 //! Rust's std on this system's C library: files, threads, panics, and errors that explain.
+use super::place::{Place, io, refused};
 use super::support::check;
 use crate::run::{Case, Verdict};
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex, RwLock, mpsc};
 use std::thread;
@@ -25,41 +26,6 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "std_says_which_right_was_missing", run: missing_right },
     Case { name: "std_gets_a_defined_error_for_what_does_not_exist_yet", run: absent },
 ];
-
-/// A directory of one case, empty at first and removed at the end.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Result<Place, String> {
-        let path = Path::new("/").join(format!("std-{name}-{}", std::process::id()));
-        _ = fs::remove_dir_all(&path);
-        io("create the directory", fs::create_dir(&path))?;
-        Ok(Place(path))
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Adds what was attempted to an error.
-fn io<T>(what: &str, result: io::Result<T>) -> Result<T, String> {
-    result.map_err(|error| format!("{what}: {error}"))
-}
-
-/// The result must be an error of that kind.
-fn refused<T>(what: &str, result: io::Result<T>, kind: ErrorKind) -> Result<(), String> {
-    match result {
-        Ok(_) => Err(format!("{what}: it succeeded")),
-        Err(error) => check(error.kind() == kind, &format!("{what}: {error}")),
-    }
-}
 
 fn files() -> Verdict {
     let place = Place::new("files")?;

@@ -57,6 +57,10 @@ pub(crate) struct Build<'a> {
 pub(crate) struct Artifact {
     /// The name of its target.
     pub(crate) name: String,
+    /// The identifier of its package.
+    pub(crate) package: String,
+    /// Whether it is a program, not an archive.
+    pub(crate) is_program: bool,
     /// Where it lies.
     pub(crate) path: PathBuf,
 }
@@ -64,6 +68,8 @@ pub(crate) struct Artifact {
 #[derive(Deserialize)]
 struct Message {
     reason: String,
+    #[serde(default)]
+    package_id: String,
     target: Option<MessageTarget>,
     executable: Option<PathBuf>,
     #[serde(default)]
@@ -87,8 +93,7 @@ impl Build<'_> {
             .arg("--target-dir")
             .arg(&workspace.target)
             .env_remove("RUSTFLAGS")
-            .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(workspace, &self.flags))
-            .stdout(Stdio::piped());
+            .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(workspace, &self.flags));
         if self.triple == Triple::Redox {
             command.envs(flags::guest_environment());
         }
@@ -107,18 +112,25 @@ impl Build<'_> {
         if !self.features.is_empty() {
             command.args(["--features", &self.features.join(",")]);
         }
-        let mut child = command.spawn().context("cannot start cargo")?;
-        let mut built = Vec::new();
-        if let Some(out) = child.stdout.take() {
-            for line in BufReader::new(out).lines() {
-                built.extend(artifacts(&line.context("cannot read cargo's messages")?));
-            }
-        }
-        if !child.wait().context("cannot wait for cargo")?.success() {
+        let (built, succeeded) = collect(&mut command)?;
+        if !succeeded {
             bail!("{} cannot be built for {}", self.packages.join(", "), self.triple.name());
         }
         Ok(built)
     }
+}
+
+/// Runs a cargo that tells in JSON what it builds: its programs and archives, and whether it
+/// succeeded. Its own progress and errors go to stderr.
+pub(crate) fn collect(command: &mut Command) -> anyhow::Result<(Vec<Artifact>, bool)> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let mut built = Vec::new();
+    if let Some(out) = child.stdout.take() {
+        for line in BufReader::new(out).lines() {
+            built.extend(artifacts(&line.context("cannot read cargo's messages")?));
+        }
+    }
+    Ok((built, child.wait().context("cannot wait for cargo")?.success()))
 }
 
 fn artifacts(line: &str) -> Vec<Artifact> {
@@ -126,15 +138,20 @@ fn artifacts(line: &str) -> Vec<Artifact> {
     let (Some(target), "compiler-artifact") = (message.target, message.reason.as_str()) else {
         return Vec::new();
     };
-    let is_archive = target.kind.iter().any(|kind| kind == "staticlib");
+    let is = |kind: &str| target.kind.iter().any(|name| name == kind);
+    let (is_program, is_archive) = (is("bin"), is("staticlib"));
     let archives = message
         .filenames
         .into_iter()
         .filter(|path| is_archive && path.extension().is_some_and(|extension| extension == "a"));
-    message
-        .executable
-        .into_iter()
+    let programs = message.executable.into_iter().filter(|_| is_program);
+    programs
         .chain(archives)
-        .map(|path| Artifact { name: target.name.clone(), path })
+        .map(|path| Artifact {
+            name: target.name.clone(),
+            package: message.package_id.clone(),
+            is_program,
+            path,
+        })
         .collect()
 }

@@ -10,19 +10,22 @@ use crate::workspace::Workspace;
 /// How std programs are linked; the C library's package says it, in `link.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Link {
+struct Link {
     /// Compiler flags.
-    pub(crate) flags: Vec<String>,
+    flags: Vec<String>,
 }
 
-impl Link {
-    /// Reads `link.toml` of the C library.
-    pub(crate) fn read(workspace: &Workspace) -> anyhow::Result<Link> {
-        let path = workspace.package("clavis-libc")?.folder().join("link.toml");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is malformed", path.display()))
-    }
+/// The flags that every std program is linked with, ours and anybody's: those of the C library's
+/// `link.toml`, and the folder where the archives lie.
+pub(crate) fn link(workspace: &Workspace, libraries: &Path) -> anyhow::Result<Vec<String>> {
+    let path = workspace.package("clavis-libc")?.folder().join("link.toml");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let link: Link =
+        toml::from_str(&text).with_context(|| format!("{} is malformed", path.display()))?;
+    let mut flags = link.flags;
+    flags.push(format!("-Lnative={}", libraries.display()));
+    Ok(flags)
 }
 
 /// What the environment of userland builds has: `redox-scheme` uses features of the compiler that

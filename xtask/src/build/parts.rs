@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::build::cargo::{Artifact, Build, Triple};
-use crate::build::flags::Link;
+use crate::build::flags;
 use crate::image::manifest::{Freestanding, Manifest, ProgramTarget};
 use crate::workspace::Workspace;
 
@@ -58,16 +58,15 @@ pub(crate) fn libraries(workspace: &Workspace) -> anyhow::Result<PathBuf> {
             copy_if_changed(&find(built, archive)?, &folder.join(format!("lib{archive}.a")))?;
     }
     if changed {
-        forget_programs(workspace)?;
+        forget_programs(&workspace.target.join("x86_64-unknown-redox/guest"))?;
     }
     Ok(folder)
 }
 
 /// Removes what was linked against earlier archives: cargo does not know that programs depend on
-/// them, but links what is missing.
-fn forget_programs(workspace: &Workspace) -> anyhow::Result<()> {
-    let folder = workspace.target.join("x86_64-unknown-redox/guest/deps");
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
+/// them, but links what is missing. The folder is one profile's.
+pub(crate) fn forget_programs(folder: &Path) -> anyhow::Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder.join("deps")) else { return Ok(()) };
     // Programs alone have no extension.
     for path in entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_none()) {
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
@@ -97,8 +96,7 @@ pub(crate) fn programs(
     libraries: &Path,
 ) -> anyhow::Result<Vec<PathBuf>> {
     let std_programs = || manifest.programs.iter().filter(|p| p.target == ProgramTarget::Std);
-    let mut flags = Link::read(workspace)?.flags;
-    flags.push(format!("-Lnative={}", libraries.display()));
+    let mut flags = flags::link(workspace, libraries)?;
     flags.push("-Cstrip=symbols".into());
     let mut packages: Vec<&str> = std_programs().map(|p| p.package.as_str()).collect();
     packages.sort_unstable();

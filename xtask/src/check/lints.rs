@@ -9,11 +9,17 @@ use crate::image::manifest::{Freestanding, Manifest, Program, ProgramTarget};
 use crate::progress;
 use crate::workspace::{Workspace, cargo};
 
+/// The tests of published crates: a workspace of their own.
+const CRATES: &str = "tests/crates";
+
 /// `cargo fmt --check`.
 pub(crate) fn format(workspace: &Workspace) -> anyhow::Result<()> {
     let mut command = call(workspace, "fmt");
     command.args(["--all", "--check"]);
-    succeed(command, "the sources are not formatted: cargo fmt --all")
+    succeed(command, "the sources are not formatted: cargo fmt --all")?;
+    let mut command = call(workspace, "fmt");
+    command.current_dir(workspace.root.join(CRATES)).arg("--check");
+    succeed(command, "the tests of published crates are not formatted: cargo fmt there")
 }
 
 /// Clippy over everything that is built on the host, tests included.
@@ -57,7 +63,12 @@ pub(crate) fn guest(workspace: &Workspace) -> anyhow::Result<()> {
         command.args(["--", "-Dwarnings"]);
         succeed(command, &format!("clippy found something for {} (see above)", triple.name()))?;
     }
-    Ok(())
+    let mut command = call(workspace, "clippy");
+    command.current_dir(workspace.root.join(CRATES)).envs(build::guest_environment());
+    command.env("CARGO_TARGET_DIR", workspace.target.join("crates"));
+    command.args(["--locked", "--keep-going", "--tests", "--target", Triple::Redox.name()]);
+    command.args(["--", "-Dwarnings"]);
+    succeed(command, "clippy found something in the tests of published crates (see above)")
 }
 
 /// rustdoc over the host crates.

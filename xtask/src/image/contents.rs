@@ -5,6 +5,7 @@ use anyhow::{Context as _, bail};
 use boot_image::Builder;
 use clavis_elf::Place;
 
+use crate::image::Extra;
 use crate::image::manifest::Manifest;
 use crate::workspace::Workspace;
 
@@ -16,11 +17,11 @@ pub(crate) fn archive(
     workspace: &Workspace,
     manifest: &Manifest,
     programs: &[PathBuf],
+    extra: &[Extra],
 ) -> anyhow::Result<Vec<u8>> {
     let mut builder = Builder::new();
     for (program, path) in manifest.programs.iter().zip(programs) {
-        let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = read(path)?;
         let head = bytes.get(..clavis_elf::HEAD).unwrap_or(&bytes);
         if let Err(why) = clavis_elf::Image::parse(head, bytes.len() as u64, Place::USER) {
             bail!("the program {} (package {}) {why}", program.bin, program.package);
@@ -38,6 +39,11 @@ pub(crate) fn archive(
             check_services(manifest, &file.source, &bytes)?;
         }
         builder.add(&file.path, false, bytes)?;
+    }
+    for program in extra {
+        let bytes = without_symbols(read(&program.file)?, Place::USER)
+            .with_context(|| format!("the program {}", program.file.display()))?;
+        builder.add(&program.path, true, bytes)?;
     }
     if !manifest.files.iter().any(|file| file.path == SERVICES) {
         bail!("image.toml names no service manifest ({SERVICES})");
@@ -57,13 +63,15 @@ fn check_services(manifest: &Manifest, source: &str, bytes: &[u8]) -> anyhow::Re
     })
 }
 
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// A program up to the end of its last segment: symbols and debug information lie behind it.
-pub(crate) fn without_symbols(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes =
-        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+pub(crate) fn without_symbols(mut bytes: Vec<u8>, place: Place) -> anyhow::Result<Vec<u8>> {
     let head = bytes.get(..clavis_elf::HEAD).unwrap_or(&bytes);
-    let image = clavis_elf::Image::parse(head, bytes.len() as u64, Place::KERNEL)
-        .map_err(|why| anyhow::anyhow!("the kernel {} {why}", path.display()))?;
+    let image = clavis_elf::Image::parse(head, bytes.len() as u64, place)
+        .map_err(|why| anyhow::anyhow!("{why}"))?;
     let end = image.segments().iter().map(|s| s.file_offset + s.file_size).max().unwrap_or(0);
     bytes.truncate(usize::try_from(end)?);
     // The section headers lay behind the end.

@@ -108,6 +108,11 @@ impl Program {
 }
 
 impl Manifest {
+    /// Whether a path of the image is that of a program of the system.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.programs.iter().any(|p| p.path == path || p.also.iter().any(|also| also == path))
+    }
+
     /// Reads it, and checks that every package and program that it names exists.
     pub(crate) fn read(workspace: &Workspace) -> anyhow::Result<Manifest> {
         let path = workspace.package("xtask")?.folder().join("image.toml");

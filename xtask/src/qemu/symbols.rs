@@ -28,32 +28,47 @@ fn mentioned(line: &str) -> Vec<u64> {
 }
 
 fn describe(loader: &Loader, address: u64) -> Vec<String> {
-    let mut lines = Vec::new();
+    let line = |named: Named| match named.place {
+        Some(place) => format!("{address:#x}  {} at {place}", named.function),
+        None => format!("{address:#x}  {}", named.function),
+    };
+    names(loader, address).into_iter().map(line).collect()
+}
+
+/// What is known of an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The function.
+    pub(crate) function: String,
+    /// File and line.
+    pub(crate) place: Option<String>,
+}
+
+/// The function that a return address lies in, after those that were inlined there.
+pub(crate) fn names(loader: &Loader, address: u64) -> Vec<Named> {
+    let mut all = Vec::new();
     // A return address names the instruction behind the call.
     let probe = address.saturating_sub(1);
     if let Ok(mut frames) = loader.find_frames(probe) {
         while let Ok(Some(frame)) = frames.next() {
-            let name = frame
+            let function = frame
                 .function
                 .as_ref()
-                .and_then(|function| function.demangle().ok().map(|name| name.into_owned()))
-                .unwrap_or_else(|| "?".into());
-            let place = frame.location.map_or_else(String::new, |location| {
-                format!(
-                    " at {}:{}",
-                    location.file.map_or("?", in_repository),
-                    location.line.unwrap_or(0)
-                )
+                .and_then(|function| function.demangle().ok().map(|name| name.into_owned()));
+            let place = frame.location.map(|location| {
+                let file = location.file.map_or("?", in_repository);
+                format!("{file}:{}", location.line.unwrap_or(0))
             });
-            lines.push(format!("{address:#x}  {name}{place}"));
+            all.push(Named { function: function.unwrap_or_else(|| "?".into()), place });
         }
     }
-    if lines.is_empty()
+    if all.is_empty()
         && let Some(name) = loader.find_symbol(probe)
     {
-        lines.push(format!("{address:#x}  {name}"));
+        let name = addr2line::demangle_auto(name.into(), None).into_owned();
+        all.push(Named { function: name, place: None });
     }
-    lines
+    all
 }
 
 /// Guest builds replace the repository's path.

@@ -12,52 +12,60 @@ fn cargo_test(workspace: &Workspace) -> Command {
     command
         .current_dir(&workspace.root)
         .args(["test", "--locked", "--no-fail-fast", "--target-dir"])
-        .arg(&workspace.target)
-        .stdout(Stdio::piped());
+        .arg(&workspace.target);
     command
 }
 
 /// Names them.
 pub(crate) fn list(workspace: &Workspace, filter: &str) -> anyhow::Result<()> {
-    let output = cargo_test(workspace)
-        .args(["--", "--list", filter])
+    name(cargo_test(workspace).args(["--", "--list", filter]), "host ")
+}
+
+/// Runs those whose name contains the filter.
+pub(crate) fn run(workspace: &Workspace, filter: &str, tally: &mut Tally) -> anyhow::Result<()> {
+    report(cargo_test(workspace).args(["--", filter]), "host ", tally)
+}
+
+/// Prints the names of the cases that a `cargo test … -- --list` tells.
+pub(super) fn name(command: &mut Command, prefix: &str) -> anyhow::Result<()> {
+    let output = command
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo test")?;
     if !output.status.success() {
-        bail!("the host tests cannot be built");
+        bail!("the tests cannot be built");
     }
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         if let Some(name) = line.strip_suffix(": test") {
-            println!("host {name}");
+            println!("{prefix}{name}");
         }
     }
     Ok(())
 }
 
-/// Runs those whose name contains the filter.
-pub(crate) fn run(workspace: &Workspace, filter: &str, tally: &mut Tally) -> anyhow::Result<()> {
-    // A panic's message goes with its case, not with cargo's words about it.
-    let mut child =
-        cargo_test(workspace).args(["--", filter]).spawn().context("cannot start cargo test")?;
+/// Runs a `cargo test` and tells of each case. A panic's message goes with its case, not with
+/// cargo's words about it.
+pub(super) fn report(command: &mut Command, prefix: &str, tally: &mut Tally) -> anyhow::Result<()> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo test")?;
     let mut failed = 0_u32;
     if let Some(out) = child.stdout.take() {
         for line in BufReader::new(out).lines() {
             let line = line.context("cannot read the tests' output")?;
             match Line::read(&line) {
-                Line::Passed(name) => tally.pass(&format!("host {name}")),
+                Line::Passed(name) => tally.pass(&format!("{prefix}{name}")),
                 Line::Failed(name) => {
                     failed += 1;
-                    tally.fail(&format!("host {name}"), "");
+                    tally.fail(&format!("{prefix}{name}"), "");
                 }
-                Line::Ignored(name) => tally.skip(&format!("host {name}"), "ignored"),
+                Line::Ignored(name) => tally.skip(&format!("{prefix}{name}"), "ignored"),
                 Line::Noise => {}
                 Line::Other => println!("{line}"),
             }
         }
     }
     if !child.wait().context("cannot wait for cargo test")?.success() && failed == 0 {
-        tally.fail("host", "cargo test failed outside of any test (see above)");
+        tally.fail(prefix.trim_end(), "cargo test failed outside of any test (see above)");
     }
     Ok(())
 }

@@ -109,6 +109,9 @@ const fn root_bytes(leaves: usize) -> u64 {
     leaves as u64 * size_of::<Vec<u8>>() as u64
 }
 
+/// Quanta of taking apart that an entry does for what it needs.
+const TRIES: usize = 8;
+
 impl<M: Machine> Kernel<M> {
     /// Makes a memory object with one reference.
     pub(crate) fn memory_create(
@@ -165,8 +168,6 @@ impl<M: Machine> Kernel<M> {
     /// Takes a frame and charges it. Where there is none, what ended processes left is taken apart
     /// first. Init's accounts may use the last frames, others not.
     pub(crate) fn frame_take(&mut self, account: AccountId) -> Result<M::Frame, NoMemory> {
-        /// Quanta of taking apart that one frame is worth.
-        const TRIES: usize = 8;
         for _ in 0..TRIES {
             match self.frame_try(account) {
                 Err(NoMemory) if self.reap() => {}
@@ -174,6 +175,18 @@ impl<M: Machine> Kernel<M> {
             }
         }
         self.frame_try(account)
+    }
+
+    /// Charges frames. Where the account has none left, what ended processes left of it is taken
+    /// apart first.
+    pub(crate) fn charge_frames(&mut self, account: AccountId, count: u64) -> Result<()> {
+        for _ in 0..TRIES {
+            match self.charge(account, Resource::Frames, count) {
+                Err(_) if self.reap() => {}
+                charged => return charged,
+            }
+        }
+        self.charge(account, Resource::Frames, count)
     }
 
     fn frame_try(&mut self, account: AccountId) -> Result<M::Frame, NoMemory> {

@@ -77,7 +77,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn space_create(&mut self, account: AccountId) -> Result<SpaceId> {
         self.spaces.reserve(&mut self.machine)?;
         self.charge_object::<Space<M>>(account)?;
-        if let Err(error) = self.charge(account, Resource::Frames, 1) {
+        if let Err(error) = self.charge_frames(account, 1) {
             self.uncharge_object::<Space<M>>(account);
             return Err(error);
         }
@@ -287,7 +287,7 @@ impl<M: Machine> Kernel<M> {
         if taken > 0 {
             let account = space.account;
             space.table_pages = space.table_pages.wrapping_add(taken as u64);
-            if let Err(error) = self.charge(account, Resource::Frames, taken as u64) {
+            if let Err(error) = self.charge_frames(account, taken as u64) {
                 // The tables stay until the space dies; they are not charged twice.
                 let space = &mut self.spaces[id];
                 space.table_pages = space.table_pages.wrapping_sub(taken as u64);

@@ -16,6 +16,9 @@ use clavis_abi::params::{AccountLimits, FactoryKind};
 
 /// The one name that the scheme factory knows.
 const CREATION_CAPABILITY: &str = "scheme-creation-cap";
+/// The name under which Redox's servers fetch what lets them ask for a client's users and groups.
+/// There are none to ask for.
+const CREDENTIALS_CAPABILITY: &str = "proc-creds-capability";
 
 impl<M: Machine> Kernel<M> {
     /// What a factory gives for a path; the path lies in the scratch page. The empty path gives
@@ -42,6 +45,7 @@ impl<M: Machine> Kernel<M> {
                 let bytes = path.parse().map_err(|_| Error::new(ENOENT))?;
                 self.memory_object(account, bytes)
             }
+            FactoryKind::Process if path == CREDENTIALS_CAPABILITY => Ok(Object::Null),
             FactoryKind::Process => {
                 let number = path.parse().map_err(|_| Error::new(ENOENT))?;
                 let process = self.process_by_number(number).ok_or(Error::new(ENOENT))?;

@@ -155,6 +155,23 @@ pub unsafe extern "C" fn pthread_rwlock_init(
     0
 }
 
+/// Makes attributes, which hold nothing.
+///
+/// # Safety
+/// C contract: `place` takes attributes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pthread_rwlockattr_init(place: *mut pthread_rwlockattr_t) -> c_int {
+    // SAFETY: the contract.
+    unsafe { core::ptr::write_bytes(place, 0, 1) };
+    0
+}
+
+/// Ends attributes, which hold nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn pthread_rwlockattr_destroy(_place: *mut pthread_rwlockattr_t) -> c_int {
+    0
+}
+
 /// Ends a lock; `EBUSY` while somebody holds it.
 ///
 /// # Safety

@@ -211,6 +211,9 @@ pub unsafe extern "C" fn redox_relpathat_v0(
 /// Closes.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_close_v1(fd: usize) -> RawResult {
+    if let Ok(descriptor) = c_int::try_from(fd) {
+        crate::epoll::forget(descriptor);
+    }
     done(|| file::close(number(fd)))
 }
 

@@ -225,3 +225,12 @@ fn a_number_that_is_not_open_is_bad() {
     assert_eq!(errno(handles.rename_at((root, "x"), (number, "y"), 0)), EBADF);
     handles.close(number);
 }
+
+#[test]
+fn a_directory_can_be_there_from_the_beginning() {
+    let mut handles = Handles::new(1 << 20, now).with_directory("tmp").unwrap();
+    let root = handles.root().unwrap();
+    file(&mut handles, root, "tmp/a", b"x");
+    assert_eq!(errno(open(&mut handles, root, "tmp", O_CREAT | O_EXCL | O_DIRECTORY)), EEXIST);
+    assert_eq!(errno(Handles::new(1 << 20, now).with_directory("a/b")), EINVAL);
+}

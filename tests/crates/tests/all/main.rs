@@ -1,0 +1,10 @@
+//! Published crates as they are, each used the way its documentation says.
+#![cfg(target_os = "redox")]
+
+mod ecosystem;
+mod files;
+mod parallel;
+mod redox;
+mod redoxfs;
+mod scheme;
+mod waiting;
