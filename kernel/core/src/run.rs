@@ -88,6 +88,7 @@ impl<M: Machine> Kernel<M> {
         self.cpu(cpu).current
     }
 
+    #[cfg_attr(feature = "check", inline(never))]
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);

@@ -15,7 +15,14 @@ use syscall::flag::{
 
 struct Open<'a> {
     path: String,
+    inode: u64,
     file: Option<Entry<'a>>,
+}
+
+impl<'a> Open<'a> {
+    fn new(path: String, file: Option<Entry<'a>>) -> Self {
+        Self { inode: inode(&path), path, file }
+    }
 }
 
 /// The image, where it lies in this process, and the open handles on it.
@@ -41,7 +48,7 @@ impl<'a> Files<'a> {
 
     /// A new handle on the root.
     pub fn root(&mut self) -> usize {
-        self.open.insert(Open { path: String::new(), file: None })
+        self.open.insert(Open::new(String::new(), None))
     }
 
     fn get(&self, number: usize) -> Result<&Open<'a>> {
@@ -60,14 +67,13 @@ impl<'a> Files<'a> {
     pub fn open(&mut self, number: usize, path: &str, flags: u64) -> Result<usize> {
         let has = |flag: usize| flags & flag as u64 != 0;
         let start = &self.get(number)?.path;
-        let path = match resolve(&self.image, start, path, flags) {
+        let (path, node) = match resolve(&self.image, start, path, flags) {
             Err(error) if error.errno == ENOENT && has(O_CREAT) => return Err(Error::new(EROFS)),
             result => result?,
         };
-        let file = match self.image.find(&path) {
-            Some(Node::File(file)) => Some(file),
-            Some(Node::Directory) => None,
-            None => return Err(Error::new(ENOENT)),
+        let file = match node {
+            Node::File(file) => Some(file),
+            Node::Directory => None,
         };
         if has(O_CREAT) && has(O_EXCL) {
             return Err(Error::new(EEXIST));
@@ -84,7 +90,7 @@ impl<'a> Files<'a> {
         if flags & open_flags::EXEC != 0 && !file.is_some_and(|file| file.executable) {
             return Err(Error::new(EACCES));
         }
-        Ok(self.open.insert(Open { path, file }))
+        Ok(self.open.insert(Open::new(path, file)))
     }
 
     /// Forgets a handle.
@@ -127,7 +133,7 @@ impl<'a> Files<'a> {
     /// # Errors
     /// `EBADF`.
     pub fn inode(&self, number: usize) -> Result<u64> {
-        Ok(inode(&self.get(number)?.path))
+        Ok(self.get(number)?.inode)
     }
 
     /// What is known of the file.
@@ -136,7 +142,7 @@ impl<'a> Files<'a> {
     /// `EBADF`.
     pub fn stat(&self, number: usize, stat: &mut Stat) -> Result<()> {
         let open = self.get(number)?;
-        stat.st_ino = inode(&open.path);
+        stat.st_ino = open.inode;
         stat.st_blksize = PAGE as u32;
         stat.st_nlink = 1;
         stat.st_mode = match open.file {

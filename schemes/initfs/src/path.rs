@@ -6,11 +6,17 @@ use clavis_abi::params::open_flags;
 use syscall::error::{ENAMETOOLONG, ENOENT, ENOTDIR, Error, Result};
 
 /// Follows `path` from the directory `start` step by step: every step up needs a directory to
-/// step up from, and the boundary that the flags set holds at each of them.
+/// step up from, and the boundary that the flags set holds at each of them. Gives the path that it
+/// ends at and what lies there.
 ///
 /// # Errors
 /// `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`; `ENOTCAPABLE` where a step leaves the boundary.
-pub fn resolve(image: &Image<'_>, start: &str, path: &str, flags: u64) -> Result<String> {
+pub fn resolve<'a>(
+    image: &Image<'a>,
+    start: &str,
+    path: &str,
+    flags: u64,
+) -> Result<(String, Node<'a>)> {
     let in_root = flags & open_flags::IN_ROOT != 0;
     // Both together, as on a handle that always keeps beneath: nothing leaves either way.
     let beneath = flags & open_flags::BENEATH != 0 && !in_root;
@@ -21,12 +27,12 @@ pub fn resolve(image: &Image<'_>, start: &str, path: &str, flags: u64) -> Result
         return Err(Error::new(ENOTCAPABLE));
     }
     let mut here = start.to_owned();
-    let mut kind = kind(image, &here)?;
+    let mut node = image.find(&here).ok_or(Error::new(ENOENT))?;
     for component in path.split('/') {
         if component.is_empty() && here == start {
             continue;
         }
-        if kind == Kind::File {
+        if let Node::File(_) = node {
             return Err(Error::new(ENOTDIR));
         }
         match component {
@@ -40,25 +46,11 @@ pub fn resolve(image: &Image<'_>, start: &str, path: &str, flags: u64) -> Result
                     here.push('/');
                 }
                 here.push_str(name);
-                kind = self::kind(image, &here)?;
+                node = image.find(&here).ok_or(Error::new(ENOENT))?;
             }
         }
     }
-    Ok(here)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    File,
-    Directory,
-}
-
-fn kind(image: &Image<'_>, path: &str) -> Result<Kind> {
-    match image.find(path) {
-        Some(Node::File(_)) => Ok(Kind::File),
-        Some(Node::Directory) => Ok(Kind::Directory),
-        None => Err(Error::new(ENOENT)),
-    }
+    Ok((here, node))
 }
 
 #[cfg(test)]
@@ -88,7 +80,8 @@ mod tests {
                 ("bin/sh", "", "bin/sh"),
                 ("", "etc/", "etc"),
             ] {
-                assert_eq!(resolve(image, start, path, 0).as_deref(), Ok(end), "{start} {path}");
+                let (found, _) = resolve(image, start, path, 0).unwrap();
+                assert_eq!(found, end, "{start} {path}");
             }
             for (start, path, error) in [
                 ("", "nope", ENOENT),
@@ -99,10 +92,11 @@ mod tests {
                 ("bin/sh", "..", ENOTDIR),
                 ("etc", "/etc/motd", ENOTCAPABLE),
             ] {
-                let result = resolve(image, start, path, 0);
-                assert_eq!(result.unwrap_err().errno, error, "{start} {path}");
+                let error_of = resolve(image, start, path, 0).err().unwrap().errno;
+                assert_eq!(error_of, error, "{start} {path}");
             }
-            assert_eq!(resolve(image, "", &"x".repeat(256), 0).unwrap_err().errno, ENAMETOOLONG);
+            let long = resolve(image, "", &"x".repeat(256), 0);
+            assert_eq!(long.err().unwrap().errno, ENAMETOOLONG);
         });
     }
 
@@ -111,12 +105,12 @@ mod tests {
         with_image(|image| {
             for path in ["..", "conf/../..", "/", "/motd", "conf/../../etc/motd"] {
                 let result = resolve(image, "etc", path, open_flags::BENEATH);
-                assert_eq!(result.unwrap_err().errno, ENOTCAPABLE, "{path}");
+                assert_eq!(result.err().unwrap().errno, ENOTCAPABLE, "{path}");
             }
             let inside = resolve(image, "etc", "conf/../motd", open_flags::BENEATH);
-            assert_eq!(inside.as_deref(), Ok("etc/motd"));
+            assert_eq!(inside.unwrap().0, "etc/motd");
             let rooted = resolve(image, "etc", "/../../motd", open_flags::IN_ROOT);
-            assert_eq!(rooted.as_deref(), Ok("etc/motd"));
+            assert_eq!(rooted.unwrap().0, "etc/motd");
         });
     }
 }

@@ -21,7 +21,28 @@ pub fn check(path: &str) -> Result<(), Error> {
 /// The order of paths in an image: component by component, so that what lies below a directory is
 /// contiguous.
 pub(crate) fn compare(a: &str, b: &str) -> Ordering {
-    a.split('/').cmp(b.split('/'))
+    // The end of a component comes before every byte of a longer one.
+    let rank = |byte: u8| if byte == b'/' { 0 } else { u16::from(byte) + 1 };
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    match a.iter().zip(b).find(|(a, b)| a != b) {
+        Some((a, b)) => rank(*a).cmp(&rank(*b)),
+        None => a.len().cmp(&b.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compare;
+
+    #[test]
+    fn paths_are_ordered_component_by_component() {
+        let paths = ["", "a", "a/b", "a/b/c", "a/b-c", "a/\u{1}", "a-b", "a.b", "a0", "b", "é/a", "/"];
+        for a in paths {
+            for b in paths {
+                assert_eq!(compare(a, b), a.split('/').cmp(b.split('/')), "{a:?} {b:?}");
+            }
+        }
+    }
 }
 
 /// The rest of `path` below `directory` (`""`: the root); `None` if it does not lie there.
