@@ -260,8 +260,7 @@ impl Manager<'_> {
         payload: &[u8],
         needed: Rights,
     ) -> Result<Forward> {
-        let name = Name::new(name).ok_or(Error::new(ENOENT))?;
-        let found = self.state.resolve(namespace, &name).ok_or(Error::new(ENOENT))?;
+        let found = self.state.resolve(namespace, name).ok_or(Error::new(ENOENT))?;
         let rights = Rights::from_bits_truncate(found.terms.rights);
         // An entry without rights is there to be registered, not to be opened: its holder would
         // ask itself.
@@ -299,7 +298,7 @@ impl Manager<'_> {
             }
             Message::Register { name } => {
                 let name = Name::new(name).ok_or(Error::new(EINVAL))?;
-                return match self.state.resolve(namespace, &name) {
+                return match self.state.resolve(namespace, name.as_str()) {
                     Some(found) if found.terms.flags & entry_flags::REGISTER != 0 => {
                         Ok(Decision::Issue { slot: found.handle })
                     }
@@ -319,7 +318,7 @@ impl Manager<'_> {
                     return Err(Error::new(EKEYREJECTED));
                 }
                 self.unsealed(namespace)?;
-                if !replace && self.state.resolve(namespace, &name).is_some() {
+                if !replace && self.state.resolve(namespace, name.as_str()).is_some() {
                     return Err(Error::new(EEXIST));
                 }
                 self.ticket(namespace, name, &Terms { rights, inherit, flags, prefix })?
@@ -356,7 +355,7 @@ impl Manager<'_> {
         let invalid = Error::new(EINVAL);
         let mut info = EntryInfo::read_from_bytes(payload).map_err(|_| invalid)?;
         let name = info.name().and_then(Name::new).ok_or(invalid)?;
-        let found = self.state.resolve(namespace, &name).ok_or(Error::new(ENOENT))?;
+        let found = self.state.resolve(namespace, name.as_str()).ok_or(Error::new(ENOENT))?;
         info.rights = found.terms.rights & Rights::all().bits();
         info.inherit = found.terms.inherit & Rights::all().bits();
         info.flags = found.terms.flags;

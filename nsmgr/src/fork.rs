@@ -23,7 +23,7 @@ impl Manager<'_> {
                         matches(pattern, name).then_some(Mask::NONE)
                     })?);
                 } else if let Some(name) = Name::new(pattern)
-                    && let Some(found) = manager.state.resolve(parent, &name)
+                    && let Some(found) = manager.state.resolve(parent, name.as_str())
                 {
                     let record = copy_record(child, name, &found, Mask::NONE);
                     push(&mut manager.frame, &record)?;
@@ -87,7 +87,8 @@ impl Manager<'_> {
                     let record = Record::Bind { namespace: child, serial: 0, name, binding, terms };
                     push(&mut manager.frame, &record)?;
                 } else if !hidden {
-                    let found = manager.state.resolve(parent, &name).ok_or(Error::new(ENOENT))?;
+                    let found =
+                        manager.state.resolve(parent, name.as_str()).ok_or(Error::new(ENOENT))?;
                     push(&mut manager.frame, &copy_record(child, name, &found, mask))?;
                     cost = units(found.terms.prefix);
                 }
@@ -145,10 +146,10 @@ impl Manager<'_> {
         let mut result = Ok(());
         for (level, namespace) in self.state.chain(parent).enumerate() {
             for entry in namespace.after(0) {
-                if self.state.shadowed(parent, level, &entry.name) {
+                if self.state.shadowed(parent, level, entry.name.as_str()) {
                     continue;
                 }
-                let Some(found) = self.state.resolve(parent, &entry.name) else { continue };
+                let Some(found) = self.state.resolve(parent, entry.name.as_str()) else { continue };
                 let Some(mask) = choose(entry.name.as_str()) else { continue };
                 result = result
                     .and_then(|()| push(&mut frame, &copy_record(child, entry.name, &found, mask)));

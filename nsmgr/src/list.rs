@@ -21,8 +21,8 @@ pub(crate) fn getdents(
     let mut written = false;
     for (level, names) in state.chain(namespace).enumerate().skip(first) {
         for entry in names.after(after) {
-            if state.shadowed(namespace, level, &entry.name)
-                || state.resolve(namespace, &entry.name).is_none()
+            if state.shadowed(namespace, level, entry.name.as_str())
+                || state.resolve(namespace, entry.name.as_str()).is_none()
             {
                 continue;
             }

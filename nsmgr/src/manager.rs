@@ -100,7 +100,7 @@ impl<'s> Manager<'s> {
     /// `ENOENT`: no such number. `EEXIST`, `EDQUOT`, `ENOMEM`.
     pub fn offer(&mut self, number: u64, offer: &Offer<'_>) -> Result<()> {
         let (namespace, _) = self.access(number)?;
-        if self.state.resolve(namespace, &offer.name).is_some() {
+        if self.state.resolve(namespace, offer.name.as_str()).is_some() {
             return Err(Error::new(EEXIST));
         }
         self.bind(namespace, offer)
@@ -120,7 +120,7 @@ impl<'s> Manager<'s> {
     /// The handle that a name of a namespace leads to.
     #[must_use]
     pub fn slot(&self, namespace: u64, name: &Name) -> Option<u64> {
-        self.state.resolve(namespace, name).map(|found| found.handle)
+        self.state.resolve(namespace, name.as_str()).map(|found| found.handle)
     }
 
     /// The path that a forwarded request with a prefix asks for.
@@ -169,12 +169,13 @@ impl<'s> Manager<'s> {
 
     pub(crate) fn unbind(&mut self, namespace: u64, name: Name) -> Result<()> {
         self.unsealed(namespace)?;
-        self.state.resolve(namespace, &name).ok_or(Error::new(ENOENT))?;
+        self.state.resolve(namespace, name.as_str()).ok_or(Error::new(ENOENT))?;
         if !self.state.is_open(namespace) {
             return self.change(0, |manager| manager.record(&Record::Unbind { namespace, name }));
         }
         // What an open child removes stays away, whatever its parent has.
-        let own = self.state.namespace(namespace).is_some_and(|own| own.entry(&name).is_some());
+        let own =
+            self.state.namespace(namespace).is_some_and(|own| own.entry(name.as_str()).is_some());
         let cost = u32::from(!own);
         self.state.room(namespace, cost)?;
         let hide = Record::Bind {
@@ -210,7 +211,8 @@ impl<'s> Manager<'s> {
         };
         let (namespace, name) = (*namespace, *name);
         self.unsealed(namespace)?;
-        if terms.flags & entry_flags::REPLACE == 0 && self.state.resolve(namespace, &name).is_some()
+        if terms.flags & entry_flags::REPLACE == 0
+            && self.state.resolve(namespace, name.as_str()).is_some()
         {
             return Err(Error::new(EEXIST));
         }

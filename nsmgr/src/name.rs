@@ -3,9 +3,10 @@ use clavis_abi::limits::NAME_MAX;
 use clavis_abi::namespace::valid_name;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use hashbrown::Equivalent;
 
 /// A valid name.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Name {
     bytes: [u8; NAME_MAX],
     length: u8,
@@ -26,14 +27,42 @@ impl Name {
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
+        core::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 }
 
+impl Name {
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Name {}
+
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        state.write(self.bytes());
+    }
+}
+
+/// A name to look up, as it stands in a path.
+pub(crate) struct Key<'a>(pub(crate) &'a str);
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0.as_bytes());
+    }
+}
+
+impl Equivalent<Name> for Key<'_> {
+    fn equivalent(&self, name: &Name) -> bool {
+        self.0.as_bytes() == name.bytes()
     }
 }
 

@@ -1,5 +1,5 @@
 //! A set of names.
-use crate::name::Name;
+use crate::name::{Key, Name};
 use crate::record::{Binding, Terms};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -69,12 +69,12 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    pub(crate) fn position(&self, name: &Name) -> Option<usize> {
-        let serial = self.names.get(name)?;
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let serial = self.names.get(&Key(name))?;
         self.entries.binary_search_by_key(serial, |entry| entry.serial).ok()
     }
 
-    pub(crate) fn entry(&self, name: &Name) -> Option<&Entry> {
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.get(self.position(name)?)
     }
 

@@ -113,7 +113,7 @@ impl State {
     }
 
     /// Looks a name up.
-    pub(crate) fn resolve(&self, id: u64, name: &Name) -> Option<Resolved<'_>> {
+    pub(crate) fn resolve(&self, id: u64, name: &str) -> Option<Resolved<'_>> {
         use clavis_abi::namespace::entry_flags::{NARROWING, REGISTER};
         let mut rights = u64::MAX;
         let mut inherit = u64::MAX;
@@ -144,7 +144,7 @@ impl State {
     }
 
     /// Whether a nearer level of the chain speaks of the name.
-    pub(crate) fn shadowed(&self, id: u64, level: usize, name: &Name) -> bool {
+    pub(crate) fn shadowed(&self, id: u64, level: usize, name: &str) -> bool {
         self.chain(id).take(level).any(|namespace| namespace.entry(name).is_some())
     }
 
@@ -291,7 +291,7 @@ impl State {
 
     fn unbind(&mut self, id: u64, name: &Name) {
         let Some(namespace) = self.namespaces.get_mut(&id) else { return };
-        let Some(at) = namespace.position(name) else { return };
+        let Some(at) = namespace.position(name.as_str()) else { return };
         namespace.names.remove(name);
         namespace.generation = namespace.generation.wrapping_add(1);
         let entry = namespace.entries.remove(at);

@@ -44,20 +44,23 @@ pub fn place(path: &str) -> Result<Place<'_>> {
         return Ok(Place::Cwd(path));
     }
     let mapped = map_absolute(path);
-    check_length(&mapped)?;
+    if mapped.len() > PATH_MAX {
+        return Err(Error::new(ENAMETOOLONG));
+    }
     Ok(Place::Namespace(mapped))
 }
 
 fn check_length(path: &str) -> Result<()> {
     let long = |part: &str| part.len() > COMPONENT_MAX;
-    if path.len() > PATH_MAX || path.split('/').any(long) {
-        return Err(Error::new(ENAMETOOLONG));
-    }
-    Ok(())
+    let fits = path.len() <= COMPONENT_MAX || path.len() <= PATH_MAX && !path.split('/').any(long);
+    if fits { Ok(()) } else { Err(Error::new(ENAMETOOLONG)) }
 }
 
 /// The path in the namespace that an absolute path means.
 fn map_absolute(path: &str) -> Cow<'_, str> {
+    if path.starts_with("/scheme/") {
+        return Cow::Borrowed(path);
+    }
     let rest = path.trim_start_matches('/');
     let (first, below) = rest.split_once('/').unwrap_or((rest, ""));
     match first {

@@ -165,6 +165,9 @@ pub fn split_path(path: &str) -> Option<Target<'_>> {
     if path.is_empty() {
         return Some(Target::Root);
     }
+    if let Some(relative) = path.strip_prefix("/scheme/") {
+        return split_relative(relative);
+    }
     let path = path.strip_prefix('/')?.trim_start_matches('/');
     if path.is_empty() {
         return Some(Target::Root);

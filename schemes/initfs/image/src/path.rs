@@ -36,7 +36,8 @@ mod tests {
 
     #[test]
     fn paths_are_ordered_component_by_component() {
-        let paths = ["", "a", "a/b", "a/b/c", "a/b-c", "a/\u{1}", "a-b", "a.b", "a0", "b", "é/a", "/"];
+        let paths =
+            ["", "a", "a/b", "a/b/c", "a/b-c", "a/\u{1}", "a-b", "a.b", "a0", "b", "é/a", "/"];
         for a in paths {
             for b in paths {
                 assert_eq!(compare(a, b), a.split('/').cmp(b.split('/')), "{a:?} {b:?}");
