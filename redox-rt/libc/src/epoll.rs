@@ -47,10 +47,16 @@ enum State {
     Spent,
 }
 
-/// An epoll object: its descriptor and its interests.
+/// An epoll object: its descriptors, which are duplicates of each other, and its interests.
 struct Epoll {
-    descriptor: c_int,
+    descriptors: Vec<c_int>,
     interests: Vec<Interest>,
+}
+
+impl Epoll {
+    fn is(&self, descriptor: c_int) -> bool {
+        self.descriptors.contains(&descriptor)
+    }
 }
 
 static EPOLLS: Mutex<Vec<Epoll>> = Mutex::const_new(RawMutex::new(), Vec::new());
@@ -101,9 +107,13 @@ pub extern "C" fn epoll_create1(flags: c_int) -> c_int {
         }
         let mut epolls = EPOLLS.lock();
         epolls.try_reserve(1).map_err(|_| error(libc::ENOMEM))?;
+        let mut descriptors = Vec::new();
+        descriptors.try_reserve(1).map_err(|_| error(libc::ENOMEM))?;
         let descriptor = crate::fcntl::descriptor(queue);
-        epolls.retain(|epoll| epoll.descriptor != descriptor);
-        epolls.push(Epoll { descriptor, interests: Vec::new() });
+        // Closed past this library, the number may still be noted for something else.
+        drop_number(&mut epolls, descriptor);
+        descriptors.push(descriptor);
+        epolls.push(Epoll { descriptors, interests: Vec::new() });
         ALIVE.store(epolls.len(), Ordering::Release);
         Ok(descriptor)
     }))
@@ -115,11 +125,27 @@ pub(crate) fn forget(descriptor: c_int) {
         return;
     }
     let mut epolls = EPOLLS.lock();
-    epolls.retain(|epoll| epoll.descriptor != descriptor);
+    drop_number(&mut epolls, descriptor);
+    ALIVE.store(epolls.len(), Ordering::Release);
+}
+
+fn drop_number(epolls: &mut Vec<Epoll>, descriptor: c_int) {
     for epoll in epolls.iter_mut() {
+        epoll.descriptors.retain(|own| *own != descriptor);
         epoll.interests.retain(|interest| interest.descriptor != descriptor);
     }
-    ALIVE.store(epolls.len(), Ordering::Release);
+    epolls.retain(|epoll| !epoll.descriptors.is_empty());
+}
+
+/// Notes that a descriptor was duplicated: both mean the same epoll object, if the first does.
+pub(crate) fn duplicated(descriptor: c_int, copy: c_int) {
+    if ALIVE.load(Ordering::Acquire) == 0 {
+        return;
+    }
+    let mut epolls = EPOLLS.lock();
+    if let Some(epoll) = epolls.iter_mut().find(|epoll| epoll.is(descriptor)) {
+        epoll.descriptors.push(copy);
+    }
 }
 
 /// Adds, changes or removes interest in a descriptor. `EEXIST`, `ENOENT`; `EPERM` for objects that
@@ -151,7 +177,7 @@ fn control(
     data: u64,
 ) -> Result<()> {
     let (number, watched) = (fd(queue)?, fd(descriptor)?);
-    if queue == descriptor {
+    if EPOLLS.lock().iter().any(|epoll| epoll.is(queue) && epoll.is(descriptor)) {
         return Err(error(EINVAL));
     }
     let flags = interest(events);
@@ -192,7 +218,7 @@ fn control(
 /// Does something with the interests of an epoll object, under the lock; `EINVAL` for another one.
 fn with<T>(queue: c_int, action: impl FnOnce(&mut Vec<Interest>) -> Result<T>) -> Result<T> {
     let mut epolls = EPOLLS.lock();
-    let epoll = epolls.iter_mut().find(|epoll| epoll.descriptor == queue);
+    let epoll = epolls.iter_mut().find(|epoll| epoll.is(queue));
     action(&mut epoll.ok_or(error(EINVAL))?.interests)
 }
 

@@ -105,6 +105,12 @@ unsafe fn control(number: Number, command: c_int, argument: usize) -> Result<c_i
         F_DUPFD_CLOEXEC => {
             let copy = sys::file::fcntl(number, F_DUPFD as usize, argument)?;
             sys::file::fcntl(Number::from_raw(copy), F_SETFD as usize, FD_CLOEXEC as usize)?;
+            crate::epoll::duplicated(number.raw() as c_int, copy as c_int);
+            Ok(copy as c_int)
+        }
+        F_DUPFD => {
+            let copy = sys::file::fcntl(number, F_DUPFD as usize, argument)?;
+            crate::epoll::duplicated(number.raw() as c_int, copy as c_int);
             Ok(copy as c_int)
         }
         _ => {

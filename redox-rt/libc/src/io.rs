@@ -209,7 +209,11 @@ pub extern "C" fn close(descriptor: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn dup(descriptor: c_int) -> c_int {
     let copy = fd(descriptor).and_then(|number| file::dup(number, &[], Place::Lowest));
-    answer(copy.map(crate::fcntl::descriptor))
+    answer(copy.map(|copy| {
+        let copy = crate::fcntl::descriptor(copy);
+        crate::epoll::duplicated(descriptor, copy);
+        copy
+    }))
 }
 
 /// Duplicates a descriptor onto a number.
@@ -238,9 +242,10 @@ fn duplicate_onto(descriptor: c_int, new: c_int) -> Result<()> {
         // The same number again: nothing to do, if it is open.
         return file::fcntl(number, libc::F_GETFD as usize, 0).map(drop);
     }
-    crate::epoll::forget(new.raw() as c_int);
     // C owns the new number.
-    let _ = file::dup2(number, new, &[])?.into_number();
+    let copy = crate::fcntl::descriptor(file::dup2(number, new, &[])?);
+    crate::epoll::forget(copy);
+    crate::epoll::duplicated(descriptor, copy);
     Ok(())
 }
 

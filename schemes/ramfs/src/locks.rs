@@ -9,6 +9,10 @@ use syscall::error::{EINVAL, ENOLCK, EWOULDBLOCK, Error, Result};
 
 /// Most locks that one handle can have: who wants more has to close or unlock.
 const PER_HANDLE: usize = 256;
+/// Most locks on one file, all of which are looked at for each new one.
+const PER_FILE: usize = 2048;
+/// Most locks in all, which are memory that no file pays for.
+const TOTAL: usize = 1 << 15;
 
 /// Whose a lock is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,7 @@ pub struct Lock {
 #[derive(Debug, Default)]
 pub struct Locks {
     of: SecondaryMap<NodeId, Vec<Lock>>,
+    total: usize,
 }
 
 impl Locks {
@@ -112,7 +117,7 @@ impl Locks {
     /// Takes a lock.
     ///
     /// # Errors
-    /// `EWOULDBLOCK` while somebody else's is in the way; `ENOLCK` when the handle has too many.
+    /// `EWOULDBLOCK` while somebody else's is in the way; `ENOLCK` when there are too many.
     pub fn lock(
         &mut self,
         node: NodeId,
@@ -124,11 +129,8 @@ impl Locks {
         if self.conflict(node, owner, kind, range).is_some() {
             return Err(Error::new(EWOULDBLOCK));
         }
-        let count = self.count(node, through);
-        // Cutting into an own lock leaves up to two pieces of it.
-        if count.saturating_add(2) > PER_HANDLE {
-            return Err(Error::new(ENOLCK));
-        }
+        // Cutting into an own lock can leave one piece more.
+        self.room(node, through, 2)?;
         self.unlock(node, owner, range)?;
         let lock = Lock { owner, kind, range, through };
         match self.of.get_mut(node) {
@@ -137,48 +139,59 @@ impl Locks {
                 self.of.insert(node, vec![lock]);
             }
         }
+        self.total = self.total.saturating_add(1);
         Ok(())
     }
 
-    fn count(&self, node: NodeId, through: usize) -> usize {
+    /// Refuses when so many more would be too many.
+    fn room(&self, node: NodeId, through: usize, more: usize) -> Result<()> {
         let held = self.of.get(node).map(Vec::as_slice).unwrap_or_default();
-        held.iter().filter(|held| held.through == through).count()
+        let own = held.iter().filter(|held| held.through == through).count();
+        let fits = |count: usize, most: usize| count.saturating_add(more) <= most;
+        if fits(own, PER_HANDLE) && fits(held.len(), PER_FILE) && fits(self.total, TOTAL) {
+            Ok(())
+        } else {
+            Err(Error::new(ENOLCK))
+        }
     }
 
     /// Lets go of what the owner has locked in a range, which may be nothing.
     ///
     /// # Errors
-    /// `ENOLCK` when a lock would fall into two pieces and its handle has too many.
+    /// `ENOLCK` when a lock would fall into two pieces and there are too many.
     pub fn unlock(&mut self, node: NodeId, owner: Owner, range: Range) -> Result<()> {
-        let Some(held) = self.of.get_mut(node) else { return Ok(()) };
+        let Some(held) = self.of.get(node) else { return Ok(()) };
         let (own, mut rest): (Vec<Lock>, Vec<Lock>) =
             held.iter().partition(|held| held.owner == owner && held.range.meets(&range));
         for lock in own {
             let pieces = lock.range.without(&range).into_iter().flatten();
             rest.extend(pieces.map(|range| Lock { range, ..lock }));
         }
-        let crowded = |lock: &Lock| {
-            rest.iter().filter(|other| other.through == lock.through).count() > PER_HANDLE
-        };
-        if rest.len() > held.len() && rest.iter().any(crowded) {
-            return Err(Error::new(ENOLCK));
+        // Only one lock that holds the whole range can become two.
+        let more = rest.len().saturating_sub(held.len());
+        if let (1.., Some(last)) = (more, rest.last()) {
+            self.room(node, last.through, more)?;
         }
-        *held = rest;
-        self.forget_if_empty(node);
+        self.replace(node, rest);
         Ok(())
     }
 
     /// Ends every lock that was taken through a handle.
     pub fn close(&mut self, node: NodeId, through: usize) {
-        if let Some(held) = self.of.get_mut(node) {
-            held.retain(|lock| lock.through != through);
+        if let Some(held) = self.of.get(node) {
+            let rest = held.iter().filter(|lock| lock.through != through).copied().collect();
+            self.replace(node, rest);
         }
-        self.forget_if_empty(node);
     }
 
-    fn forget_if_empty(&mut self, node: NodeId) {
-        if self.of.get(node).is_some_and(Vec::is_empty) {
+    /// Keeps these locks of a file and no others.
+    fn replace(&mut self, node: NodeId, locks: Vec<Lock>) {
+        let before = self.of.get(node).map_or(0, Vec::len);
+        self.total = self.total.saturating_sub(before).saturating_add(locks.len());
+        if locks.is_empty() {
             self.of.remove(node);
+        } else {
+            self.of.insert(node, locks);
         }
     }
 }
@@ -233,7 +246,7 @@ mod tests {
         assert!(locks.conflict(node, B, Kind::Shared, range(0, 2)).is_none());
         assert!(locks.conflict(node, B, Kind::Shared, range(2, 1)).is_some());
         locks.close(node, 8);
-        assert!(locks.of.is_empty());
+        assert!(locks.of.is_empty() && locks.total == 0);
     }
 
     #[test]
@@ -247,6 +260,24 @@ mod tests {
         locks.lock(node, 0, A, Kind::Shared, range(0, 0)).unwrap();
         let cut = (0..).map(|n| locks.unlock(node, A, range(4 * n + 1, 1)));
         assert_eq!(cut.take_while(Result::is_ok).take(10_000).count(), PER_HANDLE - 1);
+    }
+
+    #[test]
+    fn one_file_and_the_whole_have_a_bound_too() {
+        let mut nodes = SlotMap::<NodeId, ()>::with_key();
+        let mut locks = Locks::default();
+        let mut taken = 0;
+        for file in 0..40 {
+            let node = nodes.insert(());
+            let before = taken;
+            for place in 0..3000 {
+                let (through, at) = ((place / 200) as usize, range(2 * place, 1));
+                let owner = Owner::Process(file);
+                taken += usize::from(locks.lock(node, through, owner, Kind::Shared, at).is_ok());
+            }
+            assert!(taken - before < PER_FILE);
+        }
+        assert_eq!((taken, locks.total), (TOTAL - 1, TOTAL - 1));
     }
 
     #[test]

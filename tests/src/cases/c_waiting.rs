@@ -120,10 +120,19 @@ fn epoll_closed() -> Verdict {
     check(add == 0, &format!("the number is still taken: {add}"))?;
     other.write_all(b"y").map_err(|error| error.to_string())?;
     check(epoll.wait(1000) == [(2, libc::EPOLLIN)], "the new pipe is not told of")?;
+    // A duplicate is the same object, and stays when the first is closed.
+    // SAFETY: a descriptor.
+    let copy = Epoll(unsafe { libc::fcntl(epoll.0, libc::F_DUPFD_CLOEXEC, 0) });
+    let (last, mut sign) = pipe()?;
+    let add = copy.control(libc::EPOLL_CTL_ADD, last.as_raw_fd(), libc::EPOLLIN, 3);
+    check(add == 0, &format!("a duplicate refused with {add}"))?;
     let none = epoll.control(libc::EPOLL_CTL_ADD, 9999, libc::EPOLLIN, 0);
     check(none == libc::EBADF, &format!("a descriptor that is none gave {none}"))?;
     let itself = epoll.control(libc::EPOLL_CTL_ADD, epoll.0, libc::EPOLLIN, 0);
-    check(itself == libc::EINVAL, &format!("watching itself gave {itself}"))
+    check(itself == libc::EINVAL, &format!("watching itself gave {itself}"))?;
+    drop((epoll, again));
+    sign.write_all(b"z").map_err(|error| error.to_string())?;
+    check(copy.wait(1000) == [(3, libc::EPOLLIN)], "the duplicate went with its original")
 }
 
 fn select() -> Verdict {

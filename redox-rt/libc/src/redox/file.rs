@@ -59,6 +59,13 @@ pub unsafe extern "C" fn redox_dup_v1(fd: usize, message: *const u8, length: usi
     raw(|| file::dup(number(fd), message, Place::Lowest).map(given))
 }
 
+/// Tells the parts of libc that keep something for a number that it is about to mean another one.
+fn forget(fd: usize) {
+    if let Ok(descriptor) = c_int::try_from(fd) {
+        crate::epoll::forget(descriptor);
+    }
+}
+
 /// Duplicates a handle onto a number, with a message for its server.
 ///
 /// # Safety
@@ -72,13 +79,21 @@ pub unsafe extern "C" fn redox_dup2_v1(
 ) -> RawResult {
     // SAFETY: the contract.
     let message = unsafe { bytes(message.cast(), length) };
-    raw(|| file::dup2(number(old), number(new), message).map(given))
+    raw(|| {
+        let copy = file::dup2(number(old), number(new), message)?;
+        forget(new);
+        Ok(given(copy))
+    })
 }
 
 /// Duplicates a handle onto a number.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_dup2_v2(old: usize, new: usize) -> RawResult {
-    raw(|| file::dup2(number(old), number(new), &[]).map(given))
+    raw(|| {
+        let copy = file::dup2(number(old), number(new), &[])?;
+        forget(new);
+        Ok(given(copy))
+    })
 }
 
 /// Reads.
@@ -211,9 +226,7 @@ pub unsafe extern "C" fn redox_relpathat_v0(
 /// Closes.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_close_v1(fd: usize) -> RawResult {
-    if let Ok(descriptor) = c_int::try_from(fd) {
-        crate::epoll::forget(descriptor);
-    }
+    forget(fd);
     done(|| file::close(number(fd)))
 }
 
