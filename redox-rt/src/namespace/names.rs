@@ -35,8 +35,13 @@ pub fn rename(
     match sys::call::std_fs_two(pair, StdFsCallKind::Frenameat, &payload, 0, 0) {
         Err(error) if is_unknown(error) => {
             let object = object(Some(old_dir.number()), old_name)?;
-            let path = path_from_root(new_dir.number(), new_name).map_err(|_| error)?;
-            sys::file::frename(object.number(), &path)
+            let target = from_root(new_dir.number()).map_err(|_| error)?;
+            let source = from_root(object.number()).map_err(|_| error)?;
+            // A directory cannot go into itself: that is what the server knew very well.
+            if lies_in(&target, &source) {
+                return Err(error);
+            }
+            sys::file::frename(object.number(), &joined(&target, new_name))
         }
         answer => answer.map(drop),
     }
@@ -58,8 +63,8 @@ pub fn link(
     let kind = StdFsCallKind::Flinkat;
     match sys::call::std_fs_two(pair, kind, new_name.as_bytes(), 0, 0) {
         Err(error) if is_unknown(error) => {
-            let path = path_from_root(new_dir.number(), new_name).map_err(|_| error)?;
-            sys::file::flink(object.number(), &path)
+            let target = from_root(new_dir.number()).map_err(|_| error)?;
+            sys::file::flink(object.number(), &joined(&target, new_name))
         }
         answer => answer.map(drop),
     }
@@ -76,12 +81,41 @@ fn object(from: Option<Number>, path: &str) -> Result<Handle> {
     resolve(from, path, flags, &|dir, path| open_once(dir, path, flags, Place::Upper))
 }
 
-/// The path of a name in a directory, from the root of the directory's server.
-fn path_from_root(directory: Number, name: &str) -> Result<String> {
+/// The path of an object from the root of its server.
+fn from_root(number: Number) -> Result<String> {
     let mut path = vec![0; PATH_MAX];
-    let length = sys::file::fpath(directory, &mut path)?;
+    let length = sys::file::fpath(number, &mut path)?;
     let path = path.get(..length).and_then(|path| core::str::from_utf8(path).ok());
     let below = path.and_then(|path| path.strip_prefix("/scheme/")).ok_or(Error::new(EINVAL))?;
-    let directory = below.split_once('/').map_or("", |(_, directory)| directory);
-    Ok(format!("{}/{name}", directory.trim_end_matches('/')).trim_start_matches('/').into())
+    let path = below.split_once('/').map_or("", |(_, path)| path);
+    Ok(path.trim_matches('/').into())
+}
+
+/// A name in the directory of a path.
+fn joined(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.into() } else { format!("{directory}/{name}") }
+}
+
+/// Whether a path is that of a directory or of something in it.
+fn lies_in(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_holds_itself_and_what_is_below() {
+        for (path, directory, expected) in [
+            ("a/b", "a/b", true),
+            ("a/b/c", "a/b", true),
+            ("a/bc", "a/b", false),
+            ("a", "a/b", false),
+            ("", "a", false),
+        ] {
+            assert_eq!(lies_in(path, directory), expected, "{path} in {directory}");
+        }
+        assert_eq!((joined("", "x").as_str(), joined("a/b", "x").as_str()), ("x", "a/b/x"));
+    }
 }
