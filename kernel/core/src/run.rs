@@ -99,7 +99,7 @@ impl<M: Machine> Kernel<M> {
             _ => self.dispatch(&caller, number, args),
         };
         let result = match reply {
-            Ok(Outcome::Switched) => return self.to_user(cpu),
+            Ok(Outcome::Switched) => return self.enter_user(cpu),
             Ok(Outcome::Done(value)) => Ok(value),
             Err(error) => Err(error),
             Ok(outcome) => {
@@ -124,7 +124,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Leaves to the thread that was just made the running one.
     #[inline]
-    fn to_user(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
+    fn enter_user(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
         match self.caller(cpu) {
             Some(caller) => Next::User(self.threads[caller.thread].name),
             None => self.run(cpu),
@@ -149,7 +149,7 @@ impl<M: Machine> Kernel<M> {
                 return next;
             }
             if self.cpu(cpu).is_quiet() {
-                return self.to_user(cpu);
+                return self.enter_user(cpu);
             }
         }
         self.run(cpu)

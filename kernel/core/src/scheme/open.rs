@@ -1,6 +1,6 @@
-//! Calls that take a path: openat and unlinkat, and where forwards and slots lead them.
+//! Calls that take a path: openat and unlinkat.
 use super::message::{check_confined, check_path, confinement};
-use super::request::{Opening, RequestId, Stage};
+use super::request::Opening;
 use super::send::{Makes, Message, PayloadFrom};
 use crate::handle::Handle;
 use crate::handle::description::{Object, SchemeObject};
@@ -9,11 +9,10 @@ use crate::machine::Machine;
 use crate::memory::user::UserSlice;
 use crate::object::slot::SlotId;
 use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, Resume};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
-use clavis_abi::error::{EAGAIN, EINVAL, ELOOP, ENAMETOOLONG, ENODEV, ENOTDIR, Error, Result};
-use clavis_abi::limits::{FORWARD_MAX, PATH_MAX, SLOT_WAIT_NS, SLOT_WAITERS};
+use clavis_abi::error::{EINVAL, ENAMETOOLONG, ENOTDIR, Error, Result};
+use clavis_abi::limits::PATH_MAX;
 use clavis_abi::params::{DenialRule, endpoint_flags, handle_flags, open_flags};
 use clavis_abi::syscall::flag::{
     O_APPEND, O_CREAT, O_FCNTL_MASK, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY,
@@ -132,7 +131,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The rights and flags that an open yields at most, before anybody forwards it.
-    fn opening(
+    pub(super) fn opening(
         &mut self,
         caller: &Caller,
         handle: &Handle,
@@ -209,7 +208,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The open flags as the server sees them: what the handle demands of every open is set.
-    fn server_flags(&self, handle: &Handle, object: SchemeObject, flags: u64, fcntl: u32) -> u64 {
+    pub(super) fn server_flags(
+        &self,
+        handle: &Handle,
+        object: SchemeObject,
+        flags: u64,
+        fcntl: u32,
+    ) -> u64 {
         let mut flags = flags | u64::from(fcntl);
         let held = u64::from(handle.flags);
         if held & handle_flags::BENEATH != 0 {
@@ -233,7 +238,13 @@ impl<M: Machine> Kernel<M> {
         flags
     }
 
-    fn confine(&self, handle: &Handle, object: SchemeObject, len: usize, open: u64) -> Result<()> {
+    pub(super) fn confine(
+        &self,
+        handle: &Handle,
+        object: SchemeObject,
+        len: usize,
+        open: u64,
+    ) -> Result<()> {
         let structural = self.endpoints[object.endpoint].flags & endpoint_flags::STRUCTURAL != 0;
         let how = confinement(handle.flags, open, structural);
         let path = self.scratch.get(..len).unwrap_or(&[]);
@@ -296,7 +307,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Fills an opening with a kernel object. What the object gives is bounded by the masks alone:
     /// kernel objects know no access modes.
-    fn open_kernel_object(&mut self, opening: &Opening, object: Object) {
+    pub(super) fn open_kernel_object(&mut self, opening: &Opening, object: Object) {
         self.descriptions[opening.description].object = object;
         let rights = Rights::all() & opening.inherit;
         let handle = Handle {
@@ -319,277 +330,6 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn opening_cancel(&mut self, opening: &Opening) {
         self.number_cancel(opening.out);
         self.description_release(opening.description);
-    }
-
-    /// Lets an open wait in an empty slot, within bounds.
-    fn wait_in_slot(
-        &mut self,
-        caller: &Caller,
-        handle: Handle,
-        slot: SlotId,
-        len: usize,
-        purpose: Purpose,
-    ) -> Reply {
-        let nonblock =
-            matches!(purpose, Purpose::Open { fcntl, .. } if fcntl as usize & O_NONBLOCK != 0);
-        if nonblock || self.slots[slot].waiting >= SLOT_WAITERS {
-            return Err(Error::new(if nonblock { EAGAIN } else { ENODEV }));
-        }
-        let makes = match purpose {
-            Purpose::Open { flags, fcntl, out } => {
-                let opening = self.opening(caller, &handle, Some(slot), flags, fcntl, out)?;
-                Makes { opening: Some(opening), ..Makes::default() }
-            }
-            Purpose::Unlink { .. } => Makes::default(),
-        };
-        let made = self.request_without_endpoint(caller, handle, len, purpose, &makes);
-        let id = match made {
-            Ok(id) => id,
-            Err(error) => {
-                if let Some(opening) = &makes.opening {
-                    self.opening_cancel(opening);
-                }
-                return Err(error);
-            }
-        };
-        self.requests[id].forwards = 1;
-        self.block_in_slot(id, slot);
-        Ok(Outcome::Wait)
-    }
-
-    fn block_in_slot(&mut self, id: RequestId, slot: SlotId) {
-        self.requests[id].stage = Stage::InSlot(slot);
-        let Self { slots, requests, .. } = self;
-        slots[slot].waiters.push_back(requests, id);
-        slots[slot].waiting = slots[slot].waiting.saturating_add(1);
-        self.slot_retain(slot);
-        if let Some(thread) = self.requests[id].caller {
-            let until = self.machine.now().saturating_add(SLOT_WAIT_NS);
-            self.threads[thread].wake_at = Some(until);
-            self.block(thread, Blocked::Request(id));
-        }
-    }
-
-    /// Keeps the path in the scratch page for later, in the caller's own spill page.
-    fn spill(&mut self, thread: crate::task::thread::ThreadId, len: usize) {
-        let Self { threads, machine, scratch, .. } = self;
-        let thread = &mut threads[thread];
-        thread.spilled = len;
-        if let (Some(frame), Some(bytes)) = (thread.spill.as_mut(), scratch.get(..len)) {
-            machine.frame_write(frame, 0, bytes);
-        }
-    }
-
-    /// Brings the spilled path back into the scratch page.
-    fn unspill(&mut self, thread: crate::task::thread::ThreadId) -> usize {
-        let Self { threads, machine, scratch, .. } = self;
-        let thread = &threads[thread];
-        if let (Some(frame), Some(bytes)) =
-            (thread.spill.as_ref(), scratch.get_mut(..thread.spilled))
-        {
-            machine.frame_read(frame, 0, bytes);
-        }
-        thread.spilled
-    }
-
-    fn request_without_endpoint(
-        &mut self,
-        caller: &Caller,
-        handle: Handle,
-        len: usize,
-        purpose: Purpose,
-        makes: &Makes,
-    ) -> Result<RequestId> {
-        let (class, flags, fcntl) = match purpose {
-            Purpose::Open { flags, fcntl, .. } => (Class::OpenAt, flags, fcntl),
-            Purpose::Unlink { flags } => (Class::UnlinkAt, flags, 0),
-        };
-        let id = self.request_rerouted(caller, handle, class, makes)?;
-        let request = &mut self.requests[id];
-        request.args[3] = flags;
-        request.args[4] = u64::from(fcntl);
-        request.len = len;
-        self.spill(caller.thread, len);
-        Ok(id)
-    }
-
-    /// A slot was filled: a request that waited in it goes on in its caller's own time.
-    pub(crate) fn request_readmit(&mut self, id: RequestId) {
-        if let Stage::InSlot(slot) = self.requests[id].stage {
-            self.requests[id].stage = Stage::Rerouted;
-            if let Some(thread) = self.requests[id].caller {
-                if let Some(root) = self.slots[slot].root {
-                    self.request_narrow(id, &root);
-                    self.request_through(id, root.description);
-                }
-                self.wake(thread, Resume::Readmit(id));
-            }
-            self.slot_release(slot);
-        }
-    }
-
-    /// Sends a request on to where its `through` description now points: in its caller's context.
-    pub(crate) fn readmit(&mut self, caller: &Caller, id: RequestId) -> Reply {
-        let len = self.unspill(caller.thread);
-        // It waits for its request from here on; where that goes decides when it wakes.
-        self.threads[caller.thread].blocked = Blocked::Request(id);
-        if let Err(error) = self.route(id, len) {
-            self.request_free(id);
-            if let Some((endpoint, place)) = self.threads[caller.thread].granted.take() {
-                self.place_release(endpoint, place);
-            }
-            self.complete(caller.thread, Err(error));
-        }
-        Ok(Outcome::Wait)
-    }
-
-    /// Narrows what a request may yield by a handle that it now goes through.
-    pub(crate) fn request_narrow(&mut self, id: RequestId, through: &Handle) {
-        self.requests[id].confined |= through.flags & handle_flags::STICKY as u32;
-        if let Some(opening) = self.requests[id].opening.as_mut() {
-            opening.rights &= through.inherit;
-            opening.inherit &= through.inherit;
-            opening.flags |= through.flags & handle_flags::STICKY as u32;
-        }
-    }
-
-    /// Changes the description that a request goes through.
-    pub(crate) fn request_through(
-        &mut self,
-        id: RequestId,
-        description: crate::handle::description::DescriptionId,
-    ) {
-        self.description_retain(description);
-        let old = core::mem::replace(&mut self.requests[id].through, description);
-        self.description_release(old);
-    }
-
-    /// Routes a request without endpoint by its `through` description; its path is in the scratch
-    /// page. The caller's thread waits for the request when this begins, and waits or is completed
-    /// when it ends well.
-    ///
-    /// # Errors
-    /// The request is as it was.
-    pub(crate) fn route(&mut self, id: RequestId, len: usize) -> Result<()> {
-        loop {
-            let request = &self.requests[id];
-            let Some(thread) = request.caller else { return Err(Error::new(ENODEV)) };
-            let through = request.through;
-            let opening = request.opening;
-            if let Some(opening) = &opening
-                && let missing = Rights::demanded(opening.open_flags) - opening.inherit
-                && !missing.is_empty()
-            {
-                return Err(self.refuse_behind(thread, missing, DenialRule::Inherit));
-            }
-            match self.descriptions[through].object {
-                Object::Slot(slot) => {
-                    let request = &mut self.requests[id];
-                    if request.forwards >= FORWARD_MAX {
-                        return Err(Error::new(ELOOP));
-                    }
-                    request.forwards = request.forwards.wrapping_add(1);
-                    if let Some(opening) = &opening {
-                        self.slot_retain(slot);
-                        let old = self.descriptions[opening.description].slot.replace(slot);
-                        if let Some(old) = old {
-                            self.slot_release(old);
-                        }
-                    }
-                    match self.slots[slot].root {
-                        Some(root)
-                            if self.requests[id].class == Class::UnlinkAt
-                                && !root.rights.contains(Rights::REMOVE) =>
-                        {
-                            let rule = DenialRule::Rights;
-                            return Err(self.refuse_behind(thread, Rights::REMOVE, rule));
-                        }
-                        Some(root) => {
-                            self.request_narrow(id, &root);
-                            self.request_through(id, root.description);
-                        }
-                        None if self.requests[id].nonblock => return Err(Error::new(EAGAIN)),
-                        None if self.slots[slot].waiting >= SLOT_WAITERS => {
-                            return Err(Error::new(ENODEV));
-                        }
-                        None => {
-                            self.spill(thread, len);
-                            self.block_in_slot(id, slot);
-                            return Ok(());
-                        }
-                    }
-                }
-                Object::Scheme(object) => return self.route_to(id, thread, object, len),
-                object @ Object::Factory(_) => {
-                    let Some(opening) = opening else { return Err(Error::new(ENOTDIR)) };
-                    let process = self.threads[thread].process;
-                    let object = self.factory_open(process, object, len)?;
-                    self.open_kernel_object(&opening, object);
-                    self.requests[id].opening = None;
-                    self.request_free(id);
-                    self.complete(thread, Ok(opening.out.number));
-                    return Ok(());
-                }
-                _ => return Err(Error::new(ENOTDIR)),
-            }
-        }
-    }
-
-    fn route_to(
-        &mut self,
-        id: RequestId,
-        thread: crate::task::thread::ThreadId,
-        object: SchemeObject,
-        len: usize,
-    ) -> Result<()> {
-        let request = &self.requests[id];
-        let (flags, open) = match &request.opening {
-            Some(opening) => (opening.flags, opening.open_flags),
-            None => (request.confined, 0),
-        };
-        let inherit = request.opening.map_or(Rights::all(), |opening| opening.inherit);
-        let through =
-            Handle { description: request.through, rights: request.rights, inherit, flags };
-        self.confine(&through, object, len, open)?;
-        let Some(place) = self.place_take(&object, thread)? else {
-            if self.requests[id].nonblock {
-                return Err(Error::new(EAGAIN));
-            }
-            self.spill(thread, len);
-            self.requests[id].stage = Stage::Rerouted;
-            self.threads[thread].resume = Resume::Readmit(id);
-            let Self { endpoints, threads, .. } = self;
-            endpoints[object.endpoint].admission.push_back(threads, thread);
-            self.block(thread, Blocked::Admission(object.endpoint));
-            return Ok(());
-        };
-        self.endpoint_retain(object.endpoint);
-        let flags = match self.requests[id].class {
-            Class::OpenAt => {
-                let fcntl = self.requests[id].args[4] as u32;
-                self.server_flags(&through, object, open, fcntl)
-            }
-            _ => self.requests[id].args[3],
-        };
-        let request = &mut self.requests[id];
-        request.endpoint = Some(object.endpoint);
-        request.place = place;
-        request.page = usize::from(place);
-        request.len = len;
-        request.badge = object.badge;
-        request.args[0] = object.number;
-        request.args[3] = flags;
-        request.args[5] = object.badge;
-        if let Some(at) = self.endpoints[object.endpoint].places.get_mut(usize::from(place)) {
-            at.request = Some(id);
-        }
-        if let Err(error) = self.put_payload(id, PayloadFrom::Scratch) {
-            self.request_leave(id);
-            return Err(error);
-        }
-        self.enqueue(id);
-        self.block(thread, Blocked::Request(id));
-        Ok(())
     }
 }
 

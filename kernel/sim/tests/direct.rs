@@ -1,0 +1,167 @@
+//! The direct way between a client and a server that waits has the outcome of the long way by the
+//! queue, whatever is asked and however it is answered.
+mod common;
+use clavis_abi::call::Call;
+use clavis_abi::error::{EBADF, ENOENT, Error};
+use clavis_abi::startup::EntryKind;
+use clavis_abi::syscall::flag::{CallFlags, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
+use clavis_abi::syscall::schemev2::{NewFdFlags, Opcode, Sqe};
+use clavis_sim::calls::{cqe_bytes, sqe_of};
+use clavis_sim::{Give, Thread};
+use common::{errno, scene};
+use std::sync::{Arc, Mutex};
+
+const SQE: usize = 64;
+/// Where nothing is mapped.
+const NOWHERE: usize = 0x7000_0000_0000;
+
+/// What a server answers: a value and flags of the new handle.
+fn answer(t: &mut Thread, sqe: &Sqe) -> (u64, u8) {
+    let refused = |errno: i32| (i64::from(errno).wrapping_neg() as u64, 0);
+    match sqe.opcode {
+        x if x == Opcode::OpenAt as u8 => match t.path(sqe).as_str() {
+            "plain" => (1, 0),
+            "positioned" => (2, NewFdFlags::POSITIONED.bits()),
+            _ => refused(ENOENT),
+        },
+        x if x == Opcode::Read as u8 => {
+            let (at, len) = (sqe.args[1], sqe.args[2]);
+            let text = format!("{}@{:x}+{len}", sqe.args[0], sqe.args[3]);
+            let n = text.len().min(len as usize);
+            t.poke(at, &text.as_bytes()[..n]);
+            // Sixty-six bytes or more are answered with more than there is room for.
+            if len > 65 { (len + 1, 0) } else { (n as u64, 0) }
+        }
+        x if x == Opcode::Write as u8 => {
+            let sum: u64 = t.payload(sqe).iter().map(|byte| u64::from(*byte)).sum();
+            (sum % (sqe.args[2] + 2), 0)
+        }
+        x if x == Opcode::Call as u8 => {
+            let mut bytes = t.payload(sqe);
+            bytes.reverse();
+            t.poke(sqe.args[1], &bytes);
+            (sqe.args[3] ^ sqe.args[4] << 8 ^ sqe.args[5] << 16, 0)
+        }
+        x if x == Opcode::Fstat as u8 => {
+            t.poke(sqe.args[1], &[7; 144]);
+            (0, 0)
+        }
+        x if x == Opcode::Fsize as u8 => (1000, 0),
+        _ => refused(EBADF),
+    }
+}
+
+/// Serves; `late`: is busy whenever somebody asks, so that every request is queued and every
+/// answer is written by a call of its own.
+fn serve(t: &mut Thread, socket: usize, late: bool) {
+    let buffer = t.room(SQE);
+    let flags = (CallFlags::READ | CallFlags::WRITE).bits() | 3;
+    let word = |n: u64| n.to_le_bytes();
+    let both = t.put(&[word(0), word(1), word(1)].concat()) as usize;
+    loop {
+        if late && t.sleep(50_000).is_err() {
+            return;
+        }
+        let Ok(mut sqe) = t.receive(socket) else { return };
+        loop {
+            if sqe.opcode == Opcode::CloseMsg as u8 {
+                break;
+            }
+            let (value, extra) = answer(t, &sqe);
+            let cqe = cqe_bytes(0, sqe.tag, value, extra);
+            if late {
+                t.write(socket, &cqe).unwrap();
+                break;
+            }
+            t.poke(buffer, &cqe);
+            match t.call(Call::Call, [socket, buffer as usize, SQE, flags, both]) {
+                Ok(_) => sqe = sqe_of(&t.peek(buffer, SQE)),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+type Seen = Vec<(usize, Vec<u8>)>;
+
+/// Asks for everything; what came of it.
+fn exercise(t: &mut Thread, root: usize) -> Seen {
+    assert_eq!(errno(t.open(root, "missing", O_RDONLY as u64)), ENOENT);
+    let mut seen = Vec::new();
+    let note = |t: &mut Thread, seen: &mut Seen, result: Result<usize, Error>, at: u64, n| {
+        let value = clavis_abi::error::mux(result);
+        seen.push((value, t.peek(at, n)));
+    };
+    for (path, flags) in [
+        ("plain", O_RDWR),
+        ("positioned", O_RDWR),
+        ("positioned", O_RDONLY),
+        ("plain", O_WRONLY | O_APPEND),
+    ] {
+        let fd = t.open(root, path, flags as u64).unwrap();
+        let (at, metadata) =
+            (t.room(4096), t.put(&[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]));
+        let info = t.query(fd).unwrap();
+        seen.push((0, format!("{:x} {:x}", info.rights, info.inherit).into_bytes()));
+        for len in [0, 1, 9, 64, 66, 4096] {
+            for offset in [usize::MAX, usize::MAX, 0, 77] {
+                let read = t.call(Call::Read2, [fd, at as usize, len, offset, usize::MAX]);
+                note(t, &mut seen, read, at, 66);
+                let written = t.call(Call::Write2, [fd, at as usize, len, offset, usize::MAX]);
+                note(t, &mut seen, written, at, 0);
+            }
+            let both = (CallFlags::READ | CallFlags::WRITE).bits() | 2;
+            let called = t.call(Call::Call, [fd, at as usize, len, both, metadata as usize]);
+            note(t, &mut seen, called, at, 66);
+            let one_way = CallFlags::WRITE.bits() | 1;
+            let called = t.call(Call::Call, [fd, at as usize, len, one_way, metadata as usize]);
+            note(t, &mut seen, called, at, 66);
+            for call in [Call::Read, Call::Write] {
+                let nowhere = t.call(call, [fd, NOWHERE, len, 0, 0]);
+                note(t, &mut seen, nowhere, at, 0);
+            }
+        }
+        for size in [143, 144, 200] {
+            let stat = t.call(Call::Fstat, [fd, at as usize, size, 0, 0]);
+            note(t, &mut seen, stat, at, 200);
+        }
+        let nowhere = t.call(Call::Fstat, [fd, NOWHERE, 144, 0, 0]);
+        note(t, &mut seen, nowhere, at, 0);
+        for (distance, whence) in [(5usize, 1), (9, 0), (3, 2)] {
+            let sought = t.call(Call::Lseek, [fd, distance, whence, 0, 0]);
+            note(t, &mut seen, sought, at, 0);
+        }
+        let closed = t.close(fd);
+        note(t, &mut seen, closed, at, 0);
+    }
+    seen
+}
+
+#[test]
+fn an_answer_is_the_same_whether_its_server_waited_or_was_busy() {
+    let outcomes = [false, true].map(|late| {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&seen);
+        scene(move |t| {
+            let (scheme, account) =
+                (t.entry(EntryKind::FactoryScheme), t.entry(EntryKind::Account));
+            let socket = t.socket(scheme).unwrap();
+            let root = t.mint(socket, 1, 0).unwrap();
+            let give = [Give::all(socket, 3)];
+            t.process(account, &give, move |t| serve(t, 3, late)).unwrap();
+            t.close(socket).unwrap();
+            t.settle();
+            *to.lock().unwrap() = exercise(t, root);
+        });
+        Arc::into_inner(seen).unwrap().into_inner().unwrap()
+    });
+    let [direct, queued] = outcomes;
+    assert!(direct.len() > 100, "only {} answers were compared", direct.len());
+    for (index, (a, b)) in direct.iter().zip(&queued).enumerate() {
+        assert_eq!(a, b, "answer {index}");
+    }
+    assert_eq!(direct.len(), queued.len());
+    assert!(direct.iter().any(|(value, _)| *value as isize > 0), "everything failed");
+    let refused = direct.iter().filter_map(|(value, _)| clavis_abi::error::demux(*value).err());
+    assert!(refused.count() > 10, "hardly anything failed");
+}
