@@ -33,10 +33,12 @@ pub const RESERVED_FRAMES: usize = 256;
 
 /// What a CPU is doing.
 #[derive(Debug)]
-pub struct CpuState {
+pub struct CpuState<R> {
     pub(crate) number: Cpu,
     /// The thread that runs, or ran when the kernel was entered.
     pub(crate) current: Option<Caller>,
+    /// The context to leave to when that thread was switched to directly.
+    pub(crate) user: Option<R>,
     /// The space that is loaded.
     pub(crate) loaded: Option<SpaceId>,
     /// The thread to switch to directly.
@@ -55,7 +57,7 @@ pub struct CpuState {
     pub(crate) turns: u32,
 }
 
-impl CpuState {
+impl<R> CpuState<R> {
     /// Whether the running thread may go on without a look at queues and timers.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
@@ -142,7 +144,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) orphans: u32,
     pub(crate) log: LogRing,
     pub(crate) work: Work,
-    pub(crate) cpus: [CpuState; 1],
+    pub(crate) cpus: [CpuState<M::ContextRef>; 1],
     /// A path or small payload on its way through validation.
     pub(crate) scratch: Vec<u8>,
     pub(crate) init: Option<ProcessId>,
@@ -199,6 +201,7 @@ impl<M: Machine> Kernel<M> {
             cpus: [CpuState {
                 number: Cpu(0),
                 current: None,
+                user: None,
                 loaded: None,
                 handoff: None,
                 later: None,

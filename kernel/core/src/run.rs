@@ -77,7 +77,7 @@ pub enum Fault {
 
 impl<M: Machine> Kernel<M> {
     #[inline]
-    fn cpu(&mut self, cpu: Cpu) -> &mut CpuState {
+    fn cpu(&mut self, cpu: Cpu) -> &mut CpuState<M::ContextRef> {
         let index = (cpu.0 as usize).min(self.cpus.len() - 1);
         &mut self.cpus[index]
     }
@@ -88,7 +88,6 @@ impl<M: Machine> Kernel<M> {
         self.cpu(cpu).current
     }
 
-    #[cfg_attr(feature = "check", inline(never))]
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
@@ -99,7 +98,12 @@ impl<M: Machine> Kernel<M> {
             _ => self.dispatch(&caller, number, args),
         };
         let result = match reply {
-            Ok(Outcome::Switched) => return self.enter_user(cpu),
+            Ok(Outcome::Switched) => {
+                return match self.cpu(cpu).user.take() {
+                    Some(name) => Next::User(name),
+                    None => self.enter_user(cpu),
+                };
+            }
             Ok(Outcome::Done(value)) => Ok(value),
             Err(error) => Err(error),
             Ok(outcome) => {

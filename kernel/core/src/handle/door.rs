@@ -16,18 +16,34 @@ impl<M: Machine> Kernel<M> {
     ///
     /// # Errors
     /// `EBADF`; `ENOTCAPABLE` with the missing rights on record.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn door(&mut self, caller: &Caller, number: usize, need: Rights) -> Result<Handle> {
         let handle = *self.tables[caller.table].get(number).ok_or(Error::new(EBADF))?;
+        self.needs(caller, number, &handle, need)?;
+        Ok(handle)
+    }
+
+    /// Whether a handle that was found by that number has all rights in `need`.
+    ///
+    /// # Errors
+    /// As [`Kernel::door`].
+    #[inline(always)]
+    pub(crate) fn needs(
+        &mut self,
+        caller: &Caller,
+        number: usize,
+        handle: &Handle,
+        need: Rights,
+    ) -> Result<()> {
         if handle.rights.contains(need) {
-            Ok(handle)
+            Ok(())
         } else {
             Err(self.refuse(caller, number, need - handle.rights, DenialRule::Rights))
         }
     }
 
     /// The handle with that number and the object behind it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn door_object(
         &mut self,
         caller: &Caller,

@@ -86,6 +86,7 @@ impl<M: Machine> Kernel<M> {
         server.resume = Resume::User;
         server.priority = server.priority.max(priority);
         cpu.current = Some(server.as_caller(taker, caller.cpu));
+        cpu.user = Some(server.name);
         endpoint.receivers.remove(threads, taker);
         let blank = || Request::blank(caller.account, message.handle.description);
         let Ok((id, request)) = requests.renew(machine, blank) else { return false };
@@ -161,10 +162,10 @@ impl<M: Machine> Kernel<M> {
         {
             return false;
         }
-        let next = thread.as_caller(client, caller.cpu);
-        let Some(tables) = spaces[next.space].tables.as_ref() else { return false };
-        cpu.loaded = Some(next.space);
-        machine.space_load(next.cpu, Some(tables));
+        let space = thread.space;
+        let Some(tables) = spaces[space].tables.as_ref() else { return false };
+        cpu.loaded = Some(space);
+        machine.space_load(caller.cpu, Some(tables));
         request.result = value;
         let bytes = request.bytes_back();
         if bytes > 0 {
@@ -192,13 +193,14 @@ impl<M: Machine> Kernel<M> {
         machine.context_result(&mut thread.context, value);
         thread.blocked = Blocked::No;
         thread.resume = Resume::User;
+        cpu.current = Some(thread.as_caller(client, caller.cpu));
+        cpu.user = Some(thread.name);
         let server = &mut threads[caller.thread];
         server.blocked = Blocked::Receive(at);
         let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
         server.resume = Resume::Receive(receive);
         server.priority = server.base;
         endpoint.receivers.push_back(threads, caller.thread);
-        cpu.current = Some(next);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         if let Some(opening) = opening {
             self.opened(&opening, at, &cqe);

@@ -373,11 +373,17 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Where the inbox lies in a receiving process; maps it at its first receive.
+    #[inline]
     pub(crate) fn inbox_base(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
-        let endpoint = &self.endpoints[id];
-        if let Some(base) = endpoint.inbox_of(caller.process) {
-            return Ok(base);
+        match self.endpoints[id].inbox_of(caller.process) {
+            Some(base) => Ok(base),
+            None => self.inbox_map(caller, id),
         }
+    }
+
+    #[cold]
+    fn inbox_map(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
+        let endpoint = &self.endpoints[id];
         let free = endpoint
             .mapped
             .iter()

@@ -1,7 +1,8 @@
 //! From the queue to a server: reading a socket.
 use super::endpoint::{Endpoint, EndpointId};
-use super::grant::Grant;
+use super::grant::{Grant, GrantId};
 use super::request::{Request, RequestId, Stage};
+use crate::handle::description::{DescriptionId, Object};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::PAGE;
@@ -47,8 +48,8 @@ pub const NOTICE_TAG: u32 = u32::MAX;
 /// The next message of an endpoint.
 enum Pending {
     Request(RequestId),
-    Close(crate::handle::description::DescriptionId),
-    Unmap(super::grant::GrantId),
+    Close(DescriptionId),
+    Unmap(GrantId),
 }
 
 impl Request {
@@ -137,21 +138,17 @@ impl<M: Machine> Kernel<M> {
             }
         };
         let mut taken = 0;
-        while taken < receive.most
-            && let Some(pending) = self.next_message(at)
-        {
-            let sqe = self.sqe(at, &pending, base);
+        while taken < receive.most {
             let to = receive.to.part(taken * SQE, SQE).address;
-            if let Err(error) = self.write_user(caller.space, to, &sqe) {
-                // The message stays the first of the queue.
-                if taken == 0 {
+            match self.take_message(caller, at, base, to) {
+                Ok(true) => taken += 1,
+                Ok(false) => break,
+                Err(error) if taken == 0 => {
                     self.receivers_nudge(at);
                     return Err(error);
                 }
-                break;
+                Err(_) => break,
             }
-            self.deliver(caller, at, pending);
-            taken += 1;
         }
         if taken > 0 {
             let endpoint = &self.endpoints[at];
@@ -172,14 +169,37 @@ impl<M: Machine> Kernel<M> {
         Ok(Outcome::Wait)
     }
 
+    /// Stores the oldest message of an endpoint in the server's memory: it is the server's then.
+    /// False: there is none.
+    ///
+    /// # Errors
+    /// The server's memory cannot be written: the message stays the first.
+    fn take_message(
+        &mut self,
+        caller: &Caller,
+        at: EndpointId,
+        base: u64,
+        to: u64,
+    ) -> Result<bool> {
+        let endpoint = &self.endpoints[at];
+        if !endpoint.closes.is_empty() || !endpoint.unmaps.is_empty() {
+            let Some(pending) = self.next_message(at) else { return Ok(false) };
+            return match pending {
+                Pending::Request(id) => self.take_request(caller, at, id, base, to),
+                Pending::Close(id) => self.take_close(caller, at, id, to),
+                Pending::Unmap(id) => self.take_unmap(caller, at, id, to),
+            };
+        }
+        match endpoint.queue.front() {
+            Some(id) => self.take_request(caller, at, id, base, to),
+            None => Ok(false),
+        }
+    }
+
     /// The oldest message of an endpoint.
-    #[inline]
     fn next_message(&self, id: EndpointId) -> Option<Pending> {
         let endpoint = &self.endpoints[id];
         let request = endpoint.queue.front();
-        if endpoint.closes.is_empty() && endpoint.unmaps.is_empty() {
-            return request.map(Pending::Request);
-        }
         let request = request.map(|id| (self.requests[id].order, Pending::Request(id)));
         let close = endpoint.closes.front();
         let close = close.map(|id| (self.descriptions[id].close_order, Pending::Close(id)));
@@ -190,61 +210,75 @@ impl<M: Machine> Kernel<M> {
     }
 
     #[inline]
-    fn sqe(&self, endpoint: EndpointId, pending: &Pending, base: u64) -> Sqe {
-        match pending {
-            Pending::Request(id) => self.requests[*id].sqe(&self.endpoints[endpoint], base),
-            Pending::Close(id) => {
-                let number = match self.descriptions[*id].object {
-                    crate::handle::description::Object::Scheme(object) => object.number,
-                    _ => 0,
-                };
-                Sqe {
-                    opcode: Opcode::CloseMsg as u8,
-                    sqe_flags: SqeFlags::ONEWAY,
-                    tag: NOTICE_TAG,
-                    args: [number, 0, 0, 0, 0, 0],
-                    ..Sqe::default()
-                }
-            }
-            Pending::Unmap(id) => {
-                let Grant { number, offset, len, flags, .. } = self.grants[*id];
-                Sqe {
-                    opcode: Opcode::Munmap as u8,
-                    sqe_flags: SqeFlags::empty(),
-                    tag: NOTICE_TAG,
-                    args: [number, len, flags, offset, 0, 0],
-                    ..Sqe::default()
-                }
-            }
+    fn take_request(
+        &mut self,
+        caller: &Caller,
+        at: EndpointId,
+        id: RequestId,
+        base: u64,
+        to: u64,
+    ) -> Result<bool> {
+        let sqe = self.requests[id].sqe(&self.endpoints[at], base);
+        self.write_user(caller.space, to, &sqe)?;
+        let Self { endpoints, requests, processes, threads, .. } = self;
+        endpoints[at].queue.remove(requests, id);
+        let request = &mut requests[id];
+        if let Some(client) = request.caller {
+            request.stage = Stage::Delivered;
+            request.server = Some(caller.process);
+            processes[caller.process].serving.push_back(requests, id);
+            let priority = threads[client].priority;
+            let server = &mut threads[caller.thread];
+            server.priority = server.priority.max(priority);
         }
+        Ok(true)
     }
 
-    /// A message was stored in the server's memory: it is the server's now.
-    fn deliver(&mut self, caller: &Caller, endpoint: EndpointId, pending: Pending) {
-        match pending {
-            Pending::Request(id) => {
-                let Self { endpoints, requests, processes, threads, .. } = self;
-                endpoints[endpoint].queue.remove(requests, id);
-                let request = &mut requests[id];
-                let Some(client) = request.caller else { return };
-                request.stage = Stage::Delivered;
-                request.server = Some(caller.process);
-                processes[caller.process].serving.push_back(requests, id);
-                let priority = threads[client].priority;
-                let server = &mut threads[caller.thread];
-                server.priority = server.priority.max(priority);
-            }
-            Pending::Close(id) => {
-                let Self { endpoints, descriptions, .. } = self;
-                endpoints[endpoint].closes.remove(descriptions, id);
-                self.description_free(id);
-            }
-            Pending::Unmap(id) => {
-                let Self { endpoints, grants, .. } = self;
-                endpoints[endpoint].unmaps.remove(grants, id);
-                self.grant_free(id);
-            }
-        }
+    fn take_close(
+        &mut self,
+        caller: &Caller,
+        at: EndpointId,
+        id: DescriptionId,
+        to: u64,
+    ) -> Result<bool> {
+        let number = match self.descriptions[id].object {
+            Object::Scheme(object) => object.number,
+            _ => 0,
+        };
+        let sqe = Sqe {
+            opcode: Opcode::CloseMsg as u8,
+            sqe_flags: SqeFlags::ONEWAY,
+            tag: NOTICE_TAG,
+            args: [number, 0, 0, 0, 0, 0],
+            ..Sqe::default()
+        };
+        self.write_user(caller.space, to, &sqe)?;
+        let Self { endpoints, descriptions, .. } = self;
+        endpoints[at].closes.remove(descriptions, id);
+        self.description_free(id);
+        Ok(true)
+    }
+
+    fn take_unmap(
+        &mut self,
+        caller: &Caller,
+        at: EndpointId,
+        id: GrantId,
+        to: u64,
+    ) -> Result<bool> {
+        let Grant { number, offset, len, flags, .. } = self.grants[id];
+        let sqe = Sqe {
+            opcode: Opcode::Munmap as u8,
+            sqe_flags: SqeFlags::empty(),
+            tag: NOTICE_TAG,
+            args: [number, len, flags, offset, 0, 0],
+            ..Sqe::default()
+        };
+        self.write_user(caller.space, to, &sqe)?;
+        let Self { endpoints, grants, .. } = self;
+        endpoints[at].unmaps.remove(grants, id);
+        self.grant_free(id);
+        Ok(true)
     }
 
     /// The request with that tag, if that process has it.

@@ -14,7 +14,7 @@ use clavis_abi::error::{EBADF, EINVAL, EMSGSIZE, EXDEV, Error, Result};
 use clavis_abi::limits::{METADATA_WORDS, PATH_MAX, PAYLOAD_MAX};
 use clavis_abi::params::DenialRule;
 use clavis_abi::syscall::StdFsCallKind;
-use clavis_abi::syscall::flag::CallFlags;
+use clavis_abi::syscall::flag::{CallFlags, O_NONBLOCK};
 use clavis_abi::syscall::schemev2::SqeFlags;
 use zerocopy::IntoBytes;
 
@@ -64,13 +64,14 @@ impl<M: Machine> Kernel<M> {
             (asked.first, asked.second) = self.two_numbers(caller, first)?;
         }
         let handle = *self.tables[caller.table].get(asked.first).ok_or(Error::new(EBADF))?;
-        match self.descriptions[handle.description].object {
-            Object::Socket(endpoint) => self.socket_verb(caller, handle, endpoint, &asked),
+        let description = &self.descriptions[handle.description];
+        match description.object {
+            Object::Socket(endpoint) => {
+                let nonblock = description.flags as usize & O_NONBLOCK != 0;
+                self.socket_verb(caller, &handle, endpoint, &asked, nonblock)
+            }
             Object::Scheme(object) if !flags.intersects(CallFlags::FD | CallFlags::STD_FS) => {
-                if !handle.rights.contains(Rights::CALL) {
-                    let missing = Rights::CALL;
-                    return Err(self.refuse(caller, asked.first, missing, DenialRule::Rights));
-                }
+                self.needs(caller, asked.first, &handle, Rights::CALL)?;
                 let mut second = None;
                 if let Some(number) = asked.second {
                     second = Some(self.second_object(caller, object, number, Rights::CALL)?);
@@ -195,12 +196,14 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// What a server does with its socket by CALL.
+    #[inline]
     fn socket_verb(
         &mut self,
         caller: &Caller,
-        handle: Handle,
+        handle: &Handle,
         endpoint: crate::scheme::endpoint::EndpointId,
         asked: &Asked,
+        nonblock: bool,
     ) -> Reply {
         let Asked { first, second, payload, flags, metadata, words } = *asked;
         if flags.contains(CallFlags::FD) {
@@ -221,12 +224,7 @@ impl<M: Machine> Kernel<M> {
         if words != 3 || !flags.contains(both) || second.is_some() {
             return Err(Error::new(EINVAL));
         }
-        let missing = (Rights::READ | Rights::WRITE) - handle.rights;
-        if !missing.is_empty() {
-            return Err(self.refuse(caller, first, missing, DenialRule::Rights));
-        }
-        let flags = self.descriptions[handle.description].flags as usize;
-        let nonblock = flags & clavis_abi::syscall::flag::O_NONBLOCK != 0;
+        self.needs(caller, first, handle, Rights::READ | Rights::WRITE)?;
         self.socket_combined(caller, endpoint, payload, metadata, nonblock)
     }
 }

@@ -65,7 +65,7 @@ impl<M: Machine> Kernel<M> {
         if offset != OWN && !matches!(object, Object::Ports { .. }) {
             need |= Rights::SEEK;
         }
-        self.door(caller, fd, need)?;
+        self.needs(caller, fd, &handle, need)?;
         let to = UserSlice::new(buffer, len.min(PAYLOAD_MAX))?;
         let flags = self.io_flags(&handle, flags);
         match object {
@@ -102,7 +102,7 @@ impl<M: Machine> Kernel<M> {
         {
             need = Rights::APPEND;
         }
-        self.door(caller, fd, need)?;
+        self.needs(caller, fd, &handle, need)?;
         let from = UserSlice::new(buffer, len.min(PAYLOAD_MAX))?;
         let mut flags = self.io_flags(&handle, flags);
         if locked || need == Rights::APPEND {
