@@ -97,7 +97,11 @@ impl<M: Machine> Kernel<M> {
                 };
                 let at = region.offset + (page - region.start);
                 let frame = self.memory_frame(region.memory, at);
-                if !region.protection.contains(protection) || !same(entry, frame) {
+                // What others see too is not shown to be written.
+                let own = self.memories[region.memory].frame(at).is_some();
+                let shared = frame.is_some_and(|f| !own || self.machine.frame_is_shared(f));
+                let spoils = shared && protection.contains(Protection::WRITE);
+                if !region.protection.contains(protection) || !same(entry, frame) || spoils {
                     result = Err(alloc::format!(
                         "space {id:?} shows {entry:?} {protection:?} at page {page:#x}, not what \
                          {region:?} has there"

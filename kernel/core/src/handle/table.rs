@@ -274,6 +274,23 @@ impl<M: Machine> Kernel<M> {
         Ok(Reserved { table: id, number })
     }
 
+    /// Gives the upper numbers of a new table the generations that another one has: a number that
+    /// is stale there is stale here.
+    pub(crate) fn generations_copy(&mut self, from: TableId, to: TableId) -> Result<()> {
+        let Some(last) = self.tables[from].upper.entries.len().checked_sub(1) else {
+            return Ok(());
+        };
+        self.table_grow(to, true, last)?;
+        for index in 0..=last {
+            let generation = self.tables[from].upper.entries.get(index).map(|old| old.generation);
+            let new = self.tables[to].upper.entries.get_mut(index);
+            if let (Some(new), Some(generation)) = (new, generation) {
+                new.generation = generation;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the entries of a table up to an index, and charges them.
     #[cold]
     fn table_grow(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {

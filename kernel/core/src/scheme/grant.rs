@@ -125,6 +125,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(ENODEV));
         }
         let first = region.offset.wrapping_add(page.wrapping_sub(region.start));
+        self.pages_own(space, region.memory, page, first, pages)?;
         wanted.lent = Some((region.memory, first, region.most));
         self.memory_retain(region.memory);
         // Parts of it that the server unmaps stay for the client.
