@@ -64,7 +64,7 @@ macro_rules! with_calls {
             (TablePut, 0x4000_0017, "table, fd, number in the table, rights, inherit", "0", "MANAGE on the table; DUP and TRANSFER on fd", "EKEYREJECTED EEXIST EMFILE"),
             (Usage, 0x4000_0018, "account, AccountUsage, size", "0", "INSPECT", "EKEYREJECTED EINVAL"),
             (Fork, 0x4000_0019, "account, entry address, stack pointer, argument of the child's thread, out number", "the number of the process handle", "MANAGE on the account", "EKEYREJECTED EINVAL ENOMEM EMFILE EEXIST EDQUOT EAGAIN"),
-            (Exec, 0x4000_001A, "process that was built, entry address, stack pointer, argument", "does not return", "MANAGE", "EKEYREJECTED EINVAL EBUSY"),
+            (Exec, 0x4000_001A, "process that was built in the same account, entry address, stack pointer, argument", "does not return: the caller has the space, the image name and the upper handles of what was built, and of its own the lower ones without CLOEXEC", "MANAGE", "EKEYREJECTED EINVAL EBUSY"),
             (SignalActions, 0x4000_001B, "entry address, offset of the SignalFrame from the thread's local storage, mask of caught signals, mask of ignored signals", "0", "none", "EINVAL"),
             (SignalMask, 0x4000_001C, "mask of blocked signals, SignalInfo or null", "0; with a SignalInfo the number of a caught signal that the mask lets through: it is taken, and the mask stays as it was", "none", ""),
             (SignalWait, 0x4000_001D, "mask of signals to take, SignalInfo, monotonic nanoseconds (0: for ever)", "the number of the signal taken; 0: the time came, or the mask is empty", "none", "EINTR"),

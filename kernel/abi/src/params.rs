@@ -326,8 +326,12 @@ wire! {
         pub code: u64,
         /// Number of the process that sent it last, or address of the fault.
         pub value: u64,
-        /// All signals that still wait to be let through.
+        /// All signals that still wait for this thread or its process.
         pub pending: u64,
+        /// The signals that the thread blocks.
+        pub blocked: u64,
+        /// The signals that the process ignores.
+        pub ignored: u64,
     }
 }
 

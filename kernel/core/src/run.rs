@@ -270,7 +270,7 @@ impl<M: Machine> Kernel<M> {
             Resume::Receive(receive) => self.receive(caller, receive),
             Resume::Send(request) => self.send_on(caller, request),
             Resume::Fork(fork) => self.fork(caller, fork),
-            Resume::Exec(at) => self.exec(caller, at),
+            Resume::Exec(exec) => self.exec(caller, exec),
             Resume::Retry | Resume::Readmit(_) => self.do_again(caller, resume),
         };
         let result = match reply {

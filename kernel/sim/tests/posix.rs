@@ -310,11 +310,13 @@ fn memory_that_a_fork_shares_can_be_lent_and_moved() {
 }
 
 #[test]
-fn exec_takes_over_what_was_built_and_keeps_number_handles_and_waiters() {
+fn exec_takes_over_what_was_built_and_keeps_number_lower_handles_and_waiters() {
     scene(|t| {
         let (reader, writer) = pipe(t);
-        let gives = [Give::all(writer, 5), Give::all(writer, 6)];
-        let (child, _) = apart(t, UNLIMITED, &gives, |t| {
+        let own = upper_number(20, 0);
+        let old = upper_number(30, 0);
+        let gives = [Give::all(writer, 5), Give::all(writer, 6), Give::all(writer, old)];
+        let (child, _) = apart(t, UNLIMITED, &gives, move |t| {
             let me = t.call(Call::Identity, [0; 5]).unwrap();
             t.spawn(2, |t| {
                 let _ = t.sleep(1_000_000_000);
@@ -323,7 +325,12 @@ fn exec_takes_over_what_was_built_and_keeps_number_handles_and_waiters() {
             .unwrap();
             t.settle();
             t.call(Call::Fcntl, [6, F_SETFD, 0x0100_0000, 0, 0]).unwrap();
-            let built = t.process_build(100, &[], &ProcessParams::default()).unwrap();
+            for _ in 0..100 {
+                t.dup(5).unwrap();
+            }
+            let itself = Give(usize::MAX, own, Rights::all(), Rights::all());
+            let gives = [Give::all(5, upper_number(31, 0)), itself];
+            let built = t.process_build(100, &gives, &ProcessParams::default()).unwrap();
             t.call(Call::Limit, [built, usize::MAX, usize::MAX, 1, 0]).unwrap();
             assert_eq!(t.query(built).unwrap().flags & handle_flags::CLOEXEC, 1);
             let data = t.put(b"old program");
@@ -332,13 +339,18 @@ fn exec_takes_over_what_was_built_and_keeps_number_handles_and_waiters() {
                 assert_eq!(t.peek(data, 11), [0; 11], "the space is a new one");
                 assert_eq!(errno(t.write(6, b"x")), clavis_abi::error::EBADF);
                 assert!(t.query(built).is_err(), "what it was built in is closed too");
+                assert!(t.query(old).is_err(), "the old runtime's numbers are gone");
                 assert_eq!(t.read(BIRTH_NAME, 20).unwrap(), b"child");
-                t.write(5, b"new program").unwrap();
-                t.exit(9);
+                t.write(5, b"new ").unwrap();
+                t.write(upper_number(31, 0), b"program").unwrap();
+                let at = t.room(64);
+                let n = t.call(Call::Fpath, [own, at as usize, 64, 0, 0]).unwrap();
+                assert_eq!(String::from_utf8(t.peek(at, n)).unwrap(), me.to_string());
+                t.signal(own, TERM as usize).unwrap();
             });
             unreachable!("EXEC returned {result:?}");
         });
-        assert_eq!(t.wait(child).unwrap(), exited(9));
+        assert_eq!(t.wait(child).unwrap(), ended(ExitKind::Signal, TERM));
         assert_eq!(t.read(reader, 20).unwrap(), b"new program");
     });
 }

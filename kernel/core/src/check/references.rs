@@ -197,8 +197,10 @@ impl<M: Machine> Kernel<M> {
             }
         }
         for (_, thread) in self.threads.iter() {
-            if let Resume::Fork(fork) = thread.resume {
-                processes.add(fork.child.index());
+            match thread.resume {
+                Resume::Fork(fork) => processes.add(fork.child.index()),
+                Resume::Exec(exec) => processes.add(exec.built.index()),
+                _ => {}
             }
         }
         for (id, process) in self.processes.iter() {

@@ -291,6 +291,25 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
+    /// Has two tables of one payer trade their upper numbers.
+    pub(crate) fn uppers_trade(&mut self, one: TableId, other: TableId) {
+        let [a, b] = [one, other].map(|id| {
+            let table = &mut self.tables[id];
+            let upper = core::mem::replace(&mut table.upper, Half::new());
+            let live = upper.entries.iter().filter(|entry| entry.state != State::Free).count();
+            let grown = upper.entries.len().saturating_mul(size_of::<Entry>()) as u64;
+            table.live = table.live.wrapping_sub(live as u32);
+            table.grown = table.grown.wrapping_sub(grown);
+            (upper, live as u32, grown)
+        });
+        for (id, (upper, live, grown)) in [(one, b), (other, a)] {
+            let table = &mut self.tables[id];
+            table.upper = upper;
+            table.live = table.live.wrapping_add(live);
+            table.grown = table.grown.wrapping_add(grown);
+        }
+    }
+
     /// Makes the entries of a table up to an index, and charges them.
     #[cold]
     fn table_grow(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {

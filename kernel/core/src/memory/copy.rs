@@ -3,7 +3,7 @@
 //!
 //! Frames are shared between *private* objects only. Each page of such an object is shown in one
 //! place, so a page that is copied at its first write has one entry to change. Before an object is
-//! shown in a second place ([`Kernel::pages_own`]), the pages in question stop sharing.
+//! shown in a second place ([`Kernel::memory_own`]), it stops sharing and is private no more.
 use super::object::{Backing, Memory, MemoryId};
 use super::region::Region;
 use super::space::{Mapping, Place, SpaceId};
@@ -151,36 +151,44 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// Has the pages of an object that a region shows stop sharing frames, because they are going
-    /// to be shown in a second place.
+    /// Has an object stop sharing frames, because parts of it are going to be shown in a second
+    /// place. So far only that space shows it.
     ///
     /// # Errors
     /// `ENOMEM` when there are no frames, or more than a quantum of them to copy.
-    pub(crate) fn pages_own(
-        &mut self,
-        space: SpaceId,
-        memory: MemoryId,
-        start: u64,
-        first: u64,
-        pages: u64,
-    ) -> Result<()> {
+    pub(crate) fn memory_own(&mut self, space: SpaceId, id: MemoryId) -> Result<()> {
+        if !self.memories[id].private {
+            return Ok(());
+        }
         let mut quantum = limits::QUANTUM_PAGES;
-        let mut at = first;
-        loop {
-            at = self.memories[memory].next_frame(at);
-            if at >= first.saturating_add(pages).min(self.memories[memory].pages) {
-                return Ok(());
-            }
-            let frame = self.memories[memory].frame(at);
+        let mut at = self.memories[id].next_frame(0);
+        while at < self.memories[id].pages {
+            let frame = self.memories[id].frame(at);
             if frame.is_some_and(|frame| self.machine.frame_is_shared(frame)) {
-                quantum = quantum.checked_sub(1).ok_or(NoMemory)?;
-                self.memory_populate(memory, at)?;
-                if let Some(tables) = self.spaces[space].tables.as_mut() {
-                    let page = start.wrapping_add(at.wrapping_sub(first));
-                    self.machine.space_unmap(tables, page.wrapping_mul(PAGE), 1);
+                if quantum == limits::QUANTUM_PAGES {
+                    self.memory_hide(space, id);
                 }
+                quantum = quantum.checked_sub(1).ok_or(NoMemory)?;
+                self.memory_populate(id, at)?;
             }
-            at = at.saturating_add(1);
+            at = self.memories[id].next_frame(at.saturating_add(1));
+        }
+        self.memories[id].private = false;
+        Ok(())
+    }
+
+    /// Has a space show no page of an object until it is touched again.
+    fn memory_hide(&mut self, space: SpaceId, id: MemoryId) {
+        let mut at = 0;
+        while let Some(region) = self.spaces[space].regions.at_or_after(&self.regions, at) {
+            let region = &self.regions[region];
+            at = region.end();
+            if region.memory == id
+                && let Some(tables) = self.spaces[space].tables.as_mut()
+            {
+                let start = region.start.wrapping_mul(PAGE);
+                self.machine.space_unmap(tables, start, region.pages as usize);
+            }
         }
     }
 }

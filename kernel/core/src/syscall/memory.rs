@@ -304,8 +304,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         if keeps {
-            self.pages_own(caller.space, region.memory, old_start, offset, old_pages)?;
-            self.memories[region.memory].private = false;
+            self.memory_own(caller.space, region.memory)?;
         }
         let mapping = Mapping {
             memory: region.memory,

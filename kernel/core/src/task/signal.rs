@@ -189,8 +189,11 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn signal_take(&mut self, id: ThreadId, among: u64) -> SignalInfo {
         let process = self.threads[id].process;
         let all = self.signals_due(id, 0);
+        let blocked = self.threads[id].mask;
+        let ignored = self.processes[process].signals.ignored;
+        let mut info = SignalInfo { pending: all, blocked, ignored, ..SignalInfo::default() };
         if all & among == 0 {
-            return SignalInfo { pending: all, ..SignalInfo::default() };
+            return info;
         }
         let number = u64::from((all & among).trailing_zeros()).wrapping_add(1);
         let bit = signal::bit(number);
@@ -203,12 +206,9 @@ impl<M: Machine> Kernel<M> {
         } else {
             (SignalCode::Sent, signals.sender)
         };
-        SignalInfo {
-            signal: number,
-            code: code as u64,
-            value: u64::from(sender),
-            pending: all & !bit,
-        }
+        info.pending = all & !bit;
+        (info.signal, info.code, info.value) = (number, code as u64, u64::from(sender));
+        info
     }
 
     /// An alerted thread is about to return to user mode. False when it does not, after all.
@@ -274,9 +274,9 @@ impl<M: Machine> Kernel<M> {
         if caught & bit == 0 || self.threads[caller.thread].mask & bit != 0 {
             return false;
         }
-        let pending = self.signals_due(caller.thread, 0);
+        let info = self.signal_take(caller.thread, 0);
         let code = SignalCode::Fault as u64;
-        self.signal_tell(caller, SignalInfo { signal: number, code, value: address, pending })
+        self.signal_tell(caller, SignalInfo { signal: number, code, value: address, ..info })
     }
 
     /// The mask of a thread changed: it may have to be told of something now.

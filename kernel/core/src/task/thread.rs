@@ -1,4 +1,5 @@
 //! Threads: blocking is a state, and what remains to be done is a value.
+use super::exec::Exec;
 use super::fork::Fork;
 use super::futex::FutexKey;
 use super::process::{Process, ProcessId, ProcessState};
@@ -75,8 +76,8 @@ pub enum Resume {
     Receive(Receive),
     /// Go on copying its process.
     Fork(Fork),
-    /// Go on closing what does not outlast an exec, from that place of the table on.
-    Exec(usize),
+    /// Go on becoming another program.
+    Exec(Exec),
 }
 
 /// A thread.
@@ -245,11 +246,11 @@ impl<M: Machine> Kernel<M> {
                 thread.resume = Resume::User;
                 self.receivers_nudge(receive.endpoint);
             }
-            Resume::Fork(fork) => {
+            Resume::Fork(Fork { child: other, .. }) | Resume::Exec(Exec { built: other, .. }) => {
                 thread.resume = Resume::User;
-                self.process_release(fork.child);
+                self.process_release(other);
             }
-            Resume::User | Resume::Retry | Resume::Exec(_) => {}
+            Resume::User | Resume::Retry => {}
         }
         if let Some((endpoint, slot)) = self.threads[id].granted.take() {
             self.place_release(endpoint, slot);
