@@ -215,7 +215,11 @@ fn pressure() -> Verdict {
     let limits = clavis::AccountLimits { frames: 3000, ..clavis::account::UNLIMITED };
     let account = clavis::account::Account::new(&limits);
     let account = account.map_err(|error| format!("an account: {error}"))?;
-    let child = clavis::Command::new(PROGRAM).args(["--act", "forks"]).account(&account).spawn();
+    let child = clavis::Command::new(PROGRAM)
+        .args(["--act", "forks"])
+        .child_account(clavis::Give::Own)
+        .account(&account)
+        .spawn();
     let child = child.map_err(|error| format!("spawn: {error}"))?;
     let status = child.wait().map_err(|error| format!("wait: {error}"))?;
     check(status.success(), &format!("forks under pressure: {status:?}"))
