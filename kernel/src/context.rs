@@ -53,13 +53,17 @@ pub(crate) struct Registers {
 impl Registers {
     const fn empty() -> Registers {
         let (general, cs, ss) = ([0; 15], USER_CODE as u64, USER_DATA as u64);
-        Registers { general, entered: 0, error: 0, rip: NOWHERE, cs, rflags: 0x202, rsp: 0, ss }
+        let rflags = PLAIN_FLAGS;
+        Registers { general, entered: 0, error: 0, rip: NOWHERE, cs, rflags, rsp: 0, ss }
     }
 }
 
 /// The last user page, which [`crate::paging`] never maps: where a thread with an impossible entry
 /// address starts, so that it faults in user mode.
 const NOWHERE: u64 = USER_END;
+
+/// Flags of a thread that starts, or is diverted: interrupts come in, all else is clear.
+const PLAIN_FLAGS: u64 = 0x202;
 
 /// A block.
 #[repr(C, align(64))]
@@ -131,6 +135,17 @@ impl ContextToken {
         if Block::current() == self.address {
             Block::forget();
         }
+    }
+
+    /// Has the thread go on elsewhere, with plain flags and `rax` = `argument`, all else as it is.
+    /// Returns its `rip`, `rsp`, `rflags` and `rax`.
+    pub(crate) fn divert(&mut self, entry: u64, argument: u64) -> [u64; 4] {
+        let registers = &mut self.block().registers;
+        let Registers { general, rip, rflags, rsp, .. } = registers;
+        let old = [*rip, *rsp, *rflags, general[RAX]];
+        (*rip, *rflags) = (entry.min(NOWHERE), PLAIN_FLAGS);
+        general[RAX] = argument;
+        old
     }
 
     /// Sets the base of local storage.

@@ -1,4 +1,4 @@
-//! Physical memory: frames of RAM, each owned by exactly one thing at a time.
+//! Physical memory: frames of RAM, each a table, kernel memory, or user memory with its owners.
 //!
 //! A free frame is a zeroed one, with two exceptions that end at its first use: RAM that was never
 //! handed out, and nothing else. A frame is stored once, when it is freed (or at its first use).
@@ -21,7 +21,7 @@ pub(crate) const fn direct(physical: u64) -> u64 {
     DIRECT_MAP + physical
 }
 
-/// Owns a frame that user spaces may show.
+/// Owns a frame that user spaces may show, alone or with others.
 #[derive(Debug)]
 pub(crate) struct Frame {
     number: u32,
@@ -48,6 +48,8 @@ pub(crate) struct Frames {
     freed: usize,
     /// By frame number: entries that lead to it. For a table: its entries that lead to tables.
     uses: &'static mut [u32],
+    /// By frame number: its owners beyond the first.
+    shares: &'static mut [u32],
     /// RAM that was never handed out.
     fresh: [(u64, u64); FRESH_RANGES],
     next: usize,
@@ -64,6 +66,7 @@ impl Frames {
             stack: &mut [],
             freed: 0,
             uses: &mut [],
+            shares: &mut [],
             fresh: [(0, 0); FRESH_RANGES],
             next: 0,
             untouched: 0,
@@ -81,7 +84,7 @@ impl Frames {
         if count == 0 || count > u32::MAX as usize {
             return Err("the memory map has no RAM, or more than 16 TiB");
         }
-        let bytes = (count as u64 * 8).next_multiple_of(FRAME);
+        let bytes = (count as u64 * 12).next_multiple_of(FRAME);
         let mut arrays = None;
         let usable = memory.iter().filter(|range| range.kind == MemoryKind::Usable as u64);
         for (place, range) in self.fresh.iter_mut().zip(usable) {
@@ -96,9 +99,11 @@ impl Frames {
         }
         let arrays = direct(arrays.ok_or("no range of free RAM has room for the frame table")?);
         // SAFETY: the range is usable RAM, taken out above, in the direct map.
-        let words = unsafe { core::slice::from_raw_parts_mut(arrays as *mut u32, count * 2) };
+        let words = unsafe { core::slice::from_raw_parts_mut(arrays as *mut u32, count * 3) };
         words.fill(0);
-        (self.stack, self.uses) = words.split_at_mut(count);
+        let (stack, counts) = words.split_at_mut(count);
+        self.stack = stack;
+        (self.uses, self.shares) = counts.split_at_mut(count);
         Ok(())
     }
 
@@ -145,10 +150,26 @@ impl Frames {
         self.take().map(|physical| Frame { number: (physical / FRAME) as u32 })
     }
 
-    /// Gives a frame of user memory back.
+    /// Makes a second owner of a frame of user memory.
+    pub(crate) fn share(&mut self, frame: &Frame) -> Option<Frame> {
+        let shares = &mut self.shares[frame.number as usize];
+        *shares = shares.checked_add(1)?;
+        Some(Frame { number: frame.number })
+    }
+
+    /// Whether a frame of user memory has more than one owner.
+    #[inline]
+    pub(crate) fn is_shared(&self, frame: &Frame) -> bool {
+        self.shares[frame.number as usize] > 0
+    }
+
+    /// Gives a frame of user memory back: with its last owner it is free.
     #[inline]
     pub(crate) fn give_user(&mut self, frame: Frame) {
-        self.give(frame.physical());
+        match self.shares[frame.number as usize].checked_sub(1) {
+            Some(others) => self.shares[frame.number as usize] = others,
+            None => self.give(frame.physical()),
+        }
     }
 
     /// Turns a frame that the bootloader filled into user memory.
@@ -224,8 +245,8 @@ pub(crate) fn part(frame: &Frame, offset: usize, len: usize) -> u64 {
 /// Copies all of a frame.
 pub(crate) fn copy(from: &Frame, to: &mut Frame) {
     let (from, to) = (from.address() as *const u8, to.address() as *mut u8);
-    // SAFETY: two frames are owned by two tokens, so they are different.
-    unsafe { core::ptr::copy_nonoverlapping(from, to, FRAME as usize) };
+    // SAFETY: both are frames, which their tokens own; they may be one, if it is shared.
+    unsafe { core::ptr::copy(from, to, FRAME as usize) };
 }
 
 /// Reads a part of a frame.

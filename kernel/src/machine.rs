@@ -72,6 +72,14 @@ impl Machine for Pc {
         FRAMES.lock().give_user(frame);
     }
 
+    fn frame_share(&mut self, frame: &Frame) -> Option<Frame> {
+        FRAMES.lock().share(frame)
+    }
+
+    fn frame_is_shared(&self, frame: &Frame) -> bool {
+        FRAMES.lock().is_shared(frame)
+    }
+
     fn frames_free(&self) -> usize {
         FRAMES.lock().free()
     }
@@ -212,6 +220,15 @@ impl Machine for Pc {
 
     fn context_start(&mut self, context: &mut ContextToken, start: Start) {
         context.start(start);
+    }
+
+    fn context_divert(
+        &mut self,
+        context: &mut ContextToken,
+        entry: u64,
+        argument: u64,
+    ) -> [u64; 4] {
+        context.divert(entry, argument)
     }
 
     fn context_tls(&mut self, context: &mut ContextToken, tls: u64) {

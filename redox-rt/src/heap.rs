@@ -75,6 +75,14 @@ impl Heap {
     }
 }
 
+impl Heap {
+    /// Holds the heap's lock while the process is copied. Nothing may be allocated or freed.
+    #[must_use]
+    pub fn hold(&self) -> impl Sized + '_ {
+        self.talc.lock()
+    }
+}
+
 impl Default for Heap {
     fn default() -> Heap {
         Heap::new()

@@ -78,6 +78,12 @@ pub fn namespace() -> Result<Arc<Handle>> {
     STATE.lock().namespace.clone().ok_or(Error::new(ECAPMODE))
 }
 
+/// Holds what other threads may not be in the middle of when the process is copied.
+#[must_use]
+pub fn hold() -> impl Sized {
+    (STATE.lock(), crate::object::hold())
+}
+
 /// Replaces the namespace of this process. `None`: it has none from now on.
 pub fn set_namespace(handle: Option<Handle>) -> Option<Arc<Handle>> {
     let new = handle.map(Arc::new);

@@ -36,6 +36,12 @@ pub fn memory(bytes: u64, place: Place) -> Result<Handle> {
     sys::clavis::create(factory.number(), bytes, 0, place)
 }
 
+/// Holds the lock of this module, for a fork.
+#[must_use]
+pub(crate) fn hold() -> impl Sized {
+    MEMORY.lock()
+}
+
 /// Forgets what was opened by name: the process has another namespace now.
 pub(crate) fn forget_opened() {
     let opened = MEMORY.lock().take();

@@ -28,6 +28,7 @@ const ENDING: u32 = 2;
 
 /// What a thread and its owner share; freed by whoever lets go last.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Record {
     /// 1 until the kernel has ended the thread; then 0.
     alive: AtomicU32,
@@ -182,6 +183,24 @@ impl Drop for Thread {
             drop(unsafe { Box::from_raw(self.record.as_ptr()) });
         }
     }
+}
+
+/// The number of a thread by what [`Thread::into_raw`] gave, or by the address of the first
+/// thread's block, which has no record.
+///
+/// # Safety
+/// It is one of the two, and its thread was neither joined nor detached.
+#[must_use]
+pub unsafe fn number_of(name: *mut Record) -> usize {
+    let block = name.cast::<ThreadBlock>();
+    // SAFETY: either starts with a word: a block's points to itself, a record's is 0 or 1.
+    let is_block = unsafe { name.cast::<usize>().read() } == block.addr();
+    if is_block {
+        // SAFETY: the first thread's block stays as long as the process.
+        return unsafe { &*block }.number.get();
+    }
+    // SAFETY: a record, by the caller's promise.
+    unsafe { &*name }.number.load(Ordering::Relaxed)
 }
 
 /// The record of the running thread, null in the first one: what `pthread_self` can be.

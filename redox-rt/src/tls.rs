@@ -11,6 +11,7 @@ use crate::startup::Startup;
 use crate::sys;
 use clavis_abi::PAGE_SIZE;
 use clavis_abi::error::{ENOMEM, Error, Result};
+use clavis_abi::params::SignalFrame;
 use core::cell::Cell;
 use core::ptr;
 use syscall::flag::MapFlags;
@@ -38,6 +39,24 @@ pub struct ThreadBlock {
     pub(crate) record: Cell<*mut crate::thread::Record>,
     /// libc's own words, zero at first.
     pub libc: [Cell<usize>; LIBC_WORDS],
+    /// Calls that a signal interrupted are to be made again: what the handlers that ran last ask.
+    pub restarts: Cell<bool>,
+    /// Where the kernel says what the thread was doing when a signal came.
+    pub signal: SignalPlace,
+}
+
+/// What the entry for signals works with, before it has a stack.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct SignalPlace {
+    /// Written by the kernel.
+    pub frame: Cell<SignalFrame>,
+    /// Registers that the entry needs first.
+    pub scratch: [Cell<usize>; 2],
+    /// Lowest address of the alternate stack.
+    pub stack_base: Cell<usize>,
+    /// Behind its highest address; 0: there is none.
+    pub stack_top: Cell<usize>,
 }
 
 /// The TLS template of the program, as spans of memory.
@@ -111,6 +130,8 @@ pub unsafe fn install(template: &Template, at: *mut u8) -> *mut ThreadBlock {
         stack_size: Cell::new(0),
         record: Cell::new(ptr::null_mut()),
         libc: [const { Cell::new(0) }; LIBC_WORDS],
+        restarts: Cell::new(false),
+        signal: SignalPlace::default(),
     };
     // SAFETY: aligned, inside the caller's bytes.
     unsafe { block.write(value) };

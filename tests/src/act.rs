@@ -28,6 +28,10 @@ pub(crate) fn main(what: &str) -> ExitCode {
             ExitCode::SUCCESS
         }
         "std" => ordinary(),
+        "tell" => tell(),
+        "numbers" => numbers(),
+        "parent" => parent(),
+        "forks" => forks(),
         "echo" => {
             let mut text = String::new();
             match std::io::stdin().read_to_string(&mut text) {
@@ -69,6 +73,68 @@ fn hog() -> ExitCode {
         all.push(vec![1u8; 1 << 20]);
         std::hint::black_box(&all);
     }
+}
+
+/// Tells of its surroundings.
+fn tell() -> ExitCode {
+    let greeting = std::env::var("GREETING").unwrap_or("none".into());
+    let place = std::env::current_dir().unwrap_or_default();
+    println!("{greeting} {}", place.display());
+    ExitCode::SUCCESS
+}
+
+/// Tells which descriptors are open.
+fn numbers() -> ExitCode {
+    for number in 0..64 {
+        // SAFETY: asking for the flags of any number changes nothing.
+        if unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0 {
+            print!("{number} ");
+        }
+    }
+    println!();
+    ExitCode::SUCCESS
+}
+
+/// Forks and waits as a program does that was exec'ed from a fork.
+fn parent() -> ExitCode {
+    match std::process::Command::new(crate::run::PROGRAM).args(["--act", "exit-7"]).status() {
+        Ok(status) if status.code() == Some(7) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Forks with more and more memory until the account has none for a copy; nothing is lost of it.
+fn forks() -> ExitCode {
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    for round in 1u8..=200 {
+        all.push(vec![round; 64 << 10]);
+        // SAFETY: the child writes its own memory and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            for bytes in &mut all {
+                bytes.iter_mut().step_by(4096).for_each(|byte| *byte = 0xFF);
+            }
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(5) };
+        }
+        let whole = all.iter().zip(1u8..).all(|(bytes, n)| bytes.iter().all(|byte| *byte == n));
+        if !whole {
+            return ExitCode::from(1);
+        }
+        if child == -1 {
+            let error = std::io::Error::last_os_error();
+            eprintln!("round {round}: {error}");
+            let refused = error.raw_os_error() == Some(libc::ENOMEM);
+            return if refused && round > 10 { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+        let mut status = 0;
+        // SAFETY: a place for the status.
+        unsafe { libc::waitpid(child, &raw mut status, 0) };
+        if !libc::WIFEXITED(status) || libc::WEXITSTATUS(status) != 5 {
+            return ExitCode::from(3);
+        }
+    }
+    ExitCode::from(4)
 }
 
 /// Uses std as programs do: maps with random keys, threads, time, the environment, output.

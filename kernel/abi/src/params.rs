@@ -48,6 +48,9 @@ pub const GRANT_SELF: u64 = u64::MAX;
 /// In [`crate::call::Call::Map`]: the calling process.
 pub const MAP_SELF: usize = usize::MAX;
 
+/// In [`crate::call::Call::Signal`]: the calling process.
+pub const SIGNAL_SELF: usize = usize::MAX;
+
 /// Reads or writes at the description's own offset.
 pub const OFFSET_OWN: u64 = u64::MAX;
 
@@ -311,6 +314,86 @@ wire! {
         pub kind: u64,
         /// Exit code, signal number, or address of the fault.
         pub code: u64,
+    }
+}
+
+wire! {
+    /// A signal.
+    pub struct SignalInfo {
+        /// Its number; 0: none.
+        pub signal: u64,
+        /// [`SignalCode`].
+        pub code: u64,
+        /// Number of the process that sent it last, or address of the fault.
+        pub value: u64,
+        /// All signals that still wait for this thread or its process.
+        pub pending: u64,
+        /// The signals that the thread blocks.
+        pub blocked: u64,
+        /// The signals that the process ignores.
+        pub ignored: u64,
+    }
+}
+
+wire! {
+    /// What the kernel writes where a thread keeps it ([`crate::call::Call::SignalActions`])
+    /// before it continues the thread at the entry address, all signals blocked, `rax` = the
+    /// address of this, every other register as it was.
+    pub struct SignalFrame {
+        /// Where the thread was.
+        pub rip: u64,
+        /// Its stack pointer.
+        pub rsp: u64,
+        /// Its flags.
+        pub rflags: u64,
+        /// Its `rax`: the result of its call, if it was in one.
+        pub rax: u64,
+        /// The signals that it blocked.
+        pub mask: u64,
+        /// The signal.
+        pub info: SignalInfo,
+    }
+}
+
+/// Where a signal comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum SignalCode {
+    /// A process sent it.
+    Sent = 0,
+    /// The thread's own instruction raised it.
+    Fault = 1,
+    /// A process that the receiver made has ended.
+    Child = 2,
+}
+
+/// Signals, numbered as the `libc` crate's redox module numbers them.
+pub mod signal {
+    /// Illegal instruction.
+    pub const ILL: u64 = 4;
+    /// Breakpoint or single step.
+    pub const TRAP: u64 = 5;
+    /// Alignment.
+    pub const BUS: u64 = 7;
+    /// Arithmetic.
+    pub const FPE: u64 = 8;
+    /// Ends a process; nobody catches, ignores or blocks it.
+    pub const KILL: u64 = 9;
+    /// Memory that is not there, or not for that.
+    pub const SEGV: u64 = 11;
+    /// A child has ended.
+    pub const CHLD: u64 = 17;
+    /// Would stop a process: nothing does.
+    pub const STOP: u64 = 19;
+    /// The greatest number.
+    pub const MAX: u64 = 64;
+    /// Do nothing unless caught: CHLD, CONT, URG, WINCH, and TSTP, TTIN, TTOU, which would stop.
+    pub const HARMLESS: u64 = bit(CHLD) | bit(18) | bit(23) | bit(28) | bit(20) | bit(21) | bit(22);
+
+    /// The place of a signal in a mask.
+    #[must_use]
+    pub const fn bit(signal: u64) -> u64 {
+        1 << (signal.wrapping_sub(1) & 63)
     }
 }
 

@@ -63,7 +63,13 @@ pub trait Machine {
 
     /// Takes a zeroed frame, or `None` when none is free.
     fn frame_alloc(&mut self) -> Option<Self::Frame>;
-    /// Gives a frame back. The machine zeroes it before it is handed out again.
+    /// Makes a second owner of a frame. `None`: it has too many.
+    fn frame_share(&mut self, frame: &Self::Frame) -> Option<Self::Frame>;
+    /// Whether a frame has other owners. Core writes it then no more, and shows it to nobody to be
+    /// written.
+    fn frame_is_shared(&self, frame: &Self::Frame) -> bool;
+    /// Gives a frame back. With its last owner it is free; the machine zeroes it before it is
+    /// handed out again.
     fn frame_free(&mut self, frame: Self::Frame);
     /// Frames that are free now.
     fn frames_free(&self) -> usize;
@@ -158,6 +164,14 @@ pub trait Machine {
     fn context_result(&mut self, context: &mut Self::Context, value: usize);
     /// Sets the registers that a not yet started thread begins with.
     fn context_start(&mut self, context: &mut Self::Context, start: Start);
+    /// Has a thread go on at `entry` (a user address) with `rax` = `argument` and plain flags.
+    /// Returns the `rip`, `rsp`, `rflags` and `rax` that it had.
+    fn context_divert(
+        &mut self,
+        context: &mut Self::Context,
+        entry: u64,
+        argument: u64,
+    ) -> [u64; 4];
     /// Sets the base of local storage.
     fn context_tls(&mut self, context: &mut Self::Context, tls: u64);
 

@@ -114,7 +114,11 @@ impl<M: Machine> Kernel<M> {
                 }
                 return match outcome {
                     Outcome::More => Next::Again,
-                    Outcome::Wait => self.pass_on(cpu),
+                    Outcome::Wait => {
+                        self.cpu(cpu).current = None;
+                        self.wait_begun(caller.thread);
+                        self.pass_on(cpu)
+                    }
                     _ => self.run(cpu),
                 };
             }
@@ -129,9 +133,9 @@ impl<M: Machine> Kernel<M> {
     /// Leaves to the thread that was just made the running one.
     #[inline]
     fn enter_user(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
-        match self.caller(cpu) {
-            Some(caller) => Next::User(self.threads[caller.thread].name),
-            None => self.run(cpu),
+        match self.caller(cpu).map(|caller| &self.threads[caller.thread]) {
+            Some(thread) if !thread.alert => Next::User(thread.name),
+            _ => self.run(cpu),
         }
     }
 
@@ -187,7 +191,13 @@ impl<M: Machine> Kernel<M> {
                 ExitStatus { kind: ExitKind::Fault as u64, code: address }
             }
         };
-        self.process_end(caller.process, exit);
+        if self.fault_caught(&caller, &fault) {
+            return self.run(cpu);
+        }
+        // It may have ended of the attempt.
+        if self.process_lives(caller.process) {
+            self.process_end(caller.process, exit);
+        }
         self.run(cpu)
     }
 
@@ -256,10 +266,15 @@ impl<M: Machine> Kernel<M> {
         let thread = &mut self.threads[caller.thread];
         let resume = core::mem::replace(&mut thread.resume, Resume::User);
         let reply = match resume {
-            Resume::User => return Some(Next::User(thread.name)),
+            Resume::User => {
+                let name = thread.name;
+                return (!thread.alert || self.returns(caller)).then_some(Next::User(name));
+            }
             Resume::Finish(request) => self.finish(caller, request),
             Resume::Receive(receive) => self.receive(caller, receive),
             Resume::Send(request) => self.send_on(caller, request),
+            Resume::Fork(fork) => self.fork(caller, fork),
+            Resume::Exec(exec) => self.exec(caller, exec),
             Resume::Retry | Resume::Readmit(_) => self.do_again(caller, resume),
         };
         let result = match reply {
@@ -268,6 +283,7 @@ impl<M: Machine> Kernel<M> {
             Ok(Outcome::More) => return Some(Next::Again),
             Ok(Outcome::Wait) => {
                 self.cpu(caller.cpu).current = None;
+                self.wait_begun(caller.thread);
                 return None;
             }
             Ok(Outcome::Switched | Outcome::Gone) => return None,

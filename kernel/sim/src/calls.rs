@@ -8,7 +8,8 @@ use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::error::{EINVAL, Error, Result};
 use clavis_abi::params::{
     AccountLimits, AccountUsage, BIRTH_NULL, CounterRow, Denial, ExitStatus, ForwardParams, Grant,
-    HandleInfo, MapParams, MintParams, OUT_LOWEST, ProcessParams, ThreadParams,
+    HandleInfo, MapParams, MintParams, OUT_LOWEST, ProcessParams, SignalFrame, SignalInfo,
+    ThreadParams, signal,
 };
 use clavis_abi::startup::{Entry, EntryKind, Header};
 use clavis_abi::syscall::data::{Event, Map};
@@ -460,6 +461,47 @@ impl Thread {
         let params = ThreadParams { entry, stack: 0, argument, tls: 0 };
         let at = self.put(params.as_bytes()) as usize;
         self.call(Call::ThreadCreate, [at, size_of::<ThreadParams>(), 0, 0, 0])
+    }
+
+    /// FORK: the copy's only thread runs that code; it may use the same data as this one.
+    pub fn fork(
+        &mut self,
+        account: usize,
+        code: impl FnOnce(&mut Thread) + Send + 'static,
+    ) -> Result<usize> {
+        let argument = self.argument as usize;
+        let entry = self.program(code) as usize;
+        self.call(Call::Fork, [account, entry, 0, argument, OUT_LOWEST])
+    }
+
+    /// EXEC with that code as the new program; it has the arena 0.
+    pub fn exec(
+        &mut self,
+        process: usize,
+        code: impl FnOnce(&mut Thread) + Send + 'static,
+    ) -> Result<usize> {
+        let entry = self.program(code) as usize;
+        self.call(Call::Exec, [process, entry, 0, 0, 0])
+    }
+
+    /// SIGNAL_ACTIONS: signals are caught and told of at an address of this thread's data.
+    pub fn catch(&mut self, caught: &[u64], ignored: &[u64]) -> Result<usize> {
+        let set = |all: &[u64]| all.iter().fold(0, |set, number| set | signal::bit(*number));
+        let frame = self.put(&[0; size_of::<SignalFrame>()]) as usize;
+        let (caught, ignored) = (set(caught) as usize, set(ignored) as usize);
+        self.call(Call::SignalActions, [0x1000, frame, caught, ignored, 0])
+    }
+
+    /// SIGNAL_MASK.
+    pub fn mask(&mut self, blocked: u64) -> Result<usize> {
+        self.call(Call::SignalMask, [blocked as usize, 0, 0, 0, 0])
+    }
+
+    /// SIGNAL_WAIT until an instant; what was taken.
+    pub fn wait_signal(&mut self, set: u64, until: usize) -> Result<SignalInfo> {
+        let at = self.room(size_of::<SignalInfo>());
+        self.call(Call::SignalWait, [set as usize, at as usize, until, 0, 0])?;
+        Ok(self.peek_struct(at))
     }
 
     /// Ends the process.

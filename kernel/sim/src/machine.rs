@@ -68,6 +68,10 @@ pub struct Registers {
     pub result: Option<usize>,
     /// Base of its local storage.
     pub tls: u64,
+    /// It was sent elsewhere, to an entry with an argument, and has not acted since.
+    pub diverted: Option<(u64, u64)>,
+    /// It began anew, and has not acted since.
+    pub restarted: bool,
 }
 
 /// Work done since the last entry into the kernel, and the most that one entry ever did.
@@ -85,6 +89,8 @@ pub struct SimMachine {
     memory: Vec<u8>,
     /// How many entries lead to each frame; `None`: the frame is free.
     frames: Vec<Option<u32>>,
+    /// By frame: its owners beyond the first.
+    shares: Vec<u32>,
     free: Vec<u32>,
     spaces: HashMap<u32, Tables>,
     next_space: u32,
@@ -118,6 +124,7 @@ impl SimMachine {
         Self {
             memory: vec![0; frames * PAGE],
             frames: vec![None; frames],
+            shares: vec![0; frames],
             free: (0..frames as u32).rev().collect(),
             spaces: HashMap::new(),
             next_space: 0,
@@ -146,6 +153,12 @@ impl SimMachine {
     #[must_use]
     pub fn registers(&self, name: ContextName) -> Option<&Registers> {
         self.contexts.get(&name)
+    }
+
+    /// Takes note of where a context was sent: the entry and argument, and whether it began anew.
+    pub fn arrived(&mut self, name: ContextName) -> (Option<(u64, u64)>, bool) {
+        let Some(registers) = self.contexts.get_mut(&name) else { return (None, false) };
+        (registers.diverted.take(), std::mem::take(&mut registers.restarted))
     }
 
     /// The contexts that live.
@@ -323,9 +336,25 @@ impl Machine for SimMachine {
         self.take_frame().map(Frame)
     }
 
+    fn frame_share(&mut self, frame: &Frame) -> Option<Frame> {
+        if self.failures.refuses() {
+            return None;
+        }
+        assert!(self.frames[frame.0 as usize].is_some(), "a free frame is shared");
+        self.shares[frame.0 as usize] += 1;
+        Some(Frame(frame.0))
+    }
+
+    fn frame_is_shared(&self, frame: &Frame) -> bool {
+        self.shares[frame.0 as usize] > 0
+    }
+
     fn frame_free(&mut self, frame: Frame) {
         self.work.pages += 1;
-        self.give_frame(frame.0);
+        match &mut self.shares[frame.0 as usize] {
+            0 => self.give_frame(frame.0),
+            others => *others -= 1,
+        }
     }
 
     fn frames_free(&self) -> usize {
@@ -333,6 +362,7 @@ impl Machine for SimMachine {
     }
 
     fn frame_copy(&mut self, from: &Frame, to: &mut Frame) {
+        assert!(!self.frame_is_shared(to), "a shared frame is written");
         let (from, to) = (self.frame_range(from, 0, PAGE), self.frame_range(to, 0, PAGE));
         self.memory.copy_within(from, to.start);
     }
@@ -342,6 +372,7 @@ impl Machine for SimMachine {
     }
 
     fn frame_write(&mut self, frame: &mut Frame, offset: usize, bytes: &[u8]) {
+        assert!(!self.frame_is_shared(frame), "a shared frame is written");
         let range = self.frame_range(frame, offset, bytes.len());
         self.memory[range].copy_from_slice(bytes);
     }
@@ -449,6 +480,7 @@ impl Machine for SimMachine {
         offset: usize,
         len: usize,
     ) -> Copied {
+        assert!(!self.frame_is_shared(frame), "a shared frame is written");
         let to = self.frame_range(frame, offset, len).start;
         self.copy(space, address, len, Protection::READ, |memory, at, range| {
             memory.copy_within(at..at + range.len(), to + range.start);
@@ -489,7 +521,8 @@ impl Machine for SimMachine {
         }
         let name = ContextName(self.next_context);
         self.next_context += 1;
-        self.contexts.insert(name, Registers { start, result: None, tls: start.tls });
+        let tls = start.tls;
+        self.contexts.insert(name, Registers { start, tls, ..Registers::default() });
         Some(Context(name))
     }
 
@@ -506,7 +539,15 @@ impl Machine for SimMachine {
     }
 
     fn context_start(&mut self, context: &mut Context, start: Start) {
-        self.contexts.get_mut(&context.0).expect("a freed context is changed").start = start;
+        let registers = self.contexts.get_mut(&context.0).expect("a freed context is changed");
+        *registers = Registers { start, tls: start.tls, restarted: true, ..Registers::default() };
+    }
+
+    fn context_divert(&mut self, context: &mut Context, entry: u64, argument: u64) -> [u64; 4] {
+        let registers = self.contexts.get_mut(&context.0).expect("a freed context is changed");
+        registers.diverted = Some((entry, argument));
+        let result = registers.result.replace(argument as usize);
+        [registers.start.entry, registers.start.stack, 0x202, result.unwrap_or(0) as u64]
     }
 
     fn context_tls(&mut self, context: &mut Context, tls: u64) {

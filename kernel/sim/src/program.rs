@@ -22,6 +22,8 @@ pub trait Program {
 pub struct User<'a> {
     /// What the last call returned.
     pub result: Option<usize>,
+    /// Since it last acted it was told of a signal: where its frame lies.
+    pub told: Option<u64>,
     pub(crate) kernel: &'a mut Kernel<SimMachine>,
 }
 

@@ -3,11 +3,13 @@ use crate::program::{Act, Program, User};
 use crate::world::{ARENA, DATA, Programs};
 use clavis_abi::call::Call;
 use clavis_abi::error::{Result, demux};
+use clavis_abi::params::SignalFrame;
 use clavis_core::machine::Start;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use zerocopy::FromBytes;
 
 enum Ask {
     Call(usize, [usize; 5]),
@@ -16,6 +18,8 @@ enum Ask {
     Pass(u64),
     /// A thread for another program: the closure, and where to answer its entry address.
     Add(Box<dyn FnOnce(&mut Thread) + Send>),
+    /// The signals that it was told of.
+    Signals,
 }
 
 enum Told {
@@ -23,6 +27,7 @@ enum Told {
     Bytes(Vec<u8>),
     Done,
     Entry(u64),
+    Signals(Vec<SignalFrame>),
 }
 
 /// Why a host thread unwinds when its simulated thread is gone.
@@ -46,6 +51,11 @@ struct Host {
     thread: Option<JoinHandle<std::thread::Result<()>>>,
     programs: Programs,
     awaits_result: bool,
+    /// Where a frame lies that was not read yet.
+    told: Option<u64>,
+    /// Results of calls that signals came upon, and whether there was a call.
+    under: Vec<Option<usize>>,
+    signals: Vec<SignalFrame>,
 }
 
 impl Programs {
@@ -90,6 +100,9 @@ impl Host {
             thread: Some(thread),
             programs,
             awaits_result: false,
+            told: None,
+            under: Vec::new(),
+            signals: Vec::new(),
         }
     }
 
@@ -107,8 +120,28 @@ impl Host {
 
 impl Program for Host {
     fn act(&mut self, user: &mut User<'_>) -> Act {
+        if let Some(at) = user.told.or(self.told) {
+            // As a runtime would: the frame is taken, the handler is a note of it, and the mask
+            // goes back to what it was.
+            let mut bytes = [0; size_of::<SignalFrame>()];
+            self.told = Some(at);
+            if let Err(act) = user.read(at, &mut bytes) {
+                return act;
+            }
+            self.told = None;
+            let frame = SignalFrame::read_from_bytes(&bytes).expect("its size is right");
+            self.signals.push(frame);
+            let call = std::mem::take(&mut self.awaits_result);
+            self.under.push(call.then_some(frame.rax as usize));
+            return Act::Call(Call::SignalMask as usize, [frame.mask as usize, 0, 0, 0, 0]);
+        }
+        let mut result = user.result;
+        if let Some(under) = self.under.pop() {
+            self.awaits_result = under.is_some();
+            result = under;
+        }
         if std::mem::take(&mut self.awaits_result) {
-            self.tell(Told::Result(user.result.unwrap_or(0)));
+            self.tell(Told::Result(result.unwrap_or(0)));
         }
         loop {
             let ask = match self.pending.take() {
@@ -146,6 +179,10 @@ impl Program for Host {
                 Ask::Pass(time) => {
                     user.pass(time);
                     self.tell(Told::Done);
+                }
+                Ask::Signals => {
+                    let signals = std::mem::take(&mut self.signals);
+                    self.tell(Told::Signals(signals));
                 }
                 Ask::Add(code) => {
                     let entry = self.programs.add_thread(code);
@@ -238,6 +275,14 @@ impl Thread {
             self.poke(at, bytes);
         }
         at
+    }
+
+    /// The signals that the thread was told of since it last asked.
+    pub fn signals(&mut self) -> Vec<SignalFrame> {
+        match self.ask(Ask::Signals) {
+            Told::Signals(signals) => signals,
+            _ => unreachable!("signals are answered with signals"),
+        }
     }
 
     /// Registers code for another thread; its entry address.

@@ -269,6 +269,7 @@ impl World {
             Call::Fcntl if args[1] == F_DUPFD => Some((rights, inherit)),
             Call::Derive => Some((rights, inherit)),
             Call::OpenAt | Call::Create => Some((inherit, inherit)),
+            Call::Fork => Some((Rights::all(), Rights::all())),
             Call::MemoryOf => Some((inherit, inherit)),
             Call::Borrow => Some((Rights::NAME, Rights::empty())),
             _ => None,
@@ -296,10 +297,15 @@ impl World {
     fn act(&mut self, name: ContextName) -> Act {
         let machine = self.kernel.machine();
         let registers = *machine.registers(name).expect("a freed context runs");
+        let (told, restarted) = machine.arrived(name);
+        if restarted {
+            self.running.remove(&name);
+        }
         self.check_claim(name, registers.result);
         let programs = &self.programs;
         let program = self.running.entry(name).or_insert_with(|| programs.take(registers.start));
-        program.act(&mut User { result: registers.result, kernel: &mut self.kernel })
+        let told = told.map(|(_, frame)| frame);
+        program.act(&mut User { result: registers.result, told, kernel: &mut self.kernel })
     }
 
     /// Lets go of programs whose threads are gone.

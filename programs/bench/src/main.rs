@@ -9,12 +9,13 @@ mod memory;
 mod process;
 mod scheme;
 mod server;
+mod thread;
 
 use measure::Row;
 use std::process::ExitCode;
 
 /// The rows in the order in which they are measured.
-const ROWS: &[&[Row]] = &[process::NULL, memory::ROWS, scheme::ROWS, process::ROWS];
+const ROWS: &[&[Row]] = &[process::NULL, memory::ROWS, scheme::ROWS, process::ROWS, thread::ROWS];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

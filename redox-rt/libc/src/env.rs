@@ -37,6 +37,11 @@ pub(crate) fn adopt(strings: Strings<'_>) {
     variables.publish();
 }
 
+/// Holds the variables while the process is copied.
+pub(crate) fn hold() -> impl Sized {
+    VARIABLES.lock()
+}
+
 /// The array as it is now.
 pub(crate) fn current() -> *const *mut c_char {
     environ.load(Ordering::Acquire)

@@ -5,7 +5,7 @@ use clavis_abi::error::{Error, Result};
 use clavis_rt::sys::file;
 use clavis_rt::{Number, Place, object};
 use core::ffi::{c_int, c_void};
-use libc::{EFAULT, EINVAL, F_SETFD, FD_CLOEXEC, O_CLOEXEC, iovec, off_t};
+use libc::{EFAULT, EINVAL, EPIPE, F_SETFD, FD_CLOEXEC, O_CLOEXEC, SIGPIPE, iovec, off_t};
 
 /// How many buffers one call may have.
 const IOV_MAX: usize = 1024;
@@ -34,7 +34,15 @@ pub unsafe extern "C" fn read(descriptor: c_int, buffer: *mut c_void, length: us
 pub unsafe extern "C" fn write(descriptor: c_int, buffer: *const c_void, length: usize) -> isize {
     // SAFETY: the contract.
     let buffer = unsafe { source(buffer, length) };
-    count(fd(descriptor).and_then(|number| file::write(number, buffer?)))
+    count(piped(fd(descriptor).and_then(|number| file::write(number, buffer?))))
+}
+
+/// Signals the thread that nobody reads what it writes.
+fn piped(result: Result<usize>) -> Result<usize> {
+    if result == Err(error(EPIPE)) {
+        crate::signal::send::raise(SIGPIPE);
+    }
+    result
 }
 
 /// Reads at an offset.
@@ -137,7 +145,7 @@ pub unsafe extern "C" fn writev(descriptor: c_int, list: *const iovec, amount: c
         let number = fd(descriptor)?;
         scattered(list, |buffer, _| {
             // SAFETY: the contract.
-            file::write(number, unsafe { source(buffer.iov_base, buffer.iov_len) }?)
+            piped(file::write(number, unsafe { source(buffer.iov_base, buffer.iov_len) }?))
         })
     }))
 }

@@ -7,21 +7,15 @@ use core::cell::Cell;
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
 pub(crate) enum Word {
-    /// The signals that the thread blocks: recorded, as no handler ever runs.
-    BlockedSignals = 0,
     /// Address of the heap array that `pthread_setspecific` stores in.
-    Specific = 1,
+    Specific = 0,
     /// Address of the last registered destructor of a thread-local variable.
-    Destructors = 2,
+    Destructors = 1,
     /// What marks the thread as the owner of a mutex.
-    Mark = 3,
-    /// Address of the alternate signal stack: recorded, as no handler ever runs.
-    AltStackBase = 4,
-    /// Its bytes.
-    AltStackSize = 5,
+    Mark = 2,
 }
 
-const _: () = assert!((Word::AltStackSize as usize) < tls::LIBC_WORDS);
+const _: () = assert!((Word::Mark as usize) < tls::LIBC_WORDS);
 
 fn cell(word: Word) -> &'static Cell<usize> {
     &tls::current().libc[word as usize]

@@ -13,6 +13,11 @@ use libc::{EINVAL, ENOMEM};
 #[global_allocator]
 static HEAP: clavis_rt::heap::Heap = clavis_rt::heap::Heap::new();
 
+/// Holds the heap while the process is copied.
+pub(crate) fn hold() -> impl Sized {
+    HEAP.hold()
+}
+
 /// Alignment that every block has: that of the largest C type.
 const ALIGN: usize = 16;
 

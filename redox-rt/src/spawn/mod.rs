@@ -120,9 +120,39 @@ impl<'a> Spawn<'a> {
 /// Builds and starts a process. Answers its handle.
 ///
 /// # Errors
+/// As [`build`].
+pub fn spawn(spawn: &Spawn<'_>) -> Result<Handle> {
+    let (process, start) = build(spawn)?;
+    sys::clavis::process_start(process.number(), start.entry, start.stack, start.argument)?;
+    Ok(process)
+}
+
+/// Becomes the program that would be spawned: this process keeps its number, its lower handles
+/// that are not closed on exec, and what is told of its end. Returns only when that failed, and
+/// nothing has changed then.
+#[must_use]
+pub fn exec(spawn: &Spawn<'_>) -> Error {
+    match build(spawn) {
+        Ok((process, start)) => {
+            sys::process::exec(process.number(), start.entry, start.stack, start.argument)
+        }
+        Err(error) => error,
+    }
+}
+
+/// How the first thread of a built process starts.
+struct Start {
+    entry: u64,
+    stack: u64,
+    argument: u64,
+}
+
+/// Builds a process.
+///
+/// # Errors
 /// `ENOEXEC` for a file that is not a static program; `E2BIG` for too many arguments; what the
 /// kernel and the file's server answer. After an error nothing is left of the child.
-pub fn spawn(spawn: &Spawn<'_>) -> Result<Handle> {
+fn build(spawn: &Spawn<'_>) -> Result<(Handle, Start)> {
     let strings = spawn.args.iter().chain(spawn.envs).map(|string| string.len() + 1);
     if strings.sum::<usize>() > STRINGS_MAX {
         return Err(Error::new(E2BIG));
@@ -158,9 +188,8 @@ pub fn spawn(spawn: &Spawn<'_>) -> Result<Handle> {
     for step in plan.steps() {
         map(process.number(), step, &mut program, scratch.number())?;
     }
-    let argument = plan.block_address;
-    sys::clavis::process_start(process.number(), plan.entry, plan.stack_top, argument)?;
-    Ok(process)
+    let Plan { entry, stack_top, block_address, .. } = plan;
+    Ok((process, Start { entry, stack: stack_top, argument: block_address }))
 }
 
 /// Maps one step into the child. The first step that runs from the file decides whether its

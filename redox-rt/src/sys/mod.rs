@@ -8,6 +8,7 @@ pub mod call;
 pub mod clavis;
 pub mod file;
 pub mod memory;
+pub mod process;
 pub mod raw;
 pub mod thread;
 pub mod time;

@@ -5,9 +5,11 @@
 #![expect(unsafe_code, reason = "the system call instruction")]
 
 use clavis_abi::call::Call;
-use clavis_abi::error::{Result, demux};
+use clavis_abi::error::{EINTR, Result, demux};
 
 /// Performs a system call.
+///
+/// A call that a signal interrupted is made again when the signal's handler asks for that.
 ///
 /// # Errors
 /// What the kernel, or the server it asked, answered with.
@@ -17,8 +19,22 @@ use clavis_abi::error::{Result, demux};
 /// and the call must not invalidate memory or state that safe code relies on.
 #[inline]
 pub unsafe fn syscall(call: Call, arguments: [usize; 5]) -> Result<usize> {
-    // SAFETY: the caller keeps the contract of the call.
-    demux(unsafe { instruction(call as usize, arguments) })
+    loop {
+        // SAFETY: the caller keeps the contract of the call.
+        let result = demux(unsafe { instruction(call as usize, arguments) });
+        match result {
+            Err(error) if error.errno == EINTR && restarts(call) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Whether a call that a signal interrupted is made again. Those that wait for a time, or for
+/// signals, never are.
+#[cold]
+fn restarts(call: Call) -> bool {
+    let waits = matches!(call, Call::Futex | Call::Nanosleep | Call::SignalWait);
+    !waits && crate::tls::current().restarts.get()
 }
 
 /// The bare instruction, with any number.

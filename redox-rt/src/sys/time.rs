@@ -40,9 +40,14 @@ pub fn now(clock: Clock) -> u64 {
 /// # Errors
 /// `EINVAL`, `EINTR` (with `rest` set).
 pub fn nanosleep(time: &TimeSpec, rest: Option<&mut TimeSpec>) -> Result<()> {
-    let rest = rest.map_or(0, |rest| &raw mut *rest as usize);
-    // SAFETY: the kernel reads one TimeSpec and writes at most one, both borrowed.
-    unsafe { syscall(Call::Nanosleep, [&raw const *time as usize, rest, 0, 0, 0]) }.map(drop)
+    let begun = now(Clock::Monotonic);
+    // SAFETY: the kernel reads one borrowed TimeSpec.
+    let slept = unsafe { syscall(Call::Nanosleep, [&raw const *time as usize, 0, 0, 0, 0]) };
+    if let (Err(_), Some(rest)) = (slept, rest) {
+        let slept = u128::from(now(Clock::Monotonic).saturating_sub(begun));
+        *rest = TimeSpec::from_nanos(time.to_nanos().saturating_sub(slept));
+    }
+    slept.map(drop)
 }
 
 /// Lets others of the same priority run.

@@ -5,6 +5,7 @@ mod hostile;
 mod machine;
 mod names;
 mod place;
+mod posix;
 mod processes;
 mod rights;
 mod servers;
@@ -24,6 +25,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     processes::CASES,
     hostile::CASES,
     machine::CASES,
+    posix::CASES,
     std_library::CASES,
     std_files::CASES,
     std_threads::CASES,

@@ -239,8 +239,6 @@ fn missing_right() -> Verdict {
 }
 
 fn absent() -> Verdict {
-    let run = std::process::Command::new("ls").spawn().map(|_| ());
-    refused("std's way to start a program", run, ErrorKind::Unsupported)?;
     match std::net::TcpStream::connect("127.0.0.1:80") {
         Ok(_) => Err("there is a network".into()),
         Err(error) => {

@@ -56,6 +56,9 @@ impl<M: Machine> Kernel<M> {
             ensure!(memory.writers == w, "memory {id:?}: {} writers, {w}", memory.writers);
             ensure!(memory.executors == x, "memory {id:?}: {} executors, {x}", memory.executors);
             ensure!(w == 0 || x == 0, "memory {id:?} is mapped writable and executable");
+            let mut frames = memory.leaves.iter().flatten().flatten();
+            let shares = frames.any(|frame| self.machine.frame_is_shared(frame));
+            ensure!(memory.private || !shares, "memory {id:?} shares frames and is seen by many");
             ensure!(w == 0 || !memory.sealed, "sealed memory {id:?} is mapped writable");
         }
         let mut owned = Tally::new(self.spaces.places());
@@ -97,7 +100,11 @@ impl<M: Machine> Kernel<M> {
                 };
                 let at = region.offset + (page - region.start);
                 let frame = self.memory_frame(region.memory, at);
-                if !region.protection.contains(protection) || !same(entry, frame) {
+                // What others see too is not shown to be written.
+                let own = self.memories[region.memory].frame(at).is_some();
+                let shared = frame.is_some_and(|f| !own || self.machine.frame_is_shared(f));
+                let spoils = shared && protection.contains(Protection::WRITE);
+                if !region.protection.contains(protection) || !same(entry, frame) || spoils {
                     result = Err(alloc::format!(
                         "space {id:?} shows {entry:?} {protection:?} at page {page:#x}, not what \
                          {region:?} has there"

@@ -92,8 +92,8 @@ impl<M: Machine> Kernel<M> {
     /// Ends every process, as if each had been killed.
     pub fn end_everything(&mut self) {
         if let Some(root) = self.root_account {
-            let killed = ExitStatus { kind: ExitKind::Killed as u64, code: 0 };
-            self.account_end(root, killed);
+            let number = clavis_abi::params::signal::KILL;
+            self.signal_account(root, crate::task::signal::Sent { number, sender: 0 });
         }
     }
 

@@ -8,6 +8,7 @@ use crate::machine::Machine;
 use crate::memory::object::Backing;
 use crate::scheme::request::Stage;
 use crate::task::process::ProcessState;
+use crate::task::thread::Resume;
 use alloc::string::String;
 
 impl<M: Machine> Kernel<M> {
@@ -193,6 +194,13 @@ impl<M: Machine> Kernel<M> {
             }
             if let Stage::InSlot(slot) = request.stage {
                 slots.add(slot.index());
+            }
+        }
+        for (_, thread) in self.threads.iter() {
+            match thread.resume {
+                Resume::Fork(fork) => processes.add(fork.child.index()),
+                Resume::Exec(exec) => processes.add(exec.built.index()),
+                _ => {}
             }
         }
         for (id, process) in self.processes.iter() {

@@ -18,8 +18,10 @@ impl<M: Machine> Kernel<M> {
         self.check_wait_lists(&mut waiting)?;
         for (id, thread) in self.threads.iter() {
             let listed = waiting.of(id.index());
-            let in_list =
-                !matches!(thread.blocked, Blocked::No | Blocked::Sleep | Blocked::Request(_));
+            let in_list = !matches!(
+                thread.blocked,
+                Blocked::No | Blocked::Sleep | Blocked::Request(_) | Blocked::Signal(_)
+            );
             ensure!(
                 listed == u32::from(in_list),
                 "thread {id:?} waits for {:?} and is in {listed} lists",
@@ -91,6 +93,9 @@ impl<M: Machine> Kernel<M> {
         for (id, thread) in self.threads.iter() {
             let waits = thread.blocked != Blocked::No;
             ensure!(waits || thread.place.is_none(), "thread {id:?} has a deadline and runs");
+            if matches!(thread.blocked, Blocked::Held(_)) {
+                continue;
+            }
             let until = thread.deadline != 0 || thread.wake_at.is_some();
             ensure!(!waits || thread.place.is_some() == until, "thread {id:?} has no deadline");
         }
@@ -131,6 +136,22 @@ impl<M: Machine> Kernel<M> {
         }
         for (id, process) in self.processes.iter() {
             self.check_wait_list(&process.waiters, Blocked::Exit(id), waiting)?;
+            self.check_wait_list(&process.held, Blocked::Held(id), waiting)?;
+            let copied = process.forking.is_none_or(|thread| {
+                let resume = self.threads.get(thread).map(|thread| thread.resume);
+                matches!(resume, Some(Resume::Fork(_)))
+            });
+            ensure!(copied || process.state == ProcessState::Dead, "nobody copies {id:?}");
+            let caught = process.signals.caught;
+            let threads = members(&self.threads, &process.threads)?;
+            let told = threads.iter().any(|thread| self.threads[*thread].alert);
+            for thread in threads.into_iter().filter(|_| !told) {
+                let due = self.signals_due(thread, self.threads[thread].mask) & caught;
+                let waits = self.threads[thread].blocked != Blocked::No;
+                ensure!(due == 0 || !waits, "thread {thread:?} sleeps through signals {due:#x}");
+            }
+            let held = process.held.is_empty() || process.forking.is_some();
+            ensure!(held, "threads of {id:?} wait for a fork that is over");
             let dead = process.state == ProcessState::Dead;
             ensure!(!dead || process.waiters.is_empty(), "somebody waits for dead {id:?}");
         }

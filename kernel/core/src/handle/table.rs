@@ -274,6 +274,42 @@ impl<M: Machine> Kernel<M> {
         Ok(Reserved { table: id, number })
     }
 
+    /// Gives the upper numbers of a new table the generations that another one has: a number that
+    /// is stale there is stale here.
+    pub(crate) fn generations_copy(&mut self, from: TableId, to: TableId) -> Result<()> {
+        let Some(last) = self.tables[from].upper.entries.len().checked_sub(1) else {
+            return Ok(());
+        };
+        self.table_grow(to, true, last)?;
+        for index in 0..=last {
+            let generation = self.tables[from].upper.entries.get(index).map(|old| old.generation);
+            let new = self.tables[to].upper.entries.get_mut(index);
+            if let (Some(new), Some(generation)) = (new, generation) {
+                new.generation = generation;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has two tables of one payer trade their upper numbers.
+    pub(crate) fn uppers_trade(&mut self, one: TableId, other: TableId) {
+        let [a, b] = [one, other].map(|id| {
+            let table = &mut self.tables[id];
+            let upper = core::mem::replace(&mut table.upper, Half::new());
+            let live = upper.entries.iter().filter(|entry| entry.state != State::Free).count();
+            let grown = upper.entries.len().saturating_mul(size_of::<Entry>()) as u64;
+            table.live = table.live.wrapping_sub(live as u32);
+            table.grown = table.grown.wrapping_sub(grown);
+            (upper, live as u32, grown)
+        });
+        for (id, (upper, live, grown)) in [(one, b), (other, a)] {
+            let table = &mut self.tables[id];
+            table.upper = upper;
+            table.live = table.live.wrapping_add(live);
+            table.grown = table.grown.wrapping_add(grown);
+        }
+    }
+
     /// Makes the entries of a table up to an index, and charges them.
     #[cold]
     fn table_grow(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {

@@ -61,15 +61,15 @@ impl<M: Machine> Kernel<M> {
             }
             return Ok(());
         }
-        let own = memory.frame(at).is_some();
-        // A page of a private copy that is only read is shown from the original.
-        let lent = !own
-            && access != Access::Write
-            && matches!(memory.backing, Backing::CopyOf(..))
-            && self.memory_frame(region.memory, at).is_some();
-        if lent {
+        // A page that is only read is shown from the original that this is a copy of, or from the
+        // frame that it shares.
+        let lent = match memory.frame(at) {
+            Some(frame) => self.machine.frame_is_shared(frame),
+            None => self.memory_frame(region.memory, at).is_some(),
+        };
+        if lent && access != Access::Write {
             protection -= Protection::WRITE;
-        } else if !own {
+        } else {
             self.memory_populate(region.memory, at).map_err(|_| Unresolved::OutOfMemory)?;
         }
         self.space_reserve(space, address).map_err(|_| Unresolved::OutOfMemory)?;

@@ -1,4 +1,5 @@
 //! Memory: objects made of frames, spaces made of regions over them, faults, and mappings.
+pub mod copy;
 pub mod fault;
 pub mod object;
 pub mod region;

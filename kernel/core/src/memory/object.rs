@@ -79,8 +79,21 @@ impl<F> Memory<F> {
         self.leaves.get_mut(page / LEAF)?.get_mut(page % LEAF)?.take()
     }
 
+    /// The first page from `page` on, but in the same leaf, that has a frame; else the first page
+    /// of the next leaf.
+    pub(crate) fn next_frame(&self, page: u64) -> u64 {
+        let at = usize::try_from(page).unwrap_or(usize::MAX);
+        let leaf = self.leaves.get(at / LEAF).map(|leaf| leaf.iter().skip(at % LEAF));
+        let next = leaf.and_then(|mut leaf| leaf.position(Option::is_some));
+        page.saturating_add(next.unwrap_or(LEAF - at % LEAF) as u64)
+    }
+
     /// Makes sure that a page's place exists.
-    fn prepare<M: Machine<Frame = F>>(&mut self, m: &mut M, page: u64) -> Result<(), NoMemory> {
+    pub(crate) fn prepare<M: Machine<Frame = F>>(
+        &mut self,
+        m: &mut M,
+        page: u64,
+    ) -> Result<(), NoMemory> {
         let page = usize::try_from(page).map_err(|_| NoMemory)?;
         let rest = usize::try_from(self.pages).map_err(|_| NoMemory)?.saturating_sub(page);
         let leaf = self.leaves.get_mut(page / LEAF).ok_or(NoMemory)?;
@@ -93,7 +106,7 @@ impl<F> Memory<F> {
         Ok(())
     }
 
-    fn put(&mut self, page: u64, frame: F) -> Option<F> {
+    pub(crate) fn put(&mut self, page: u64, frame: F) -> Option<F> {
         let place = usize::try_from(page)
             .ok()
             .and_then(|page| self.leaves.get_mut(page / LEAF)?.get_mut(page % LEAF));
@@ -223,32 +236,46 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// Makes sure that the object has a frame of its own for a page: zeroed, or copied from what
-    /// it is a copy of.
+    /// Makes sure that the object has a frame of its own for a page, and shares it with nobody:
+    /// zeroed, or copied from what it shared or is a copy of.
     ///
     /// # Errors
     /// No frame, no room for its place, or the page lies behind the end.
     pub(crate) fn memory_populate(&mut self, id: MemoryId, page: u64) -> Result<(), NoMemory> {
-        let memory = &mut self.memories[id];
-        if page >= memory.pages {
+        if page >= self.memories[id].pages {
             return Err(NoMemory);
         }
-        if memory.frame(page).is_some() {
+        if self.has_own_frame(id, page) {
             return Ok(());
         }
+        let memory = &mut self.memories[id];
         let (account, backing) = (memory.account, memory.backing);
         memory.prepare(&mut self.machine, page)?;
         let mut frame = self.frame_take(account)?;
-        if let Backing::CopyOf(parent, offset) = backing
-            && let Some(source) =
-                offset.checked_add(page).and_then(|at| self.memories[parent].frame(at))
-        {
+        if self.has_own_frame(id, page) {
+            // While a frame was looked for, those who shared this one were taken apart.
+            self.frame_give(account, frame);
+            return Ok(());
+        }
+        let source = self.memories[id].frame(page).or_else(|| match backing {
+            Backing::CopyOf(parent, offset) => {
+                self.memories[parent].frame(offset.checked_add(page)?)
+            }
+            Backing::Zero | Backing::Device(_) => None,
+        });
+        if let Some(source) = source {
             self.machine.frame_copy(source, &mut frame);
         }
         if let Some(spare) = self.memories[id].put(page, frame) {
             self.frame_give(account, spare);
         }
         Ok(())
+    }
+
+    /// Whether an object has a frame for a page that nobody shares.
+    fn has_own_frame(&self, id: MemoryId, page: u64) -> bool {
+        let frame = self.memories[id].frame(page);
+        frame.is_some_and(|frame| !self.machine.frame_is_shared(frame))
     }
 
     /// Makes an object of zeroes longer.

@@ -26,7 +26,7 @@ pub struct Space<M: Machine> {
     pub(crate) tables: Option<M::Space>,
     pub(crate) regions: RegionTree,
     /// Where the search for a free range starts.
-    hint: u64,
+    pub(crate) hint: u64,
     /// Who pays for its tables and regions.
     pub(crate) account: AccountId,
     pub(crate) table_pages: u64,

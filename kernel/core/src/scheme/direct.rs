@@ -46,10 +46,10 @@ impl<M: Machine> Kernel<M> {
             return false;
         }
         let client = &threads[caller.thread];
-        let (is_timed, priority) = (client.is_timed(), client.priority);
+        let (is_plain, priority) = (client.waits_plainly(), client.priority);
         let server = &mut threads[taker];
         let Resume::Receive(receive) = &server.resume else { return false };
-        if is_timed || server.is_timed() {
+        if !is_plain || !server.waits_plainly() {
             return false;
         }
         let place = endpoint.used.trailing_ones() as u8;
@@ -124,7 +124,7 @@ impl<M: Machine> Kernel<M> {
             return false;
         }
         let endpoint = &mut endpoints[at];
-        let Some(base) = endpoint.inbox_of(caller.process) else { return false };
+        let Some(base) = endpoint.inbox_of(caller) else { return false };
         if endpoint.has_messages() || !endpoint.admission.is_empty() {
             return false;
         }
@@ -156,8 +156,8 @@ impl<M: Machine> Kernel<M> {
         let through = &mut self.descriptions[request.through];
         let (thread, server) = (&threads[client], &threads[caller.thread]);
         if through.refs <= 1
-            || thread.is_timed()
-            || server.is_timed()
+            || !thread.waits_plainly()
+            || !server.waits_plainly()
             || self.ready.highest() > Some(thread.priority)
         {
             return false;

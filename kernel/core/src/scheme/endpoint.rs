@@ -8,7 +8,7 @@ use crate::handle::description::{DescriptionId, DescriptionK, SchemeObject};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::object::{Backing, MemoryId};
-use crate::memory::space::{Mapping, Place};
+use crate::memory::space::{Mapping, Place, SpaceId};
 use crate::memory::{PAGE, Protection};
 use crate::object::slot::SlotK;
 use crate::run::Caller;
@@ -76,7 +76,7 @@ pub struct Endpoint {
     pub(crate) inbox: MemoryId,
     pub(crate) bulk: [u64; BULK_WORDS],
     /// Where the inbox is mapped.
-    mapped: [Option<(ProcessId, u64)>; RECEIVERS],
+    mapped: [Option<(ProcessId, SpaceId, u64)>; RECEIVERS],
     /// The process that received last.
     owner: Option<ProcessId>,
 }
@@ -95,9 +95,10 @@ impl Endpoint {
 
     /// Where its inbox lies in a process that received before.
     #[inline]
-    pub(crate) fn inbox_of(&self, process: ProcessId) -> Option<u64> {
-        let mapped = self.mapped.iter().flatten().find(|(receiver, _)| *receiver == process);
-        mapped.map(|(_, base)| *base)
+    pub(crate) fn inbox_of(&self, caller: &Caller) -> Option<u64> {
+        let own = (caller.process, caller.space);
+        let mapped = self.mapped.iter().flatten().find(|at| (at.0, at.1) == own);
+        mapped.map(|(_, _, base)| *base)
     }
 
     /// The tag of the request at a place: the place, and which tenant of it that is.
@@ -375,7 +376,7 @@ impl<M: Machine> Kernel<M> {
     /// Where the inbox lies in a receiving process; maps it at its first receive.
     #[inline]
     pub(crate) fn inbox_base(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
-        match self.endpoints[id].inbox_of(caller.process) {
+        match self.endpoints[id].inbox_of(caller) {
             Some(base) => Ok(base),
             None => self.inbox_map(caller, id),
         }
@@ -384,10 +385,11 @@ impl<M: Machine> Kernel<M> {
     #[cold]
     fn inbox_map(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
         let endpoint = &self.endpoints[id];
-        let free = endpoint
-            .mapped
-            .iter()
-            .position(|entry| entry.is_none_or(|(process, _)| !self.process_lives(process)));
+        // A process that became another program has another space.
+        let shows = |(process, space, _)| {
+            self.process_lives(process) && self.processes[process].space == space
+        };
+        let free = endpoint.mapped.iter().position(|entry| !entry.is_some_and(shows));
         let free = free.ok_or(Error::new(EBUSY))?;
         let both = Protection::READ | Protection::WRITE;
         let mapping = Mapping {
@@ -408,7 +410,7 @@ impl<M: Machine> Kernel<M> {
         let endpoint = &mut self.endpoints[id];
         endpoint.owner = Some(caller.process);
         if let Some(place) = endpoint.mapped.get_mut(free) {
-            *place = Some((caller.process, base));
+            *place = Some((caller.process, caller.space, base));
         }
         Ok(base)
     }

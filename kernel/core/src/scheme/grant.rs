@@ -125,10 +125,10 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(ENODEV));
         }
         let first = region.offset.wrapping_add(page.wrapping_sub(region.start));
+        // Parts of it that the server unmaps stay for the client.
+        self.memory_own(space, region.memory)?;
         wanted.lent = Some((region.memory, first, region.most));
         self.memory_retain(region.memory);
-        // Parts of it that the server unmaps stay for the client.
-        self.memories[region.memory].private = false;
         self.requests[id].wanted = Some(wanted);
         Ok(caller)
     }

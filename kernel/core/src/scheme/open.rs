@@ -345,5 +345,8 @@ fn sticky(handle: u32, open: u64) -> u32 {
     if open & open_flags::NO_XDEV != 0 {
         flags |= handle_flags::NO_XDEV as u32;
     }
+    if open & crate::syscall::CLOEXEC as u64 != 0 {
+        flags |= handle_flags::CLOEXEC as u32;
+    }
     flags
 }

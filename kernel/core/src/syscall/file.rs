@@ -20,8 +20,8 @@ use clavis_abi::syscall::flag::{
 
 /// The offset argument that means the description's own.
 const OWN: usize = usize::MAX;
-/// `FD_CLOEXEC` as libc passes it.
-const CLOEXEC: usize = 0x0100_0000;
+/// `FD_CLOEXEC` and `O_CLOEXEC` as libc passes them.
+pub(crate) const CLOEXEC: usize = 0x0100_0000;
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

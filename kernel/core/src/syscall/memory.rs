@@ -52,7 +52,7 @@ impl<M: Machine> Kernel<M> {
             let open = match target.state {
                 ProcessState::Building => true,
                 ProcessState::Running => target.flags & process_flags::DEBUG != 0,
-                ProcessState::Dead => false,
+                ProcessState::Copying | ProcessState::Dead => false,
             };
             if !open {
                 return Err(Error::new(EBUSY));
@@ -304,7 +304,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         if keeps {
-            self.memories[region.memory].private = false;
+            self.memory_own(caller.space, region.memory)?;
         }
         let mapping = Mapping {
             memory: region.memory,

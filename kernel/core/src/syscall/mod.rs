@@ -5,8 +5,11 @@ mod file;
 mod handle;
 mod memory;
 mod object;
-mod process;
+pub(crate) mod process;
 mod scheme;
+mod signal;
+
+pub(crate) use file::CLOEXEC;
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -71,6 +74,11 @@ impl<M: Machine> Kernel<M> {
             Call::RequestInfo => self.sys_request_info(caller, args),
             Call::Identity => self.sys_identity(caller, args),
             Call::TablePut => self.sys_table_put(caller, args),
+            Call::Fork => self.sys_fork(caller, args),
+            Call::Exec => self.sys_exec(caller, args),
+            Call::SignalActions => self.sys_signal_actions(caller, args),
+            Call::SignalMask => self.sys_signal_mask(caller, args),
+            Call::SignalWait => self.sys_signal_wait(caller, args),
             Call::Usage => self.sys_usage(caller, args),
         }
     }

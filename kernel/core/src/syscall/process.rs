@@ -11,7 +11,7 @@ use crate::run::{Caller, Outcome, Reply};
 use crate::task::process::{ProcessId, ProcessState, process_number};
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::Rights;
-use clavis_abi::error::{EBUSY, EEXIST, EINVAL, ESRCH, Error, Result};
+use clavis_abi::error::{EBUSY, EEXIST, EINVAL, Error, Result};
 use clavis_abi::limits::{PATH_MAX, SPAWN_GRANTS};
 use clavis_abi::params::{
     BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, ExitKind, ExitStatus, FIRST_GRANT_INDEX, GRANT_SELF,
@@ -19,7 +19,7 @@ use clavis_abi::params::{
 };
 
 /// What the builder's handle keeps once the process runs.
-const KEPT: Rights = Rights::SIGNAL
+pub(crate) const KEPT: Rights = Rights::SIGNAL
     .union(Rights::WAIT)
     .union(Rights::INSPECT)
     .union(Rights::NAME)
@@ -28,7 +28,7 @@ const KEPT: Rights = Rights::SIGNAL
     .union(Rights::DUP)
     .union(Rights::TRANSFER);
 
-fn check_address(address: u64) -> Result<()> {
+pub(crate) fn check_address(address: u64) -> Result<()> {
     if address < USER_END { Ok(()) } else { Err(Error::new(EINVAL)) }
 }
 
@@ -70,6 +70,7 @@ impl<M: Machine> Kernel<M> {
         };
         let priority = self.threads[caller.thread].base;
         let id = self.thread_create(caller.process, start, priority)?;
+        self.threads[id].mask = self.threads[caller.thread].mask;
         self.ready(id);
         Ok(Outcome::Done(id.index() as usize + 1))
     }
@@ -78,7 +79,9 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn sys_set_tls(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         check_address(args[0] as u64)?;
         let Self { threads, machine, .. } = self;
-        machine.context_tls(&mut threads[caller.thread].context, args[0] as u64);
+        let thread = &mut threads[caller.thread];
+        thread.tls = args[0] as u64;
+        machine.context_tls(&mut thread.context, thread.tls);
         Ok(Outcome::Done(0))
     }
 
@@ -128,35 +131,6 @@ impl<M: Machine> Kernel<M> {
             1 => Ok(Outcome::Done(caller.thread.index() as usize + 1)),
             _ => Err(Error::new(EINVAL)),
         }
-    }
-
-    /// Sends a signal: until handlers exist, it ends the process, or every process of an account.
-    pub(crate) fn sys_signal(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let [fd, signal, ..] = args;
-        let (_, object) = self.door_object(caller, fd, Rights::SIGNAL)?;
-        if signal > 64 {
-            return Err(Error::new(EINVAL));
-        }
-        let exit = ExitStatus { kind: ExitKind::Signal as u64, code: signal as u64 };
-        match object {
-            Object::Process(process) => {
-                if !self.process_lives(process) {
-                    return Err(Error::new(ESRCH));
-                }
-                if signal > 0 {
-                    self.process_end(process, exit);
-                }
-            }
-            Object::Account(account) => {
-                if signal > 0 {
-                    self.account_end(account, exit);
-                }
-            }
-            _ => return Err(Error::new(EINVAL)),
-        }
-        // It may have been the caller's own.
-        let alive = self.threads.get(caller.thread).is_some();
-        Ok(if alive { Outcome::Done(0) } else { Outcome::Gone })
     }
 
     /// What an account uses.
@@ -211,6 +185,7 @@ impl<M: Machine> Kernel<M> {
             }
         };
         self.processes[process].name = Some(name);
+        self.processes[process].parent = Some(caller.process);
         let payer = self.processes[caller.process].account;
         let handle = match self.handle_create(payer, Object::Process(process)) {
             Ok(handle) => handle,

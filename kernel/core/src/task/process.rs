@@ -1,5 +1,6 @@
 //! Processes: a space, a handle table, threads, and how it ended.
-use super::thread::ThreadK;
+use super::signal::Signals;
+use super::thread::{ThreadId, ThreadK};
 use crate::account::AccountId;
 use crate::container::{Id, Link, List, links};
 use crate::event::{READABLE, Source, Watchers};
@@ -24,6 +25,8 @@ pub type ProcessId = Id<ProcessK>;
 pub enum ProcessState {
     /// Its builder fills it.
     Building,
+    /// It is becoming the copy of another.
+    Copying,
     /// It was started.
     Running,
     /// It ended; its status can be read.
@@ -61,6 +64,14 @@ pub struct Process {
     pub priority: u8,
     /// Requests that were delivered to it and await its answer.
     pub serving: List<RequestK, 1>,
+    /// What it does with signals.
+    pub(crate) signals: Signals,
+    /// Who made it, and is told of its end by a signal.
+    pub(crate) parent: Option<ProcessId>,
+    /// The thread that is copying it.
+    pub(crate) forking: Option<ThreadId>,
+    /// Its other threads that would go on meanwhile.
+    pub(crate) held: List<ThreadK, 0>,
     /// Cursor of the walk that ends it with its account.
     pub(crate) sibling: Link<ProcessK>,
 }
@@ -126,6 +137,10 @@ impl<M: Machine> Kernel<M> {
             flags,
             priority,
             serving: List::new(),
+            signals: Signals::default(),
+            parent: None,
+            forking: None,
+            held: List::new(),
             sibling: Link::new(),
         };
         let id = self.processes.insert(&mut self.machine, process)?;
@@ -149,6 +164,7 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         let process = &mut self.processes[id];
+        let ran = process.state == ProcessState::Running;
         process.state = ProcessState::Dead;
         process.exit = exit;
         let (space, table, account) = (process.space, process.table, process.account);
@@ -172,6 +188,9 @@ impl<M: Machine> Kernel<M> {
         self.accounts[account].processes = list;
         self.account_count_process(account, -1);
         self.attend();
+        if ran {
+            self.signal_parent(id);
+        }
         if self.init == Some(id) {
             self.init_ended(exit);
         }
@@ -182,7 +201,8 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn process_release(&mut self, id: ProcessId) {
         let process = &mut self.processes[id];
         process.refs = process.refs.wrapping_sub(1);
-        if process.state == ProcessState::Building && process.refs <= process.own + 1 {
+        let unborn = matches!(process.state, ProcessState::Building | ProcessState::Copying);
+        if unborn && process.refs <= process.own + 1 {
             let killed = ExitStatus { kind: ExitKind::Killed as u64, code: 0 };
             self.process_end(id, killed);
             return;
@@ -200,37 +220,6 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn process_retain(&mut self, id: ProcessId) {
         let process = &mut self.processes[id];
         process.refs = process.refs.wrapping_add(1);
-    }
-
-    /// Ends every process of an account and of the accounts beneath it.
-    pub(crate) fn account_end(&mut self, id: AccountId, exit: ExitStatus) {
-        // Accounts lie at most `ACCOUNT_DEPTH` deep, so this walk needs no stack of its own; each
-        // turn ends one process, and an ended process never comes back.
-        while let Some(process) = self.account_first_process(id) {
-            self.process_end(process, exit);
-        }
-    }
-
-    fn account_first_process(&self, id: AccountId) -> Option<ProcessId> {
-        let account = &self.accounts[id];
-        if account.alive == 0 {
-            return None;
-        }
-        if let Some(process) = account.processes.front() {
-            return Some(process);
-        }
-        let mut child = account.children.front();
-        while let Some(id) = child {
-            if let Some(process) = self.account_first_process(id) {
-                return Some(process);
-            }
-            child = self.account_next(id);
-        }
-        None
-    }
-
-    fn account_next(&self, id: AccountId) -> Option<AccountId> {
-        crate::container::Linked::<crate::account::AccountK, 0>::link(&self.accounts[id]).next()
     }
 
     /// Init ended: there is nobody left to restart anything.

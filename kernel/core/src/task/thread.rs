@@ -1,4 +1,6 @@
 //! Threads: blocking is a state, and what remains to be done is a value.
+use super::exec::Exec;
+use super::fork::Fork;
 use super::futex::FutexKey;
 use super::process::{Process, ProcessId, ProcessState};
 use crate::account::{AccountId, Resource};
@@ -51,6 +53,10 @@ pub enum Blocked {
     Irq(IrqId),
     /// For another call at the same offset.
     Offset(DescriptionId),
+    /// For one of those signals.
+    Signal(u64),
+    /// For the end of its process's fork.
+    Held(ProcessId),
 }
 
 /// What a thread does when it next runs.
@@ -68,6 +74,10 @@ pub enum Resume {
     Finish(RequestId),
     /// Take requests from its socket.
     Receive(Receive),
+    /// Go on copying its process.
+    Fork(Fork),
+    /// Go on becoming another program.
+    Exec(Exec),
 }
 
 /// A thread.
@@ -103,6 +113,14 @@ pub struct Thread<M: Machine> {
     pub wake_at: Option<u64>,
     /// Its place in the deadline heap.
     pub place: Option<u32>,
+    /// Base of its local storage.
+    pub(crate) tls: u64,
+    /// Signals that it blocks.
+    pub mask: u64,
+    /// Signals that wait for it alone.
+    pub(crate) signals: u64,
+    /// Something is to be looked at before it returns to user mode.
+    pub(crate) alert: bool,
     /// Its last refusal.
     pub refusal: Option<Refusal>,
     /// A place in an endpoint's queue that it was given while it waited for one.
@@ -129,6 +147,12 @@ impl<M: Machine> Thread<M> {
     #[inline]
     pub(crate) fn is_timed(&self) -> bool {
         self.deadline != 0 || self.wake_at.is_some() || self.place.is_some()
+    }
+
+    /// Whether its waits end by what it waits for alone, and user mode lies behind them.
+    #[inline]
+    pub(crate) fn waits_plainly(&self) -> bool {
+        !self.is_timed() && !self.alert
     }
 }
 
@@ -169,6 +193,10 @@ impl<M: Machine> Kernel<M> {
             deadline: 0,
             wake_at: None,
             place: None,
+            tls: start.tls,
+            mask: 0,
+            signals: 0,
+            alert: false,
             refusal: None,
             granted: None,
             spill: Some(spill),
@@ -218,6 +246,10 @@ impl<M: Machine> Kernel<M> {
                 thread.resume = Resume::User;
                 self.receivers_nudge(receive.endpoint);
             }
+            Resume::Fork(Fork { child: other, .. }) | Resume::Exec(Exec { built: other, .. }) => {
+                thread.resume = Resume::User;
+                self.process_release(other);
+            }
             Resume::User | Resume::Retry => {}
         }
         if let Some((endpoint, slot)) = self.threads[id].granted.take() {
@@ -234,7 +266,7 @@ impl<M: Machine> Kernel<M> {
                 cpu.handoff = None;
             }
         }
-        let process = self.threads[id].process;
+        let (process, alert) = (self.threads[id].process, self.threads[id].alert);
         self.processes[process].threads.remove(&mut self.threads, id);
         let account = self.processes[process].account;
         if let Some(thread) = self.threads.remove(id) {
@@ -251,6 +283,8 @@ impl<M: Machine> Kernel<M> {
         {
             let exit = clavis_abi::params::ExitStatus { kind: 0, code: 0 };
             self.process_end(process, exit);
+        } else if alert {
+            self.signals_pass_on(process);
         }
     }
 
@@ -298,7 +332,7 @@ impl<M: Machine> Kernel<M> {
         thread.wake_at = None;
         let blocked = core::mem::replace(&mut thread.blocked, Blocked::No);
         match blocked {
-            Blocked::No | Blocked::Sleep => {}
+            Blocked::No | Blocked::Sleep | Blocked::Signal(_) => {}
             Blocked::Request(request) => self.request_abandon(request),
             Blocked::Receive(endpoint) => {
                 self.endpoints[endpoint].receivers.remove(&mut self.threads, id);
@@ -320,6 +354,7 @@ impl<M: Machine> Kernel<M> {
             }
             Blocked::Exit(process) => self.processes[process].waiters.remove(&mut self.threads, id),
             Blocked::Irq(irq) => self.irqs[irq].waiters.remove(&mut self.threads, id),
+            Blocked::Held(process) => self.processes[process].held.remove(&mut self.threads, id),
             Blocked::Offset(_) => self.offset_waiters.remove(&mut self.threads, id),
         }
         blocked
@@ -346,10 +381,12 @@ impl<M: Machine> Kernel<M> {
         let thread = &self.threads[id];
         let of_wait = thread.wake_at.is_some_and(|at| at <= now);
         match thread.blocked {
-            Blocked::Sleep if of_wait => {
+            Blocked::Sleep | Blocked::Signal(_) if of_wait => {
                 self.threads[id].blocked = Blocked::No;
                 self.complete(id, Ok(0));
             }
+            // Its own deadline is for its calls.
+            Blocked::Held(_) => {}
             // The slot that its open waits in stayed empty.
             Blocked::Request(_) if of_wait => self.interrupt(id, ENODEV),
             _ => self.interrupt(id, ETIMEDOUT),

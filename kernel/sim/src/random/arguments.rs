@@ -210,7 +210,7 @@ impl Random {
             }
             Call::Lseek => &[O::Scheme, O::Memory],
             Call::Create => &[O::Factory, O::Account],
-            Call::ProcessStart | Call::Inspect | Call::Borrow => &[O::Process],
+            Call::ProcessStart | Call::Inspect | Call::Borrow | Call::Exec => &[O::Process],
             Call::Signal => &[O::Process, O::Account],
             Call::Map | Call::Fmap | Call::MemoryOf | Call::Seal => &[O::Memory, O::Scheme],
             Call::TablePut => &[O::HandleTable],
@@ -348,6 +348,45 @@ impl Random {
             Call::LastDenial => [self.address(user)?, size_of::<Denial>(), 0, 0, 0],
             Call::Create => self.create_arguments(user, fd)?,
             Call::ProcessCreate => return self.spawn(user).map(|(_, args)| args),
+            Call::Fork => {
+                // The child knows the same numbers.
+                let family = {
+                    let mut shared = self.shared.borrow_mut();
+                    let copy =
+                        super::Family { init: false, ..shared.families[self.family].clone() };
+                    shared.families.push(copy);
+                    shared.families.len() - 1
+                };
+                let account = self.handle_of(user, &[O::Account]);
+                let argument = family * 16 + self.below(12);
+                let entry = self.any(&[0x1000, 0x1000, 0x1000, 1 << 47]);
+                self.then = Then::Handle;
+                [account, entry, 0, argument, self.out()]
+            }
+            Call::Exec => {
+                // The first process stays what it is.
+                let entry = if self.is_init() { 1 << 47 } else { 0x1000 };
+                [fd, entry, 0, self.family * 16 + self.below(4), 0]
+            }
+            Call::SignalActions => {
+                let entry = self.any(&[0x1000, 0x1000, 0x1000, 1 << 47]);
+                let lost = !self.is_init() && self.chance(20);
+                let frame = if lost { self.address(user)? } else { self.base as usize + 0xA000 };
+                let never = 1 << 8 | 1 << 18;
+                let caught = self.rights() & if self.chance(20) { u64::MAX } else { !never };
+                let ignored = self.rights() & !caught & !never;
+                [entry, frame, caught as usize, ignored as usize, 0]
+            }
+            Call::SignalMask => {
+                let mask = if self.chance(2) { 0 } else { self.rights() };
+                let info = if self.chance(2) { 0 } else { self.address(user)? };
+                [mask as usize, info, 0, 0, 0]
+            }
+            Call::SignalWait => {
+                let set = if self.chance(4) { 0 } else { self.rights() };
+                let until = user.now() as usize + self.below(300_000);
+                [set as usize, self.address(user)?, until, 0, 0]
+            }
             Call::ProcessStart => [fd, 0x1000, 0, self.family * 16, 0],
             Call::Map => {
                 let memory = self.handle_of(user, &[O::Memory, O::Scheme]) as u64;
@@ -372,8 +411,11 @@ impl Random {
             Call::Seal => [fd, 0, 0, 0, 0],
             Call::Signal => {
                 let own = user.kind(fd) == Some(O::Account) || fd == upper_number(8, 0);
-                let harmless = self.is_init() && own;
-                [fd, if harmless { 0 } else { self.any(&[0, 0, 0, 9, 65]) }, 0, 0, 0]
+                let fd = if self.chance(3) { usize::MAX } else { fd };
+                let harmless = self.is_init() && (own || fd == usize::MAX);
+                let number = self.any(&[0, 0, 0, 9, 65, 19, 2, 10, 13, 17, 32, 64]);
+                let thread = if self.chance(3) { self.below(9) } else { 0 };
+                [fd, if harmless { 17 } else { number }, thread, 0, 0]
             }
             Call::Inspect => {
                 let size = size_of::<InspectRow>() * self.below(5);

@@ -184,6 +184,12 @@ impl Random {
 
     /// Remembers what the last call gave.
     fn learn(&mut self, user: &mut User<'_>) -> Result<(), Act> {
+        if user.told.is_some() {
+            // A signal came upon the call. Its frame may lie anywhere; other signals may come.
+            self.last = None;
+            self.then = Then::Nothing;
+            self.script.push_front((Call::SignalMask as usize, [0; 5], Then::Nothing));
+        }
         let Some((number, _)) = self.last.take() else { return Ok(()) };
         let then = std::mem::replace(&mut self.then, Then::Nothing);
         let result = demux(user.result.unwrap_or(0));

@@ -313,7 +313,11 @@ impl Random {
         let size = size_of::<MapParams>();
         let map = [process, at, size, 0, 0];
         self.script.push_back((Call::Map as usize, map, Then::Nothing));
-        if !self.chance(10) {
+        if !self.is_init() && self.chance(4) {
+            let argument = self.family * 16 + self.below(4);
+            let exec = [process, 0x1000, 0, argument, 0];
+            self.script.push_back((Call::Exec as usize, exec, Then::Nothing));
+        } else if !self.chance(10) {
             let start = [process, 0x1000, 0, family * 16 + self.below(4), 0];
             self.script.push_back((Call::ProcessStart as usize, start, Then::Nothing));
         }

@@ -15,7 +15,7 @@ pub mod thread;
 
 pub(crate) use destructor::run_destructors;
 pub(crate) use key::run_key_destructors;
-pub(crate) use thread::pthread_self;
+pub(crate) use thread::number_of;
 
 use clavis_rt::sys::time::Clock;
 use core::ffi::c_int;

@@ -137,6 +137,19 @@ pub extern "C" fn pthread_self() -> pthread_t {
     record.cast()
 }
 
+/// The number of a thread by its name.
+///
+/// # Safety
+/// A thread of this process that was not joined.
+pub(crate) unsafe fn number_of(name: pthread_t) -> usize {
+    if name == pthread_self() {
+        return tls::current().number.get();
+    }
+    // SAFETY: the caller's promise. Only the first thread's name is no record, and it is that of
+    // a thread block, whose first word points to itself.
+    unsafe { thread::number_of(name.cast()) }
+}
+
 /// Whether two names are the same.
 #[unsafe(no_mangle)]
 pub extern "C" fn pthread_equal(a: pthread_t, b: pthread_t) -> c_int {
@@ -152,16 +165,6 @@ pub extern "C" fn pthread_equal(a: pthread_t, b: pthread_t) -> c_int {
 pub unsafe extern "C" fn pthread_setname_np(_thread: pthread_t, name: *const c_char) -> c_int {
     // SAFETY: the contract.
     if unsafe { crate::string::strnlen(name, 16) } > 15 { ERANGE } else { 0 }
-}
-
-/// There is no fork yet whose handlers could be called: registering them changes nothing.
-#[unsafe(no_mangle)]
-pub extern "C" fn pthread_atfork(
-    _prepare: Option<unsafe extern "C" fn()>,
-    _parent: Option<unsafe extern "C" fn()>,
-    _child: Option<unsafe extern "C" fn()>,
-) -> c_int {
-    0
 }
 
 /// Threads cannot be cancelled: `ENOSYS`.

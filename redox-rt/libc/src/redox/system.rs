@@ -60,10 +60,23 @@ pub extern "C" fn redox_kill_v1(process: usize, wanted: u32) -> RawResult {
     })
 }
 
-/// There are no children made by `fork`: `ENOSYS`.
+/// Waits for a child that was forked.
+///
+/// # Safety
+/// `place` is null or takes a status.
 #[unsafe(no_mangle)]
-pub extern "C" fn redox_waitpid_v1(_process: usize, _status: *mut i32, _options: u32) -> RawResult {
-    raw(|| Err(error(ENOSYS)))
+pub unsafe extern "C" fn redox_waitpid_v1(
+    process: usize,
+    place: *mut i32,
+    options: u32,
+) -> RawResult {
+    raw(|| {
+        let process = i32::try_from(process as isize).map_err(|_| error(EINVAL))?;
+        let (child, end) = crate::process::wait::wait_for(process, options as c_int)?;
+        // SAFETY: the contract.
+        unsafe { crate::pointer::put_if(place, end) };
+        Ok(child as usize)
+    })
 }
 
 /// Sets and tells which signals the thread blocks.

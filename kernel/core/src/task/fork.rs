@@ -1,0 +1,223 @@
+//! Fork: a process like the caller, whose only thread begins at a given address.
+//!
+//! It is made piece by piece (memory, then handles) while it counts as being built; the caller's
+//! other threads wait meanwhile, so that the copy shows one moment. Whatever fails on the way, the
+//! half-made process ends like one whose builder let go of it.
+use super::process::{ProcessId, ProcessState};
+use super::thread::{Blocked, Resume, ThreadId};
+use crate::account::AccountId;
+use crate::handle::Handle;
+use crate::handle::description::Object;
+use crate::kernel::Kernel;
+use crate::machine::{Machine, Start};
+use crate::run::{Caller, Outcome, Reply};
+use crate::syscall::process::{KEPT, check_address};
+use clavis_abi::Rights;
+use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
+use clavis_abi::limits::QUANTUM_HANDLES;
+use clavis_abi::params::handle_flags;
+
+/// A fork under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The copy. Holds a reference.
+    pub child: ProcessId,
+    /// What is copied next.
+    pub next: Next,
+}
+
+/// What a fork copies next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Memory, from that page on.
+    Memory(u64),
+    /// Handles, from that place of the table on.
+    Handles(usize),
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Copies the calling process.
+    pub(crate) fn sys_fork(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let (_, object) = self.door_object(caller, args[0], Rights::MANAGE)?;
+        let Object::Account(account) = object else { return Err(Error::new(EINVAL)) };
+        check_address(args[1] as u64)?;
+        let child = self.fork_begin(caller, account)?;
+        self.threads[caller.thread].args = args;
+        self.fork(caller, Fork { child, next: Next::Memory(0) })
+    }
+
+    fn fork_begin(&mut self, caller: &Caller, account: AccountId) -> Result<ProcessId> {
+        let own = &self.processes[caller.process];
+        let (priority, flags) = (own.priority, own.flags);
+        let (name, signals) = (own.name, own.signals.copied());
+        let child = self.process_create(account, None, priority, flags)?;
+        if let Some(name) = name {
+            self.memory_retain(name);
+        }
+        let process = &mut self.processes[child];
+        process.name = name;
+        process.signals = signals;
+        process.parent = Some(caller.process);
+        process.state = ProcessState::Copying;
+        let (space, table) = (process.space, process.table);
+        self.spaces[space].hint = self.spaces[caller.space].hint;
+        self.spaces[space].jit = self.spaces[caller.space].jit;
+        if let Err(error) = self.generations_copy(caller.table, table) {
+            self.process_release(child);
+            return Err(error);
+        }
+        Ok(child)
+    }
+
+    /// Goes on with a fork.
+    pub(crate) fn fork(&mut self, caller: &Caller, fork: Fork) -> Reply {
+        if self.processes[fork.child].state != ProcessState::Copying {
+            // Somebody ended it, or its account.
+            self.others_release(caller.process);
+            self.process_release(fork.child);
+            return Err(Error::new(EAGAIN));
+        }
+        let step = match fork.next {
+            Next::Memory(at) => {
+                let to = self.processes[fork.child].space;
+                let step = self.space_copy(caller.space, to, at);
+                step.map(|at| at.map_or(Next::Handles(0), Next::Memory)).map(Some)
+            }
+            Next::Handles(at) => {
+                let step = self.handles_copy(caller, fork.child, at);
+                step.map(|at| at.map(Next::Handles))
+            }
+        };
+        let reply = match step {
+            Ok(Some(next)) => {
+                self.threads[caller.thread].resume = Resume::Fork(Fork { next, ..fork });
+                self.others_hold(caller);
+                return Ok(Outcome::More);
+            }
+            Ok(None) => self.fork_finish(caller, fork.child).map(Outcome::Done),
+            Err(error) => Err(error),
+        };
+        self.others_release(caller.process);
+        // What held it while it was made. If it does not run, it ends with that.
+        self.process_release(fork.child);
+        reply
+    }
+
+    /// Copies a quantum of the caller's handles, from place `at` on.
+    fn handles_copy(
+        &mut self,
+        caller: &Caller,
+        child: ProcessId,
+        mut at: usize,
+    ) -> Result<Option<usize>> {
+        for _ in 0..QUANTUM_HANDLES {
+            let Some((number, handle, next)) = self.tables[caller.table].next(at) else {
+                return Ok(None);
+            };
+            self.handle_copy(caller, child, number, handle)?;
+            at = next;
+        }
+        Ok(Some(at))
+    }
+
+    fn handle_copy(
+        &mut self,
+        caller: &Caller,
+        child: ProcessId,
+        number: usize,
+        handle: Handle,
+    ) -> Result<()> {
+        let table = self.processes[child].table;
+        let reserved = self.number_reserve(table, number)?;
+        if self.descriptions[handle.description].object != Object::Process(caller.process) {
+            self.description_retain(handle.description);
+            self.number_fill(reserved, handle);
+            return Ok(());
+        }
+        // A handle to the caller itself becomes one to the child itself.
+        let account = self.processes[child].account;
+        self.process_retain(child);
+        match self.handle_create(account, Object::Process(child)) {
+            Ok(Handle { description, .. }) => {
+                self.processes[child].own += 1;
+                self.number_fill(reserved, Handle { description, ..handle });
+                Ok(())
+            }
+            Err(error) => {
+                self.number_cancel(reserved);
+                Err(error)
+            }
+        }
+    }
+
+    /// Everything is copied: the child runs, the caller gets a handle to it.
+    fn fork_finish(&mut self, caller: &Caller, child: ProcessId) -> Result<usize> {
+        let thread = &self.threads[caller.thread];
+        let [_, entry, stack, argument, out] = thread.args;
+        let (base, tls, mask) = (thread.base, thread.tls, thread.mask);
+        let reserved = self.number_reserve(caller.table, out)?;
+        self.process_retain(child);
+        let payer = self.processes[caller.process].account;
+        let handle = match self.handle_create(payer, Object::Process(child)) {
+            Ok(handle) => handle,
+            Err(error) => {
+                self.number_cancel(reserved);
+                return Err(error);
+            }
+        };
+        let start =
+            Start { entry: entry as u64, stack: stack as u64, argument: argument as u64, tls };
+        match self.thread_create(child, start, base) {
+            Ok(thread) => {
+                self.threads[thread].mask = mask;
+                self.processes[child].state = ProcessState::Running;
+                self.ready(thread);
+                self.number_fill(reserved, handle.narrowed(KEPT, KEPT, CLOEXEC));
+                Ok(reserved.number)
+            }
+            Err(error) => {
+                self.number_cancel(reserved);
+                self.description_release(handle.description);
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps the caller's other threads from user mode while its memory is copied in pieces.
+    fn others_hold(&mut self, caller: &Caller) {
+        if self.processes[caller.process].forking.replace(caller.thread).is_none() {
+            let mut at = self.processes[caller.process].threads.front();
+            while let Some(thread) = at {
+                at = self.thread_next(thread);
+                self.threads[thread].alert = true;
+            }
+        }
+    }
+
+    /// Lets a thread wait for the end of its process's fork. False when there is none to wait for.
+    pub(crate) fn held_by_fork(&mut self, caller: &Caller) -> bool {
+        let process = &mut self.processes[caller.process];
+        if process.forking.is_none_or(|forking| forking == caller.thread) {
+            return false;
+        }
+        process.held.push_back(&mut self.threads, caller.thread);
+        let thread = &mut self.threads[caller.thread];
+        thread.alert = true;
+        thread.blocked = Blocked::Held(caller.process);
+        true
+    }
+
+    fn others_release(&mut self, process: ProcessId) {
+        self.processes[process].forking = None;
+        while let Some(thread) = self.processes[process].held.pop_front(&mut self.threads) {
+            self.wake(thread, Resume::User);
+        }
+    }
+
+    /// The thread behind another of its process.
+    pub(crate) fn thread_next(&self, id: ThreadId) -> Option<ThreadId> {
+        self.threads[id].sibling.next()
+    }
+}
+
+const CLOEXEC: u32 = handle_flags::CLOEXEC as u32;

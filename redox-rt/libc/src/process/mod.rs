@@ -1,0 +1,130 @@
+//! The process and its relatives, as POSIX sees them.
+//!
+//! Numbers of processes are information here, never authority; there are no users. A process
+//! knows the children that it has forked, by their handles ([`children`]); everything else about
+//! numbers, groups and sessions would be the affair of a service.
+pub(crate) mod children;
+pub mod exec;
+pub mod fork;
+pub mod spawn;
+pub mod wait;
+
+use crate::errno::{answer, error, fail, status};
+use clavis_abi::error::Result;
+use core::ffi::c_int;
+use libc::{EINVAL, ENOSYS, EPERM, ESRCH, gid_t, pid_t, rlimit, rusage, uid_t};
+
+/// The number of this process.
+#[unsafe(no_mangle)]
+pub extern "C" fn getpid() -> pid_t {
+    clavis_rt::sys::thread::process_number() as pid_t
+}
+
+/// The number of the calling thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn gettid() -> pid_t {
+    clavis_rt::tls::current().number.get() as pid_t
+}
+
+macro_rules! nobody {
+    ($($name:ident: $kind:ty),*) => {$(
+        /// There are no users and groups: 0.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name() -> $kind {
+            0
+        }
+    )*};
+}
+nobody!(getuid: uid_t, geteuid: uid_t, getgid: gid_t, getegid: gid_t);
+
+macro_rules! only_nobody {
+    ($($name:ident: $kind:ty),*) => {$(
+        /// There are no users and groups: 0 is what everybody is, all else is `EPERM`.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name(wanted: $kind) -> c_int {
+            if wanted == 0 { 0 } else { fail(EPERM) }
+        }
+    )*};
+}
+only_nobody!(setuid: uid_t, seteuid: uid_t, setgid: gid_t, setegid: gid_t);
+
+/// There are no groups: none is answered.
+#[unsafe(no_mangle)]
+pub extern "C" fn getgroups(_room: c_int, _groups: *mut gid_t) -> c_int {
+    0
+}
+
+/// There are no groups: `EPERM` for any.
+#[unsafe(no_mangle)]
+pub extern "C" fn setgroups(amount: usize, _groups: *const gid_t) -> c_int {
+    if amount == 0 { 0 } else { fail(EPERM) }
+}
+
+/// The process, if it is the one that is meant: 0 or its own number. `ESRCH` for others, of which
+/// nobody here knows: process groups and sessions are what a service will keep.
+fn itself(process: pid_t) -> Result<pid_t> {
+    let own = getpid();
+    if process == 0 || process == own { Ok(own) } else { Err(error(ESRCH)) }
+}
+
+/// Every process is its own session: it begins none, and has begun one already.
+#[unsafe(no_mangle)]
+pub extern "C" fn setsid() -> pid_t {
+    getpid()
+}
+
+/// Every process is its own session. `ESRCH` for another.
+#[unsafe(no_mangle)]
+pub extern "C" fn getsid(process: pid_t) -> pid_t {
+    answer(itself(process))
+}
+
+/// Every process is its own group: it can be put into that, and into no other (`EPERM`).
+#[unsafe(no_mangle)]
+pub extern "C" fn setpgid(process: pid_t, group: pid_t) -> c_int {
+    status(itself(process).and_then(|own| match group {
+        group if group == 0 || group == own => Ok(()),
+        _ => Err(error(EPERM)),
+    }))
+}
+
+/// Every process is its own group. `ESRCH` for another.
+#[unsafe(no_mangle)]
+pub extern "C" fn getpgid(process: pid_t) -> pid_t {
+    answer(itself(process))
+}
+
+/// Every process is its own group.
+#[unsafe(no_mangle)]
+pub extern "C" fn getpgrp() -> pid_t {
+    getpid()
+}
+
+/// Limits belong to accounts, not to processes: every one is told as unlimited, but the number
+/// of descriptors.
+///
+/// # Safety
+/// C contract: `place` takes a limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn getrlimit(resource: c_int, place: *mut rlimit) -> c_int {
+    let bound = match resource {
+        libc::RLIMIT_NOFILE => clavis_abi::limits::TABLE_HANDLES as u64,
+        0..libc::RLIMIT_NLIMITS => u64::MAX,
+        _ => return fail(EINVAL),
+    };
+    let limit = rlimit { rlim_cur: bound, rlim_max: bound };
+    // SAFETY: the contract.
+    crate::errno::status(unsafe { crate::pointer::put(place, limit) })
+}
+
+/// Limits belong to accounts: `EPERM`.
+#[unsafe(no_mangle)]
+pub extern "C" fn setrlimit(_resource: c_int, _limit: *const rlimit) -> c_int {
+    fail(EPERM)
+}
+
+/// What a process used is not counted yet: `ENOSYS`.
+#[unsafe(no_mangle)]
+pub extern "C" fn getrusage(_who: c_int, _place: *mut rusage) -> c_int {
+    fail(ENOSYS)
+}
