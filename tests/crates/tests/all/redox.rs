@@ -72,6 +72,14 @@ macro_rules! system_calls {
 system_calls!(redox_syscall_05, redox_syscall_05);
 system_calls!(redox_syscall_09, redox_syscall_09);
 
+#[test]
+fn calls_that_redox_has_given_up_answer_that_they_do_not_exist() {
+    use ::redox_syscall_05 as syscall;
+    let gone = syscall::Error::new(syscall::ENOSYS);
+    assert_eq!(syscall::dup(0, b""), Err(gone));
+    assert_eq!(syscall::open("/tmp", syscall::O_RDONLY), Err(gone));
+}
+
 /// What both versions of libredox have.
 macro_rules! libredox {
     ($module:ident, $libredox:ident) => {
