@@ -30,6 +30,14 @@ pub(crate) fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// The rest of `path` below `directory` (`""`: the root); `None` if it does not lie there.
+pub(crate) fn below<'a>(path: &'a str, directory: &str) -> Option<&'a str> {
+    if directory.is_empty() {
+        return Some(path);
+    }
+    path.strip_prefix(directory)?.strip_prefix('/')
+}
+
 #[cfg(test)]
 mod tests {
     use super::compare;
@@ -44,12 +52,4 @@ mod tests {
             }
         }
     }
-}
-
-/// The rest of `path` below `directory` (`""`: the root); `None` if it does not lie there.
-pub(crate) fn below<'a>(path: &'a str, directory: &str) -> Option<&'a str> {
-    if directory.is_empty() {
-        return Some(path);
-    }
-    path.strip_prefix(directory)?.strip_prefix('/')
 }
