@@ -123,7 +123,7 @@ const fn root_bytes(leaves: usize) -> u64 {
 }
 
 /// Quanta of taking apart that an entry does for what it needs.
-const TRIES: usize = 8;
+const TRIES: usize = 32;
 
 impl<M: Machine> Kernel<M> {
     /// Makes a memory object with one reference.
