@@ -237,7 +237,7 @@ impl<M: Machine> Kernel<M> {
         }
         let turns = &mut self.cpu(cpu).turns;
         *turns = turns.wrapping_add(1);
-        if turns.is_multiple_of(16)
+        if turns.is_multiple_of(4)
             || self.machine.frames_free() < 4 * crate::kernel::RESERVED_FRAMES
         {
             self.reap();

@@ -477,12 +477,12 @@ fn fault() -> Verdict {
     on(libc::SIGSEGV, mend, 0);
     let before = CAME.load(Ordering::SeqCst);
     // SAFETY: it faults, and the handler makes it writable.
-    unsafe { place.add(3).write_volatile(5) };
+    unsafe { place.wrapping_add(3).write_volatile(5) };
     set_action(libc::SIGSEGV, libc::SIG_DFL, 0);
     check(CAME.load(Ordering::SeqCst) == before + 1, "the handler ran once")?;
     check(ADDRESS.load(Ordering::SeqCst) == place as usize + 24, "with the address")?;
     // SAFETY: it was just made readable.
-    check(unsafe { place.add(3).read_volatile() } == 5, "and the write was done")?;
+    check(unsafe { place.wrapping_add(3).read_volatile() } == 5, "and the write was done")?;
     let status = forked(|| {
         // SAFETY: none: this faults, which is what is wanted.
         unsafe { (16 as *mut u64).write_volatile(1) };

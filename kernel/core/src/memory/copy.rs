@@ -120,7 +120,7 @@ impl<M: Machine> Kernel<M> {
         let shares = self.memories[region.memory].private;
         self.memories[copy.memory].prepare(&mut self.machine, place)?;
         let frame = if shares {
-            self.charge(account, Resource::Frames, 1)?;
+            self.charge_frames(account, 1)?;
             let frame = self.memories[region.memory].frame(page);
             let Some(frame) = frame.and_then(|frame| self.machine.frame_share(frame)) else {
                 self.uncharge(account, Resource::Frames, 1);

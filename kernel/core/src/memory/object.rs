@@ -123,7 +123,7 @@ const fn root_bytes(leaves: usize) -> u64 {
 }
 
 /// Quanta of taking apart that an entry does for what it needs.
-const TRIES: usize = 8;
+const TRIES: usize = 32;
 
 impl<M: Machine> Kernel<M> {
     /// Makes a memory object with one reference.
@@ -251,10 +251,23 @@ impl<M: Machine> Kernel<M> {
         let memory = &mut self.memories[id];
         let (account, backing) = (memory.account, memory.backing);
         memory.prepare(&mut self.machine, page)?;
-        let mut frame = self.frame_take(account)?;
+        // A frame that was shared is paid for: its charge becomes that of the copy.
+        let shared = self.memories[id].frame(page).is_some();
+        if shared {
+            self.uncharge(account, Resource::Frames, 1);
+        }
+        let mut frame = match self.frame_take(account) {
+            Ok(frame) => frame,
+            Err(error) => {
+                if shared {
+                    self.charge_over(account, Resource::Frames, 1);
+                }
+                return Err(error);
+            }
+        };
         if self.has_own_frame(id, page) {
             // While a frame was looked for, those who shared this one were taken apart.
-            self.frame_give(account, frame);
+            self.machine.frame_free(frame);
             return Ok(());
         }
         let source = self.memories[id].frame(page).or_else(|| match backing {
@@ -267,7 +280,7 @@ impl<M: Machine> Kernel<M> {
             self.machine.frame_copy(source, &mut frame);
         }
         if let Some(spare) = self.memories[id].put(page, frame) {
-            self.frame_give(account, spare);
+            self.machine.frame_free(spare);
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ unsafe fn strings<'a>(array: *const *const c_char) -> Result<Vec<&'a [u8]>> {
             return Ok(all);
         }
         // SAFETY: the caller's promise: no null was met yet.
-        let string = unsafe { array.add(index).read() };
+        let string = unsafe { array.wrapping_add(index).read() };
         if string.is_null() {
             return Ok(all);
         }
@@ -142,7 +142,7 @@ fn become_found(name: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
     refused
 }
 
-type Become = fn(&str, &[&[u8]], &[&[u8]]) -> Error;
+pub(super) type Become = fn(&str, &[&[u8]], &[&[u8]]) -> Error;
 
 /// # Safety
 /// `name` is a string; both arrays are null or hold strings up to a null.
@@ -156,7 +156,11 @@ pub(super) unsafe fn replace(
         return error(EFAULT);
     }
     // SAFETY: the caller's promise.
-    let (name, args, envs) = unsafe { (text(name), strings(args), strings(envs)) };
+    let name = unsafe { text(name) };
+    // SAFETY: as above.
+    let args = unsafe { strings(args) };
+    // SAFETY: as above.
+    let envs = unsafe { strings(envs) };
     match (name, args, envs) {
         (Ok(name), Ok(args), Ok(envs)) => by(name, &args, &envs),
         (Err(problem), ..) | (_, Err(problem), _) | (.., Err(problem)) => problem,
@@ -229,7 +233,9 @@ pub unsafe extern "C" fn fexecve(
     environment: *const *const c_char,
 ) -> c_int {
     // SAFETY: the contract.
-    let (args, envs) = unsafe { (strings(arguments), strings(environment)) };
+    let args = unsafe { strings(arguments) };
+    // SAFETY: the contract.
+    let envs = unsafe { strings(environment) };
     let start = || Ok::<Error, Error>(become_file(fd(file)?, "fexecve", &args?, &envs?));
     fail(start().unwrap_or_else(|problem| problem).errno)
 }

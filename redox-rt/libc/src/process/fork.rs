@@ -67,10 +67,7 @@ pub(super) fn copy() -> Result<pid_t> {
     let child = unsafe { sys::process::fork(account) };
     drop(held);
     let result = match child {
-        Ok(Some(handle)) => number_of(&handle).map(|number| {
-            place.fill(number, handle);
-            number
-        }),
+        Ok(Some(handle)) => number_of(&handle).inspect(|number| place.fill(*number, handle)),
         Ok(None) => {
             PARENT.store(parent, Ordering::Relaxed);
             tls::current().number.set(sys::thread::thread_number());

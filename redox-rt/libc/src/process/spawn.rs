@@ -2,7 +2,7 @@
 //!
 //! The `libc` crate declares neither file actions nor attributes for this system, so there is no
 //! layout of them that could be agreed on: they must be null (`ENOSYS` otherwise).
-use super::exec::{FOUND, replace};
+use super::exec::{AT, Become, FOUND, replace};
 use super::fork::copy;
 use super::wait::wait_for;
 use crate::errno::number;
@@ -15,15 +15,17 @@ use libc::{EIO, ENOSYS, pid_t};
 /// As [`posix_spawn`].
 unsafe fn spawn(
     place: *mut pid_t,
+    name: *const c_char,
     args: *const *mut c_char,
     envs: *const *mut c_char,
-    become_it: impl FnOnce(*const *const c_char, *const *const c_char) -> Error,
+    by: Become,
 ) -> Result<()> {
     // The child's end goes away with its success; before that it says what went wrong.
     let (reader, writer) = object::pipe(0, Place::Upper)?;
     match copy()? {
         0 => {
-            let problem = become_it(args.cast(), envs.cast());
+            // SAFETY: the contract.
+            let problem = unsafe { replace(name, args.cast(), envs.cast(), by) };
             let _ = sys::file::write(writer.number(), &problem.errno.to_ne_bytes());
             sys::thread::exit(127)
         }
@@ -65,11 +67,7 @@ pub unsafe extern "C" fn posix_spawn(
         return ENOSYS;
     }
     // SAFETY: the contract.
-    number(unsafe {
-        spawn(place, arguments, environment, |args, envs| {
-            replace(path, args, envs, super::exec::AT)
-        })
-    })
+    number(unsafe { spawn(place, path, arguments, environment, AT) })
 }
 
 /// As [`posix_spawn`], but a name without a slash is looked for in PATH.
@@ -89,7 +87,5 @@ pub unsafe extern "C" fn posix_spawnp(
         return ENOSYS;
     }
     // SAFETY: the contract.
-    number(unsafe {
-        spawn(place, arguments, environment, |args, envs| replace(file, args, envs, FOUND))
-    })
+    number(unsafe { spawn(place, file, arguments, environment, FOUND) })
 }

@@ -34,7 +34,7 @@ pub(crate) fn wait_for(wanted: pid_t, options: c_int) -> Result<(pid_t, c_int)> 
     if options & !(WNOHANG | WUNTRACED | WCONTINUED) != 0 {
         return Err(error(EINVAL));
     }
-    let wanted = (wanted > 0 || wanted < -1).then_some(wanted.wrapping_abs());
+    let wanted = (!(-1..=0).contains(&wanted)).then_some(wanted.wrapping_abs());
     loop {
         let children = || children::all().filter(|child| wanted.is_none_or(|pid| pid == child.0));
         let (mut first, mut count) = (None, 0);
