@@ -70,7 +70,7 @@ impl<M: Machine> Kernel<M> {
         };
         let priority = self.threads[caller.thread].base;
         let id = self.thread_create(caller.process, start, priority)?;
-        self.threads[id].mask = self.threads[caller.thread].mask;
+        self.mask_set(id, self.threads[caller.thread].mask);
         self.ready(id);
         Ok(Outcome::Done(id.index() as usize + 1))
     }

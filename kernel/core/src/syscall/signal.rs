@@ -63,6 +63,8 @@ impl<M: Machine> Kernel<M> {
         let signals = &mut self.processes[caller.process].signals;
         (signals.entry, signals.offset) = (entry, offset);
         (signals.caught, signals.ignored) = (caught, ignored);
+        // One that waited for nobody may be caught now.
+        self.signals_pass_on(caller.process);
         Ok(Outcome::Done(0))
     }
 
