@@ -47,6 +47,8 @@ pub struct CpuState<R> {
     pub(crate) later: Option<EndpointId>,
     /// The running thread does a call again: it may hold a place that it was given meanwhile.
     pub(crate) again: bool,
+    /// This entry has copied much already: what else there is to do waits for the next.
+    pub(crate) is_spent: bool,
     /// Timers or queues changed since the last look.
     pub(crate) attention: bool,
     /// When the current slice ends.
@@ -206,6 +208,7 @@ impl<M: Machine> Kernel<M> {
                 handoff: None,
                 later: None,
                 again: false,
+                is_spent: false,
                 attention: true,
                 slice_end: 0,
                 armed: None,

@@ -91,7 +91,8 @@ impl<M: Machine> Kernel<M> {
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
-        let Some(caller) = &self.cpu(cpu).current else { return self.run(cpu) };
+        self.cpu(cpu).is_spent = false;
+        let Some(caller) = &self.cpu(cpu).current else { return self.decide(cpu) };
         let caller = Caller { call: number, first: args[0], ..*caller };
         let reply = match number {
             CALL => self.sys_call(&caller, &args),
@@ -119,7 +120,7 @@ impl<M: Machine> Kernel<M> {
                         self.wait_begun(caller.thread);
                         self.pass_on(cpu)
                     }
-                    _ => self.run(cpu),
+                    _ => self.decide(cpu),
                 };
             }
         };
@@ -127,7 +128,7 @@ impl<M: Machine> Kernel<M> {
         let value = clavis_abi::error::mux(result);
         self.machine.context_result(&mut thread.context, value);
         let name = thread.name;
-        if self.cpu(cpu).is_quiet() { Next::User(name) } else { self.run(cpu) }
+        if self.cpu(cpu).is_quiet() { Next::User(name) } else { self.decide(cpu) }
     }
 
     /// Leaves to the thread that was just made the running one.
@@ -135,7 +136,7 @@ impl<M: Machine> Kernel<M> {
     fn enter_user(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
         match self.caller(cpu).map(|caller| &self.threads[caller.thread]) {
             Some(thread) if !thread.alert => Next::User(thread.name),
-            _ => self.run(cpu),
+            _ => self.decide(cpu),
         }
     }
 
@@ -144,7 +145,8 @@ impl<M: Machine> Kernel<M> {
     #[inline]
     fn pass_on(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
         let highest = self.ready.highest();
-        let due = self.cpu(cpu).attention || !self.work.is_empty();
+        let state = self.cpu(cpu);
+        let due = state.attention || state.is_spent || !self.work.is_empty();
         let state = self.cpu(cpu);
         state.current = None;
         if !due
@@ -160,12 +162,12 @@ impl<M: Machine> Kernel<M> {
                 return self.enter_user(cpu);
             }
         }
-        self.run(cpu)
+        self.decide(cpu)
     }
 
     /// An exception of the running thread.
     pub fn fault(&mut self, cpu: Cpu, fault: Fault) -> Next<M::ContextRef> {
-        let Some(caller) = self.caller(cpu) else { return self.run(cpu) };
+        let Some(caller) = self.caller(cpu) else { return self.decide(cpu) };
         let exit = match fault {
             Fault::Page { address, write, execute } => {
                 let access = match (write, execute) {
@@ -177,7 +179,7 @@ impl<M: Machine> Kernel<M> {
                     Ok(()) => {
                         let name = self.threads[caller.thread].name;
                         let quiet = self.cpu(cpu).is_quiet();
-                        return if quiet { Next::User(name) } else { self.run(cpu) };
+                        return if quiet { Next::User(name) } else { self.decide(cpu) };
                     }
                     Err(Unresolved::NotMapped) => {
                         ExitStatus { kind: ExitKind::Fault as u64, code: address }
@@ -192,13 +194,13 @@ impl<M: Machine> Kernel<M> {
             }
         };
         if self.fault_caught(&caller, &fault) {
-            return self.run(cpu);
+            return self.decide(cpu);
         }
         // It may have ended of the attempt.
         if self.process_lives(caller.process) {
             self.process_end(caller.process, exit);
         }
-        self.run(cpu)
+        self.decide(cpu)
     }
 
     /// The one-shot timer fired.
@@ -223,6 +225,15 @@ impl<M: Machine> Kernel<M> {
 
     /// Decides what the CPU does next and does one quantum of it.
     pub fn run(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
+        self.cpu(cpu).is_spent = false;
+        self.decide(cpu)
+    }
+
+    /// As [`Kernel::run`], with what this entry has left of its quantum.
+    fn decide(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
+        if self.cpu(cpu).is_spent {
+            return Next::Again;
+        }
         if self.deadlines.first().is_some_and(|first| first <= self.machine.now()) {
             self.expire();
         }
@@ -253,6 +264,9 @@ impl<M: Machine> Kernel<M> {
                     self.arm(cpu, true);
                 }
                 return next;
+            }
+            if self.cpu(cpu).is_spent {
+                break;
             }
         }
         Next::Again

@@ -559,7 +559,7 @@ impl Machine for SimMachine {
     }
 
     fn wall_clock(&self) -> u64 {
-        1_700_000_000_000_000_000 + self.now
+        1_700_000_000_000_000_000u64.saturating_add(self.now)
     }
 
     fn timer_set(&mut self, _cpu: Cpu, deadline: Option<u64>) {

@@ -200,6 +200,10 @@ impl<M: Machine> Kernel<M> {
         offset: u64,
         direction: Direction,
     ) -> Result<()> {
+        if user.len > PAGE as usize {
+            let [cpu] = &mut self.cpus;
+            cpu.is_spent = true;
+        }
         let (mut done, mut last) = (0, None);
         while done < user.len {
             let at = offset.wrapping_add(done as u64);
