@@ -184,6 +184,8 @@ impl<M: Machine> Kernel<M> {
                     Err(Unresolved::NotMapped) => {
                         ExitStatus { kind: ExitKind::Fault as u64, code: address }
                     }
+                    // What ended processes left may be what is missing: the access comes again.
+                    Err(Unresolved::OutOfMemory) if self.reap() => return Next::Again,
                     Err(Unresolved::OutOfMemory) => {
                         ExitStatus { kind: ExitKind::OutOfMemory as u64, code: address }
                     }
