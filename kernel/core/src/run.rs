@@ -91,7 +91,6 @@ impl<M: Machine> Kernel<M> {
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
-        self.cpu(cpu).is_spent = false;
         let Some(caller) = &self.cpu(cpu).current else { return self.decide(cpu) };
         let caller = Caller { call: number, first: args[0], ..*caller };
         let reply = match number {
@@ -384,11 +383,21 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Arms the timer for the next deadline, and for the end of the slice when others wait.
+    /// Arms the timer for the next deadline, and for the end of the slice when others of the
+    /// running thread's priority wait.
     fn arm(&mut self, cpu: Cpu, running: bool) {
         let mut when = self.deadlines.first();
-        if running && self.ready.highest().is_some() {
-            let end = self.cpu(cpu).slice_end;
+        let current = self.cpu(cpu).current.filter(|_| running);
+        if let Some(caller) = current
+            && self.ready.highest() >= Some(self.threads[caller.thread].priority)
+        {
+            // A slice that ended long ago would fire the timer again and again: it begins anew.
+            let next = self.machine.now().saturating_add(SLICE);
+            let state = self.cpu(cpu);
+            if state.slice_end.saturating_add(SLICE) <= next {
+                state.slice_end = next;
+            }
+            let end = state.slice_end;
             when = Some(when.map_or(end, |when| when.min(end)));
         }
         let state = self.cpu(cpu);
