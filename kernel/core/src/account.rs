@@ -229,10 +229,11 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Whether an account has abandoned as many requests as it may.
+    /// Whether an account has abandoned as many requests as it may, and at least one: its next
+    /// calls are refused.
     pub(crate) fn is_over_requests(&self, id: AccountId) -> bool {
         let account = &self.accounts[id];
-        account.used.requests >= account.limits.requests
+        account.used.requests >= account.limits.requests.max(1)
     }
 
     /// Takes a charge back.

@@ -143,12 +143,10 @@ impl<M: Machine> Kernel<M> {
     /// unless something else is due.
     #[inline]
     fn pass_on(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
-        let highest = self.ready.highest();
-        let state = self.cpu(cpu);
-        let due = state.attention || state.is_spent || !self.work.is_empty();
+        let (highest, has_work) = (self.ready.highest(), !self.work.is_empty());
         let state = self.cpu(cpu);
         state.current = None;
-        if !due
+        if !(state.attention || state.is_spent || has_work)
             && let Some(thread) = state.handoff
             && highest <= Some(self.threads[thread].priority)
         {
@@ -392,10 +390,10 @@ impl<M: Machine> Kernel<M> {
             && self.ready.highest() >= Some(self.threads[caller.thread].priority)
         {
             // A slice that ended long ago would fire the timer again and again: it begins anew.
-            let next = self.machine.now().saturating_add(SLICE);
+            let now = self.machine.now();
             let state = self.cpu(cpu);
-            if state.slice_end.saturating_add(SLICE) <= next {
-                state.slice_end = next;
+            if state.slice_end <= now {
+                state.slice_end = now.saturating_add(SLICE);
             }
             let end = state.slice_end;
             when = Some(when.map_or(end, |when| when.min(end)));

@@ -6,7 +6,7 @@ use clavis_abi::error::{
     EAGAIN, EBADF, EEXIST, EINVAL, EMFILE, ENODEV, ENOMEM, ENOTCAPABLE, EPIPE, ETIMEDOUT,
 };
 use clavis_abi::params::{
-    AccountLimits, DenialRule, ExitKind, handle_flags, open_flags, upper_number,
+    AccountLimits, DenialRule, ExitKind, ProcessParams, handle_flags, open_flags, upper_number,
 };
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::{CallFlags, EventFlags, F_SETFL, MapFlags, O_NONBLOCK, O_RDWR};
@@ -467,5 +467,22 @@ fn a_part_of_a_mapping_cannot_grow_over_the_pages_of_the_rest() {
         assert_eq!(t.peek(at as u64 + 3 * 4096, 6), b"behind");
         let grown = t.call(Call::Mremap, [at, 6 * 4096, 0, 9 * 4096, 0]).unwrap();
         assert_eq!(t.peek(grown as u64 + 3 * 4096, 6), b"behind");
+    });
+}
+
+#[test]
+fn a_ready_thread_of_lower_priority_does_not_keep_the_timer_firing() {
+    scene(|t| {
+        let account = t.entry(EntryKind::Account);
+        let params = ProcessParams { priority: 1, ..ProcessParams::default() };
+        let low = t.process_build(account, &[], &params).unwrap();
+        let entry = t.program(|t| t.exit(3));
+        t.call(Call::ProcessStart, [low, entry as usize, 0, 0, 0]).unwrap();
+        // Longer than a slice: the timer that was armed for its end fires, and nobody else runs.
+        for _ in 0..3 {
+            t.pass(30_000_000);
+            t.now().unwrap();
+        }
+        assert_eq!(t.wait(low).unwrap().code, 3);
     });
 }
