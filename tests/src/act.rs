@@ -32,6 +32,12 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "numbers" => numbers(),
         "parent" => parent(),
         "forks" => forks(),
+        "signals" => signals(),
+        "count" => {
+            let words = std::env::args().skip(3).count() as u8;
+            let said = if std::env::var_os("SAID").is_some() { 100 } else { 0 };
+            ExitCode::from(words + said)
+        }
         "echo" => {
             let mut text = String::new();
             match std::io::stdin().read_to_string(&mut text) {
@@ -93,6 +99,17 @@ fn numbers() -> ExitCode {
     }
     println!();
     ExitCode::SUCCESS
+}
+
+/// Tells what it was given of signals: 1 for an ignored SIGUSR1, 2 for a blocked SIGUSR2.
+fn signals() -> ExitCode {
+    // SAFETY: no handler is set; what it did is asked.
+    let ignored = unsafe { libc::signal(libc::SIGUSR1, libc::SIG_DFL) } == libc::SIG_IGN;
+    let mut blocked = 0;
+    // SAFETY: a place for a set, and none to set.
+    unsafe { libc::sigprocmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut blocked) };
+    let blocked = blocked & 1 << (libc::SIGUSR2 - 1) != 0;
+    ExitCode::from(u8::from(ignored) + 2 * u8::from(blocked))
 }
 
 /// Forks and waits as a program does that was exec'ed from a fork.

@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that is judged without running the system.
 mod budget;
 mod crates;
+mod declared;
 mod dependencies;
 mod lints;
 mod symbols;

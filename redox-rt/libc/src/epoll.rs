@@ -4,8 +4,9 @@
 //! kept here: an interest that was reported is registered anew before the next wait, which makes
 //! the kernel tell again whether its object is ready. Interests end with their descriptor's close.
 use crate::errno::{answer, error, fail, status};
-use crate::event::{EVENT_SIZE, event, read, register};
+use crate::event::{EVENT_SIZE, event, read_watched, register};
 use crate::pointer::{fd, get, put};
+use crate::signal::Watch;
 use alloc::vec::Vec;
 use clavis_abi::error::{EPERM, Error, Result};
 use clavis_rt::Number;
@@ -233,7 +234,7 @@ fn remove(interests: &mut Vec<Interest>, descriptor: c_int) -> Result<()> {
 }
 
 /// Waits for events, at most `timeout` milliseconds (a negative one never ends). Answers how many
-/// were written.
+/// were written; `EINTR` when a signal's handler has run.
 ///
 /// # Safety
 /// C contract: `place` takes `room` events.
@@ -251,11 +252,12 @@ pub unsafe extern "C" fn epoll_wait(
         .ok()
         .map(|timeout| now(Clock::Monotonic).saturating_add(timeout.saturating_mul(1_000_000)));
     answer(fd(queue).and_then(|number| {
+        let watch = Watch::begin(None);
         loop {
             ask_again(queue, number)?;
             let mut bytes = [0; BATCH * EVENT_SIZE];
             let bytes = bytes.get_mut(..room.min(BATCH) * EVENT_SIZE).unwrap_or_default();
-            let found = read(number, bytes, until)?;
+            let found = read_watched(number, bytes, until, &watch)?;
             let mut written = 0;
             for bytes in bytes.chunks_exact(EVENT_SIZE).take(found) {
                 let event = event(bytes).ok_or(error(EINVAL))?;

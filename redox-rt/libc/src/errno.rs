@@ -16,6 +16,12 @@ pub extern "C" fn __errno() -> *mut c_int {
     clavis_rt::tls::current().errno.as_ptr()
 }
 
+/// The same, under the name that the crate `errno` 0.2 expects on Redox.
+#[unsafe(no_mangle)]
+pub extern "C" fn errno_location() -> *mut c_int {
+    clavis_rt::tls::current().errno.as_ptr()
+}
+
 /// Records an error number.
 pub(crate) fn set_errno(number: c_int) {
     clavis_rt::tls::current().errno.set(number);

@@ -1,10 +1,11 @@
 //! Event queues: `redox_event_queue_*_v1` and what `poll` is built on.
 use crate::errno::error;
-use crate::pointer::{get, put};
+use crate::pointer::{get_if, put};
 use crate::redox::raw;
+use crate::signal::Watch;
 use clavis_abi::error::{ETIMEDOUT, Error, Result};
 use clavis_rt::sys::file;
-use clavis_rt::sys::time::{Clock, now, set_deadline};
+use clavis_rt::sys::time::set_deadline;
 use clavis_rt::{Number, Place, object};
 use libc::{EINVAL, sigset_t, timespec};
 use syscall::data::Event;
@@ -35,11 +36,25 @@ pub(crate) fn register(queue: Number, fd: usize, flags: EventFlags, data: usize)
 ///
 /// Uses the thread's deadline; one that was set before is gone afterwards.
 pub(crate) fn read(queue: Number, buffer: &mut [u8], until: Option<u64>) -> Result<usize> {
+    wait(until, || file::read(queue, buffer))
+}
+
+/// As [`read`], but a signal's handler ends it: `EINTR`.
+pub(crate) fn read_watched(
+    queue: Number,
+    buffer: &mut [u8],
+    until: Option<u64>,
+    watch: &Watch,
+) -> Result<usize> {
+    wait(until, || watch.read(queue, buffer))
+}
+
+fn wait(until: Option<u64>, read: impl FnOnce() -> Result<usize>) -> Result<usize> {
     if let Some(until) = until {
         // Zero would mean that there is none.
         set_deadline(Some(until.max(1)))?;
     }
-    let result = file::read(queue, buffer);
+    let result = read();
     if until.is_some() {
         set_deadline(None)?;
     }
@@ -70,11 +85,11 @@ pub extern "C" fn redox_event_queue_create_v1(flags: u32) -> usize {
     })
 }
 
-/// Waits for events, at most for `timeout` (null: for ever). Answers how many there are. Signals
-/// do not interrupt it, whatever the set.
+/// Waits for events, at most for `timeout` (null: for ever), with another set of blocked signals if
+/// one is given. Answers how many there are; `EINTR` when a signal's handler has run.
 ///
 /// # Safety
-/// C contract: `buffer` takes `amount` events, `timeout` is null or readable.
+/// C contract: `buffer` takes `amount` events, `timeout` and `blocked` are null or readable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redox_event_queue_get_events_v1(
     queue: usize,
@@ -82,24 +97,22 @@ pub unsafe extern "C" fn redox_event_queue_get_events_v1(
     amount: usize,
     flags: u32,
     timeout: *const timespec,
-    _blocked: *const sigset_t,
+    blocked: *const sigset_t,
 ) -> usize {
     raw(|| {
         if flags != 0 {
             return Err(error(EINVAL));
         }
-        let until = if timeout.is_null() {
-            None
-        } else {
-            // SAFETY: the contract.
-            let timeout = crate::time::duration(&unsafe { get(timeout) }?)?;
-            let timeout = u64::try_from(timeout.to_nanos()).unwrap_or(u64::MAX);
-            Some(now(Clock::Monotonic).saturating_add(timeout))
-        };
+        // SAFETY: the contract.
+        let until = unsafe { crate::time::until(timeout) }?;
+        // SAFETY: the contract.
+        let blocked = unsafe { get_if(blocked) };
         let mut bytes = [0; 16 * EVENT_SIZE];
         let room = amount.min(16) * EVENT_SIZE;
         let part = bytes.get_mut(..room).ok_or(error(EINVAL))?;
-        let found = read(Number::from_raw(queue), part, until)?;
+        let watch = Watch::begin(blocked);
+        let found = read_watched(Number::from_raw(queue), part, until, &watch)?;
+        drop(watch);
         for (index, bytes) in part.chunks_exact(EVENT_SIZE).take(found).enumerate() {
             let event = event(bytes).ok_or(error(libc::EIO))?;
             let flags = event.flags.bits() as u32;

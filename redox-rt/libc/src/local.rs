@@ -13,9 +13,11 @@ pub(crate) enum Word {
     Destructors = 1,
     /// What marks the thread as the owner of a mutex.
     Mark = 2,
+    /// Signal handlers that have run on the thread.
+    Handled = 3,
 }
 
-const _: () = assert!((Word::Mark as usize) < tls::LIBC_WORDS);
+const _: () = assert!((Word::Handled as usize) < tls::LIBC_WORDS);
 
 fn cell(word: Word) -> &'static Cell<usize> {
     &tls::current().libc[word as usize]
@@ -29,4 +31,9 @@ pub(crate) fn get(word: Word) -> usize {
 /// Writes a word of the calling thread.
 pub(crate) fn set(word: Word, value: usize) {
     cell(word).set(value);
+}
+
+/// Where a word of the calling thread lies.
+pub(crate) fn place(word: Word) -> *const usize {
+    cell(word).as_ptr()
 }

@@ -117,6 +117,15 @@ pub(crate) unsafe fn get<T: Copy>(place: *const T) -> Result<T> {
     Ok(unsafe { place.read() })
 }
 
+/// Reads an argument that may be left out.
+///
+/// # Safety
+/// As [`get`].
+pub(crate) unsafe fn get_if<T: Copy>(place: *const T) -> Option<T> {
+    // SAFETY: the caller's promise.
+    unsafe { get(place) }.ok()
+}
+
 /// A POSIX descriptor as a handle number.
 pub(crate) fn fd(number: c_int) -> Result<Number> {
     usize::try_from(number).map(Number::from_raw).map_err(|_| error(EBADF))

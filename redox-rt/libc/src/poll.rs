@@ -1,12 +1,15 @@
-//! `poll`, over an event queue of the moment.
+//! `poll` and `ppoll`, over an event queue of the moment.
 use crate::errno::{answer, error};
-use crate::event::{EVENT_SIZE, event, read, register};
+use crate::event::{EVENT_SIZE, event, read_watched, register};
+use crate::pointer::get_if;
+use crate::signal::Watch;
 use clavis_abi::error::{EBADF, EPERM, Error, Result};
 use clavis_rt::sys::time::{Clock, now};
 use clavis_rt::{Place, object};
 use core::ffi::{c_int, c_short};
 use libc::{
     EFAULT, EINVAL, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDNORM, POLLWRNORM, nfds_t, pollfd,
+    sigset_t, timespec,
 };
 use syscall::flag::EventFlags;
 
@@ -22,21 +25,48 @@ const POLL_MAX: nfds_t = 1024;
 /// C contract: `amount` entries are readable and writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn poll(entries: *mut pollfd, amount: nfds_t, timeout: c_int) -> c_int {
-    if amount > POLL_MAX {
-        return crate::errno::fail(EINVAL);
-    }
-    let entries = if amount == 0 {
-        &mut []
-    } else if entries.is_null() {
-        return crate::errno::fail(EFAULT);
-    } else {
-        // SAFETY: the contract.
-        unsafe { core::slice::from_raw_parts_mut(entries, amount as usize) }
-    };
+    // SAFETY: the contract.
+    let entries = unsafe { lent(entries, amount) };
     let until = u64::try_from(timeout)
         .ok()
         .map(|timeout| now(Clock::Monotonic).saturating_add(timeout.saturating_mul(1_000_000)));
-    answer(wait(entries, until))
+    answer(entries.and_then(|entries| wait(entries, until, None)))
+}
+
+/// As [`poll`], with a finer time (null: for ever), and with another set of blocked signals
+/// meanwhile if one is given.
+///
+/// # Safety
+/// C contract: `amount` entries are readable and writable, `timeout` and `blocked` are null or
+/// readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ppoll(
+    entries: *mut pollfd,
+    amount: nfds_t,
+    timeout: *const timespec,
+    blocked: *const sigset_t,
+) -> c_int {
+    // SAFETY: the contract.
+    let entries = unsafe { lent(entries, amount) };
+    // SAFETY: the contract.
+    let until = unsafe { crate::time::until(timeout) };
+    // SAFETY: the contract.
+    let mask = unsafe { get_if(blocked) };
+    answer(entries.and_then(|entries| wait(entries, until?, mask)))
+}
+
+/// The entries that C lends.
+///
+/// # Safety
+/// `amount` entries are readable and writable.
+unsafe fn lent<'a>(entries: *mut pollfd, amount: nfds_t) -> Result<&'a mut [pollfd]> {
+    match amount {
+        0 => Ok(&mut []),
+        _ if amount > POLL_MAX => Err(error(EINVAL)),
+        _ if entries.is_null() => Err(error(EFAULT)),
+        // SAFETY: the caller's promise.
+        _ => Ok(unsafe { core::slice::from_raw_parts_mut(entries, amount as usize) }),
+    }
 }
 
 /// The kernel's name for what C waits for.
@@ -67,8 +97,13 @@ fn ready(entries: &[pollfd]) -> c_int {
     entries.iter().filter(|entry| entry.revents != 0).count() as c_int
 }
 
-/// Waits until an instant (monotonic nanoseconds; `None`: for ever). Answers how many are ready.
-pub(crate) fn wait(entries: &mut [pollfd], until: Option<u64>) -> Result<c_int> {
+/// Waits until an instant (monotonic nanoseconds; `None`: for ever), with a mask blocking those
+/// signals meanwhile. Answers how many are ready; `EINTR` when a signal's handler has run.
+pub(crate) fn wait(
+    entries: &mut [pollfd],
+    until: Option<u64>,
+    mask: Option<sigset_t>,
+) -> Result<c_int> {
     let queue = object::event_queue(Place::Upper)?;
     for entry in entries.iter_mut() {
         entry.revents = 0;
@@ -94,9 +129,10 @@ pub(crate) fn wait(entries: &mut [pollfd], until: Option<u64>) -> Result<c_int> 
     }
     // With something ready already, only look.
     let until = if ready(entries) > 0 { Some(1) } else { until };
+    let watch = Watch::begin(mask);
     loop {
         let mut bytes = [0; 16 * EVENT_SIZE];
-        let found = read(queue.number(), &mut bytes, until)?;
+        let found = read_watched(queue.number(), &mut bytes, until, &watch)?;
         for bytes in bytes.chunks_exact(EVENT_SIZE).take(found) {
             let event = event(bytes).ok_or(error(EINVAL))?;
             for entry in entries.iter_mut().filter(|entry| entry.fd as usize == event.data) {

@@ -1,11 +1,10 @@
 //! `select` and `pselect`, over `poll`.
 use crate::errno::{answer, error};
 use crate::fdset::{contains, keep};
-use crate::pointer::get;
+use crate::pointer::{get, get_if};
 use crate::poll;
 use alloc::vec::Vec;
 use clavis_abi::error::Result;
-use clavis_rt::sys::time::{Clock, now};
 use core::ffi::{c_int, c_short};
 use libc::{
     EBADF, EINVAL, FD_SETSIZE, POLLHUP, POLLIN, POLLNVAL, POLLOUT, fd_set, pollfd, sigset_t,
@@ -52,7 +51,8 @@ pub unsafe extern "C" fn select(
     unsafe { pselect(bound, readable, writable, exceptional, patience, core::ptr::null()) }
 }
 
-/// As [`select`], with a finer time. The set of blocked signals is not changed meanwhile.
+/// As [`select`], with a finer time, and with another set of blocked signals meanwhile if one is
+/// given.
 ///
 /// # Safety
 /// C contract: as there.
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn pselect(
     writable: *mut fd_set,
     exceptional: *mut fd_set,
     timeout: *const timespec,
-    _blocked: *const sigset_t,
+    blocked: *const sigset_t,
 ) -> c_int {
     // SAFETY: the contract.
     let readable = unsafe { words(readable) };
@@ -71,20 +71,19 @@ pub unsafe extern "C" fn pselect(
     let writable = unsafe { words(writable) };
     // SAFETY: the contract.
     let exceptional = unsafe { words(exceptional) };
-    let until = if timeout.is_null() {
-        Ok(None)
-    } else {
-        // SAFETY: the contract.
-        unsafe { get(timeout) }.and_then(|time| {
-            let time = crate::time::duration(&time)?.to_nanos();
-            let time = u64::try_from(time).unwrap_or(u64::MAX);
-            Ok(Some(now(Clock::Monotonic).saturating_add(time)))
-        })
-    };
-    answer(until.and_then(|until| wait(bound, [readable, writable, exceptional], until)))
+    // SAFETY: the contract.
+    let until = unsafe { crate::time::until(timeout) };
+    // SAFETY: the contract.
+    let mask = unsafe { get_if(blocked) };
+    answer(until.and_then(|until| wait(bound, [readable, writable, exceptional], until, mask)))
 }
 
-fn wait(bound: c_int, sets: [Option<&mut Words>; 3], until: Option<u64>) -> Result<c_int> {
+fn wait(
+    bound: c_int,
+    sets: [Option<&mut Words>; 3],
+    until: Option<u64>,
+    mask: Option<sigset_t>,
+) -> Result<c_int> {
     let bound = usize::try_from(bound).ok().filter(|bound| *bound <= FD_SETSIZE);
     let bound = bound.ok_or(error(EINVAL))?;
     let mut entries = Vec::new();
@@ -101,7 +100,7 @@ fn wait(bound: c_int, sets: [Option<&mut Words>; 3], until: Option<u64>) -> Resu
             entries.push(pollfd { fd: descriptor as c_int, events, revents: 0 });
         }
     }
-    poll::wait(&mut entries, until)?;
+    poll::wait(&mut entries, until, mask)?;
     if entries.iter().any(|entry| entry.revents & POLLNVAL != 0) {
         return Err(error(EBADF));
     }

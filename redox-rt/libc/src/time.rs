@@ -21,6 +21,17 @@ pub(crate) fn duration(time: &timespec) -> Result<TimeSpec> {
     Ok(TimeSpec { tv_sec: time.tv_sec, tv_nsec: time.tv_nsec as i32 })
 }
 
+/// When a wait ends that lasts that long, in monotonic nanoseconds; `None`, for null: never.
+///
+/// # Safety
+/// `span` is null or readable.
+pub(crate) unsafe fn until(span: *const timespec) -> Result<Option<u64>> {
+    // SAFETY: the caller's promise.
+    let Some(span) = (unsafe { crate::pointer::get_if(span) }) else { return Ok(None) };
+    let span = u64::try_from(duration(&span)?.to_nanos()).unwrap_or(u64::MAX);
+    Ok(Some(time::now(Clock::Monotonic).saturating_add(span)))
+}
+
 /// The time of a clock. Time spent computing is not counted yet: that clock is `ENOTSUP`.
 ///
 /// # Safety

@@ -1,5 +1,6 @@
 //! The cases, by what they are about.
 mod c_library;
+mod c_processes;
 mod c_waiting;
 mod hostile;
 mod machine;
@@ -31,5 +32,6 @@ pub(crate) const CASES: &[&[Case]] = &[
     std_threads::CASES,
     std_environment::CASES,
     c_library::CASES,
+    c_processes::CASES,
     c_waiting::CASES,
 ];

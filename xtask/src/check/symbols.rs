@@ -1,5 +1,6 @@
 //! The C library's symbols: everything that the prebuilt standard library and `libredox` link
-//! against is there, and `docs/libc.md` names exactly what is there.
+//! against is there, and `docs/libc.md` names exactly what is there, and what is not of all that
+//! the `libc` crate declares.
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use object::read::archive::ArchiveFile;
 use object::{Object as _, ObjectSymbol as _};
 
 use crate::build::{self, Triple};
+use crate::check::declared;
 use crate::setup;
 use crate::workspace::Workspace;
 
@@ -18,7 +20,10 @@ const LINKER: &[&str] = &["_GLOBAL_OFFSET_TABLE_", "__dso_handle", "__tls_get_ad
 /// Members of libc.a that were compiled from the C library's own package.
 const OWN_MEMBERS: &str = "c-";
 
-/// Compares all three.
+/// Where the list of what is there ends and that of what is not begins, in `docs/libc.md`.
+const ABSENT: &str = "\n## What is not there\n";
+
+/// Compares all of them.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let folder = build::libraries(workspace)?;
     let mut library = Symbols::default();
@@ -37,13 +42,25 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     };
     wrong
         .extend(needed.iter().filter(|name| !there(name)).map(|name| format!("{name} is missing")));
-    let documented = documented(workspace)?;
+    let [documented, excused] = documented(workspace)?;
     let public: Names = library.defined.into_iter().filter(|name| is_public(name)).collect();
     let unknown = public.difference(&documented);
     wrong.extend(unknown.map(|name| format!("docs/libc.md does not name {name}")));
     let absent = documented.difference(&public);
     wrong.extend(absent.map(|name| format!("docs/libc.md names {name}, which is not there")));
-    println!("      {} symbols, {} of them needed", public.len(), needed.len());
+    let declared = declared::functions(&workspace.source_of("libc")?)?;
+    let missing: Names = declared.difference(&public).cloned().collect();
+    let untold = missing.difference(&excused);
+    wrong.extend(untold.map(|name| format!("{name} is declared by the libc crate, and not there")));
+    let idle = excused.difference(&missing);
+    wrong.extend(idle.map(|name| format!("docs/libc.md wrongly says that {name} is not there")));
+    println!(
+        "      {} symbols, {} of them needed; of {} that the libc crate declares {} are missing",
+        public.len(),
+        needed.len(),
+        declared.len(),
+        missing.len()
+    );
     if wrong.is_empty() { Ok(()) } else { bail!("\n      {}", wrong.join("\n      ")) }
 }
 
@@ -126,11 +143,12 @@ fn declared(text: &str) -> Names {
     functions.map(name).collect()
 }
 
-/// The names in the tables of `docs/libc.md`.
-fn documented(workspace: &Workspace) -> anyhow::Result<Names> {
+/// The names in the tables of `docs/libc.md`: those that are there, and those that are not.
+fn documented(workspace: &Workspace) -> anyhow::Result<[Names; 2]> {
     let text = std::fs::read_to_string(workspace.root.join("docs/libc.md"))
         .context("cannot read docs/libc.md")?;
-    Ok(in_tables(&text))
+    let (there, absent) = text.split_once(ABSENT).context("docs/libc.md lacks a section")?;
+    Ok([in_tables(there), in_tables(absent)])
 }
 
 /// What stands in backquotes in the last column of tables.

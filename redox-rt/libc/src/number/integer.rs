@@ -1,13 +1,10 @@
 //! Whole numbers in any base. Pure.
-use super::{Read, blanks, sign};
+use super::{Front, Read, front};
 
 /// Reads a whole number in base 2 to 36, or 0: as its prefix (`0x`, `0`) says. `None` for another
 /// base. The value is the magnitude, which fits 64 bits or is the greatest; the flag says *minus*.
 pub(crate) fn magnitude(text: &[u8], base: i32) -> Option<(Read<u64>, bool)> {
-    let blank = blanks(text);
-    let (signs, negative) = sign(text.get(blank..).unwrap_or_default());
-    let start = blank + signs;
-    let digits = text.get(start..).unwrap_or_default();
+    let Front { length: start, negative, rest: digits } = front(text);
     let digit = |byte: &u8, base: u32| char::from(*byte).to_digit(base);
     let hexadecimal = matches!(digits, [b'0', b'x' | b'X', next, ..] if digit(next, 16).is_some());
     let (base, prefix) = match base {
@@ -32,16 +29,13 @@ pub(crate) fn magnitude(text: &[u8], base: i32) -> Option<(Read<u64>, bool)> {
 
 /// As `strtol` reads it.
 pub(crate) fn signed(text: &[u8], base: i32) -> Option<Read<i64>> {
-    let (read, negative) = magnitude(text, base)?;
-    let bound = if negative { i64::MIN } else { i64::MAX };
-    let value =
-        if negative { 0i64.checked_sub_unsigned(read.value) } else { read.value.try_into().ok() };
-    let fits = read.fits && value.is_some();
-    Some(Read {
-        value: if fits { value.unwrap_or(bound) } else { bound },
-        length: read.length,
-        fits,
-    })
+    let (Read { value, length, fits }, negative) = magnitude(text, base)?;
+    let (exact, bound) = match negative {
+        true => (0i64.checked_sub_unsigned(value), i64::MIN),
+        false => (value.try_into().ok(), i64::MAX),
+    };
+    let exact = exact.filter(|_| fits);
+    Some(Read { value: exact.unwrap_or(bound), length, fits: exact.is_some() })
 }
 
 /// As `strtoul` reads it: a minus negates in 64 bits.

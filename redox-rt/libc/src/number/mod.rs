@@ -19,9 +19,22 @@ pub(crate) struct Read<T> {
     pub(crate) fits: bool,
 }
 
-/// Bytes of white space at the start, as C counts them.
-pub(crate) fn blanks(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count()
+/// What stands before a number's digits.
+struct Front<'a> {
+    /// Bytes of white space and of the sign.
+    length: usize,
+    /// Whether the sign is a minus.
+    negative: bool,
+    /// What follows.
+    rest: &'a [u8],
+}
+
+/// Passes over white space, as C counts it, and a sign.
+fn front(text: &[u8]) -> Front<'_> {
+    let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    let (signs, negative) = sign(text.get(blanks..).unwrap_or_default());
+    let length = blanks + signs;
+    Front { length, negative, rest: text.get(length..).unwrap_or_default() }
 }
 
 /// The sign at the start: its bytes, and whether it is a minus.

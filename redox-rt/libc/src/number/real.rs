@@ -1,5 +1,5 @@
 //! Numbers with fractions: decimal by the standard library's exact parser, hexadecimal here. Pure.
-use super::{Read, blanks, sign};
+use super::{Front, Read, front, sign};
 
 /// A binary format.
 pub(crate) trait Format: Copy + core::str::FromStr + core::ops::Neg<Output = Self> {
@@ -48,10 +48,7 @@ const fn infinity<F: Format>() -> u64 {
 /// Reads a number as `strtod` does.
 pub(crate) fn real<F: Format>(text: &[u8]) -> Read<F> {
     let nothing = Read { value: F::from_bits64(0), length: 0, fits: true };
-    let blank = blanks(text);
-    let (signs, negative) = sign(text.get(blank..).unwrap_or_default());
-    let start = blank + signs;
-    let body = text.get(start..).unwrap_or_default();
+    let Front { length: start, negative, rest: body } = front(text);
     let read = word::<F>(body).or_else(|| hexadecimal(body)).or_else(|| decimal(body));
     let Some(read) = read else { return nothing };
     let value = if negative { -read.value } else { read.value };

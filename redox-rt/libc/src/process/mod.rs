@@ -5,8 +5,10 @@
 //! numbers, groups and sessions would be the affair of a service.
 pub(crate) mod children;
 pub mod exec;
+pub mod exec_list;
 pub mod fork;
 pub mod spawn;
+pub mod system;
 pub mod wait;
 
 use crate::errno::{answer, error, fail, status};

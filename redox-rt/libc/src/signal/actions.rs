@@ -121,6 +121,15 @@ fn dispose(signal: c_int, action: Option<Action>) -> Result<Action> {
     Ok(before)
 }
 
+/// In a process that becomes another program, with all signals blocked: nothing is caught any more,
+/// and the signals of a set are not ignored either.
+pub(crate) fn forget(default: u64) -> Result<()> {
+    begin();
+    CAUGHT.store(0, Ordering::Release);
+    IGNORED.fetch_and(!default, Ordering::AcqRel);
+    publish()
+}
+
 /// Sets a signal's handler, `SIG_IGN` or `SIG_DFL`. Calls that the handler interrupts are made
 /// again.
 #[unsafe(no_mangle)]

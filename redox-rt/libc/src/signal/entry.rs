@@ -145,7 +145,7 @@ const _: () = assert!(offset_of!(SignalPlace, frame) == 0 && offset_of!(Register
 /// Calls handlers until none of the signals that the interrupted code lets through waits.
 extern "C" fn arrived(registers: &mut Registers, place: &SignalPlace) {
     let SignalFrame { rip, rsp, rflags, rax, mask, mut info } = place.frame.get();
-    (registers.rip, registers.rsp) = (rip, rsp);
+    (registers.rip, registers.rsp) = (super::watch::counted(rip), rsp);
     (registers.rflags, registers.rax) = (rflags, rax);
     let block = tls::current();
     let errno = block.errno.get();

@@ -7,6 +7,7 @@ mod info;
 pub mod send;
 pub mod stack;
 pub mod wait;
+mod watch;
 
 use crate::errno::{answer, error, status};
 use crate::pointer::{get, put, put_if};
@@ -16,9 +17,17 @@ use clavis_rt::sys::process::{signal_mask, signal_wait};
 use core::ffi::c_int;
 use libc::{EINVAL, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, sigset_t};
 pub(crate) use send::send;
+pub(crate) use watch::Watch;
 
 /// Lets signals through again as before.
 pub(crate) struct Held(Option<u64>);
+
+impl Held {
+    /// What the thread blocked before, if that was asked.
+    pub(crate) fn before(&self) -> u64 {
+        self.0.unwrap_or(0)
+    }
+}
 
 impl Drop for Held {
     fn drop(&mut self) {
@@ -34,10 +43,17 @@ pub(crate) fn hold() -> Held {
 }
 
 /// Blocks all signals for a while.
-fn hold_always() -> Held {
+pub(crate) fn hold_always() -> Held {
     let before = signal_wait(0, None).map_or(0, |info| info.blocked);
     signal_mask(u64::MAX);
     Held(Some(before))
+}
+
+/// Blocks one more signal for a while.
+pub(crate) fn hold_one(signal: c_int) -> Result<Held> {
+    let before = signal_wait(0, None)?.blocked;
+    signal_mask(before | bit(signal)?);
+    Ok(Held(Some(before)))
 }
 
 /// Sets and tells which signals the thread blocks.

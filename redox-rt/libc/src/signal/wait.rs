@@ -4,7 +4,6 @@ use crate::errno::{answer, fail, number, status};
 use crate::pointer::{get, put, put_if};
 use clavis_abi::error::Result;
 use clavis_rt::sys::process::{signal_mask, signal_wait};
-use clavis_rt::sys::time::{Clock, now};
 use core::ffi::c_int;
 use libc::{EAGAIN, EINTR, siginfo_t, sigset_t, timespec};
 
@@ -63,14 +62,8 @@ pub unsafe extern "C" fn sigtimedwait(
     let take = || -> Result<c_int> {
         // SAFETY: the contract.
         let set = unsafe { get(set) }?;
-        let until = if timeout.is_null() {
-            None
-        } else {
-            // SAFETY: the contract.
-            let span = crate::time::duration(&unsafe { get(timeout) }?)?.to_nanos();
-            let span = u64::try_from(span).unwrap_or(u64::MAX);
-            Some(now(Clock::Monotonic).saturating_add(span))
-        };
+        // SAFETY: the contract.
+        let until = unsafe { crate::time::until(timeout) }?;
         let taken = signal_wait(set, until)?;
         if taken.signal == 0 {
             return Err(crate::errno::error(EAGAIN));
