@@ -37,6 +37,10 @@ pub struct CpuState<R> {
     pub(crate) number: Cpu,
     /// The thread that runs, or ran when the kernel was entered.
     pub(crate) current: Option<Caller>,
+    /// Number of its call.
+    pub(crate) call: usize,
+    /// First argument of its call.
+    pub(crate) first: usize,
     /// The context to leave to when that thread was switched to directly.
     pub(crate) user: Option<R>,
     /// The space that is loaded.
@@ -203,6 +207,8 @@ impl<M: Machine> Kernel<M> {
             cpus: [CpuState {
                 number: Cpu(0),
                 current: None,
+                call: 0,
+                first: 0,
                 user: None,
                 loaded: None,
                 handoff: None,

@@ -30,10 +30,6 @@ pub struct Caller {
     pub space: SpaceId,
     /// Who pays for what it does.
     pub account: AccountId,
-    /// Number of its call.
-    pub call: usize,
-    /// First argument of its call.
-    pub first: usize,
 }
 
 /// How a call went on.
@@ -91,8 +87,9 @@ impl<M: Machine> Kernel<M> {
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
-        let Some(caller) = &self.cpu(cpu).current else { return self.decide(cpu) };
-        let caller = Caller { call: number, first: args[0], ..*caller };
+        let state = self.cpu(cpu);
+        let Some(caller) = state.current else { return self.decide(cpu) };
+        (state.call, state.first) = (number, args[0]);
         let reply = match number {
             CALL => self.sys_call(&caller, &args),
             _ => self.dispatch(&caller, number, args),
@@ -316,6 +313,8 @@ impl<M: Machine> Kernel<M> {
             _ => {
                 let Thread { call, args, .. } = &self.threads[caller.thread];
                 let (call, args) = (*call, *args);
+                let state = self.cpu(caller.cpu);
+                (state.call, state.first) = (call, args[0]);
                 self.dispatch(caller, call, args)
             }
         };

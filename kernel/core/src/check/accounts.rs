@@ -114,9 +114,9 @@ impl<M: Machine> Kernel<M> {
         for (_, endpoint) in self.endpoints.iter() {
             ledger.object::<Endpoint>(endpoint.account);
         }
-        for (_, request) in self.requests.iter().filter(|(_, r)| r.caller.is_none()) {
-            ledger.charge(request.payer, Resource::Requests, 1);
-            ledger.refer(request.payer);
+        for payer in self.requests.iter().filter_map(|(_, request)| request.payer) {
+            ledger.charge(payer, Resource::Requests, 1);
+            ledger.refer(payer);
         }
         for (_, batch) in self.batches.iter() {
             ledger.object::<Batch>(batch.payer);

@@ -65,6 +65,26 @@ struct Entry<T> {
     value: Option<T>,
 }
 
+/// What may become the next object.
+pub struct Draft<'a, K, T> {
+    /// It.
+    pub value: &'a mut T,
+    id: Id<K>,
+    next: &'a mut u32,
+    free: &'a mut u32,
+    created: &'a mut u64,
+}
+
+impl<'a, K, T> Draft<'a, K, T> {
+    /// Makes it an object.
+    #[inline(always)]
+    pub fn adopt(self) -> (Id<K>, &'a mut T) {
+        *self.free = core::mem::replace(self.next, LIVE);
+        *self.created = self.created.wrapping_add(1);
+        (self.id, self.value)
+    }
+}
+
 /// Objects of one kind in blocks of `N`. Counts what it made and destroyed: the leak oracle of
 /// every test.
 #[derive(Debug)]
@@ -119,34 +139,39 @@ impl<K, T, const N: usize> Arena<K, T, N> {
     /// The kernel heap may not grow; cannot happen after [`Arena::reserve`].
     #[inline]
     pub fn insert<M: Machine>(&mut self, machine: &mut M, value: T) -> Result<Id<K>, NoMemory> {
-        let (id, place) = self.take(machine)?;
-        *place = Some(value);
-        Ok(id)
-    }
-
-    /// Stores an object in the place, and possibly over the remains, of one that was retired:
-    /// cheaper than moving a large value.
-    ///
-    /// # Errors
-    /// As [`Arena::insert`].
-    #[inline]
-    pub fn renew<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        blank: impl FnOnce() -> T,
-    ) -> Result<(Id<K>, &mut T), NoMemory> {
-        let (id, place) = self.take(machine)?;
-        Ok((id, place.get_or_insert_with(blank)))
-    }
-
-    #[inline]
-    fn take<M: Machine>(&mut self, machine: &mut M) -> Result<(Id<K>, &mut Option<T>), NoMemory> {
         self.reserve(machine)?;
         let index = self.free;
         let entry = self.entries.get_mut(index as usize).ok_or(NoMemory)?;
         self.free = core::mem::replace(&mut entry.next, LIVE);
         self.created = self.created.wrapping_add(1);
-        Ok((Id { index, generation: entry.generation, kind: PhantomData }, &mut entry.value))
+        entry.value = Some(value);
+        Ok(Id { index, generation: entry.generation, kind: PhantomData })
+    }
+
+    /// A draft in the place that the next object takes: a blank, or the remains of what last lived
+    /// there. Cheaper than moving a large value.
+    ///
+    /// # Errors
+    /// As [`Arena::insert`].
+    #[inline]
+    pub fn draft<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        blank: impl FnOnce() -> T,
+    ) -> Result<&mut T, NoMemory> {
+        self.reserve(machine)?;
+        let entry = self.entries.get_mut(self.free as usize).ok_or(NoMemory)?;
+        Ok(entry.value.get_or_insert_with(blank))
+    }
+
+    /// The draft, if there is one.
+    #[inline(always)]
+    pub fn drafted(&mut self) -> Option<Draft<'_, K, T>> {
+        let index = self.free;
+        let Entry { generation, next, value } = self.entries.get_mut(index as usize)?;
+        let id = Id { index, generation: *generation, kind: PhantomData };
+        let (free, created) = (&mut self.free, &mut self.created);
+        Some(Draft { value: value.as_mut()?, id, next, free, created })
     }
 
     /// Takes an object out; its id is stale from now on.

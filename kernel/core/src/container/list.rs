@@ -86,15 +86,35 @@ impl<K, const L: usize> List<K, L> {
     /// Appends an object that is in no list by this link.
     #[inline]
     pub fn push_back<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>, id: Id<K>) {
-        let tail = self.tail;
-        let link = arena[id].link_mut();
+        let last = self.append(id, &mut arena[id]);
+        Self::join(arena, last, id);
+    }
+
+    /// As [`List::push_back`], for an object that is at hand. What comes back was the last before:
+    /// [`List::join`] completes the list.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn append<T: Linked<K, L>>(&mut self, id: Id<K>, object: &mut T) -> Option<Id<K>> {
+        let last = self.tail.replace(id);
+        let link = object.link_mut();
         debug_assert!(!link.linked, "an object joined two lists by one link");
-        *link = Link { previous: tail, next: None, linked: true };
-        match tail {
-            Some(tail) => arena[tail].link_mut().next = Some(id),
-            None => self.head = Some(id),
+        *link = Link { previous: last, next: None, linked: true };
+        if last.is_none() {
+            self.head = Some(id);
         }
-        self.tail = Some(id);
+        last
+    }
+
+    /// Has the object that was the last lead to the one that is now.
+    #[inline(always)]
+    pub(crate) fn join<T: Linked<K, L>>(
+        arena: &mut Arena<K, T>,
+        last: Option<Id<K>>,
+        id: Id<K>,
+    ) {
+        if let Some(last) = last {
+            arena[last].link_mut().next = Some(id);
+        }
     }
 
     /// Prepends an object that is in no list by this link.
@@ -113,17 +133,35 @@ impl<K, const L: usize> List<K, L> {
     /// Takes an object out; nothing happens when it is in no list by this link.
     #[inline]
     pub fn remove<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>, id: Id<K>) {
-        let link = core::mem::take(arena[id].link_mut());
-        if !link.linked {
-            return;
+        let link = self.detach(&mut arena[id]);
+        Self::mend(arena, link);
+    }
+
+    /// As [`List::remove`], for an object that is at hand. What comes back is its link: with it,
+    /// [`List::mend`] completes the list.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn detach<T: Linked<K, L>>(&mut self, object: &mut T) -> Link<K> {
+        let link = core::mem::take(object.link_mut());
+        if link.linked {
+            if link.previous.is_none() {
+                self.head = link.next;
+            }
+            if link.next.is_none() {
+                self.tail = link.previous;
+            }
         }
-        match link.previous {
-            Some(previous) => arena[previous].link_mut().next = link.next,
-            None => self.head = link.next,
+        link
+    }
+
+    /// Has the neighbours of an object that was taken out lead to each other.
+    #[inline(always)]
+    pub(crate) fn mend<T: Linked<K, L>>(arena: &mut Arena<K, T>, link: Link<K>) {
+        if let Some(previous) = link.previous {
+            arena[previous].link_mut().next = link.next;
         }
-        match link.next {
-            Some(next) => arena[next].link_mut().previous = link.previous,
-            None => self.tail = link.previous,
+        if let Some(next) = link.next {
+            arena[next].link_mut().previous = link.previous;
         }
     }
 

@@ -64,7 +64,7 @@ impl<M: Machine> Kernel<M> {
         missing: Rights,
         rule: DenialRule,
     ) -> Error {
-        let refusal = Refusal { call: caller.call, handle: number, missing, rule };
+        let refusal = Refusal { call: self.cpus[0].call, handle: number, missing, rule };
         self.threads[caller.thread].refusal = Some(refusal);
         Error::new(ENOTCAPABLE)
     }

@@ -11,9 +11,10 @@ use crate::run::Caller;
 use crate::task::process::process_number;
 use crate::task::thread::Resume;
 use clavis_abi::class::Class;
-use clavis_abi::error::{ENODEV, EOWNERDEAD, Error, Result};
+use clavis_abi::error::{ENODEV, ENOMEM, EOWNERDEAD, Error, Result};
 use clavis_abi::limits::ENDPOINT_DEPTH;
 use clavis_abi::params::{endpoint_flags, handle_flags};
+use clavis_abi::syscall::schemev2::Sqe;
 
 impl<M: Machine> Kernel<M> {
     /// Makes a request that has no endpoint yet.
@@ -24,13 +25,16 @@ impl<M: Machine> Kernel<M> {
         class: Class,
         makes: &Makes,
     ) -> Result<RequestId> {
-        let blank = || Request::blank(caller.account, handle.description);
-        let (id, request) = self.requests.renew(&mut self.machine, blank)?;
-        *request = Request {
+        let blank = || Request::blank(handle.description);
+        *self.requests.draft(&mut self.machine, blank)? = Request {
             class,
             stage: Stage::Rerouted,
             caller: Some(caller.thread),
-            process_number: process_number(caller.process),
+            sqe: Sqe {
+                opcode: class.opcode() as u8,
+                caller: u64::from(process_number(caller.process)),
+                ..Sqe::default()
+            },
             rights: handle.rights,
             confined: handle.flags & handle_flags::STICKY as u32,
             opening: makes.opening,
@@ -39,6 +43,8 @@ impl<M: Machine> Kernel<M> {
             registration: makes.registration,
             ..blank()
         };
+        let draft = self.requests.drafted().ok_or(Error::new(ENOMEM))?;
+        let (id, _) = draft.adopt();
         self.description_retain(handle.description);
         Ok(id)
     }
@@ -101,8 +107,10 @@ impl<M: Machine> Kernel<M> {
         let (batch, registration) = (request.batch.take(), request.registration.take());
         if !waits {
             self.orphans = self.orphans.saturating_sub(1);
-            self.uncharge(payer, Resource::Requests, 1);
-            self.account_release(payer);
+            if let Some(payer) = payer {
+                self.uncharge(payer, Resource::Requests, 1);
+                self.account_release(payer);
+            }
         }
         if let Some(opening) = &opening {
             if waits {
@@ -140,9 +148,10 @@ impl<M: Machine> Kernel<M> {
         if request.stage != Stage::Delivered {
             return self.request_free(id);
         }
-        request.caller = None;
-        let (payer, opening, wanted, batch) =
-            (request.payer, request.opening, request.wanted, request.batch.take());
+        let Some(caller) = request.caller.take() else { return };
+        let payer = self.threads[caller].account;
+        request.payer = Some(payer);
+        let (opening, wanted, batch) = (request.opening, request.wanted, request.batch.take());
         // The number goes back now; the description stays, for what the server may still mint.
         if let Some(opening) = opening {
             self.number_cancel(opening.out);

@@ -4,44 +4,45 @@
 //! simple (other messages, other work, deadlines, watchers, faults, handles) goes the long way by
 //! the queue and the caller's own end ([`super::finish`]), with the same outcome.
 use super::endpoint::EndpointId;
-use super::receive::{Receive, call_sqe};
-use super::request::{Request, Stage};
-use super::send::{Makes, Message, PayloadFrom};
+use super::receive::Receive;
+use super::request::{RequestK, Stage};
+use super::send::PayloadFrom;
+use crate::container::List;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::PAGE;
 use crate::memory::user::UserSlice;
 use crate::run::Caller;
-use crate::task::process::process_number;
-use crate::task::thread::{Blocked, Resume};
+use crate::task::thread::{Blocked, Resume, ThreadK};
 use clavis_abi::class::Class;
 use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode};
 
+/// The requests that a process has to answer.
+type Serving = List<RequestK, 1>;
+/// Threads that wait for the same thing.
+type Waiting = List<ThreadK, 0>;
+
 impl<M: Machine> Kernel<M> {
-    /// Delivers a message to the first thread that waits at its endpoint and makes that the running
-    /// one; the caller waits. False, and nothing but bytes of the inbox is changed, if that is not
-    /// possible now.
-    pub(crate) fn send_direct(
-        &mut self,
-        caller: &Caller,
-        message: &Message,
-        makes: &Makes,
-    ) -> bool {
+    /// Delivers the message to the first thread that waits at its endpoint and makes that the
+    /// running one; the caller waits. False, and nothing but bytes of the inbox is changed, if that
+    /// is not possible now.
+    pub(crate) fn send_direct(&mut self, caller: &Caller) -> bool {
         let Self { cpus: [cpu], requests, endpoints, threads, spaces, machine, .. } = self;
-        let at = message.object.endpoint;
+        let Some(draft) = requests.drafted() else { return false };
+        let request = &mut *draft.value;
+        let Some(at) = request.endpoint else { return false };
         let endpoint = &mut endpoints[at];
         let Some(taker) = endpoint.receivers.front() else { return false };
-        if endpoint.check(&message.object).is_err()
+        if endpoint.check(request.epoch).is_err()
             || endpoint.has_messages()
             || !endpoint.socket_watchers.is_empty()
             || !endpoint.admission.is_empty()
             || endpoint.used == u128::MAX
-            || message.len > PAGE as usize
+            || request.len > PAGE as usize
             || !cpu.is_quiet()
             || cpu.again
             || !self.work.is_empty()
             || self.orphans > 0
-            || !requests.has_room()
         {
             return false;
         }
@@ -53,57 +54,54 @@ impl<M: Machine> Kernel<M> {
             return false;
         }
         let place = endpoint.used.trailing_ones() as u8;
-        if message.payload != PayloadFrom::Absent && message.len > 0 {
+        (request.place, request.page) = (place, usize::from(place));
+        if request.payload != PayloadFrom::Absent && request.len > 0 {
             let inbox = &mut self.memories[endpoint.inbox];
             let Some(frame) = inbox.frame_mut(u64::from(place)) else { return false };
-            match (message.payload, self.scratch.get(..message.len)) {
+            match (request.payload, self.scratch.get(..request.len)) {
                 (PayloadFrom::User, _) => {
                     let Some(own) = spaces[caller.space].tables.as_ref() else { return false };
-                    let copied = machine.copy_in(own, message.user.address, frame, 0, message.len);
-                    if copied.fault.is_some() {
+                    let from = request.user.address;
+                    if machine.copy_in(own, from, frame, 0, request.len).fault.is_some() {
                         return false;
                     }
                 }
                 (PayloadFrom::Scratch, Some(bytes)) => machine.frame_write(frame, 0, bytes),
-                _ => machine.frame_zero(frame, 0, message.len),
+                _ => machine.frame_zero(frame, 0, request.len),
             }
         }
-        let payload = (receive.base.wrapping_add(u64::from(place) * PAGE), message.len);
-        let (tag, number) = (endpoint.tag_of(place), process_number(caller.process));
-        let (class, flags) = (message.class, message.sqe_flags);
-        let sqe = call_sqe(class, flags, tag, message.args, payload, number);
+        request.address(endpoint.tag_of(place), receive.base);
         let (space, process) = (server.space, server.process);
         let Some(tables) = spaces[space].tables.as_ref() else { return false };
         cpu.loaded = Some(space);
         machine.space_load(caller.cpu, Some(tables));
-        if machine.write_user(tables, receive.to.address, &sqe).fault.is_some() {
+        if machine.write_user(tables, receive.to.address, &request.sqe).fault.is_some() {
             // The server meets its fault when it takes the request from the queue.
             self.load(caller);
             return false;
         }
+        let (id, request) = draft.adopt();
+        request.stage = Stage::Delivered;
+        request.server = Some(process);
+        let last = self.processes[process].serving.append(id, request);
+        let through = &mut self.descriptions[request.through];
+        through.refs = through.refs.wrapping_add(1);
+        through.busy |= request.positioned;
+        Serving::join(requests, last, id);
+        endpoint.place_occupy(place, id);
         machine.context_result(&mut server.context, receive.result(1));
         server.blocked = Blocked::No;
         server.resume = Resume::User;
         server.priority = server.priority.max(priority);
         cpu.current = Some(server.as_caller(taker, caller.cpu));
         cpu.user = Some(server.name);
-        endpoint.receivers.remove(threads, taker);
-        let blank = || Request::blank(caller.account, message.handle.description);
-        let Ok((id, request)) = requests.renew(machine, blank) else { return false };
-        request.write(caller, message, place);
-        makes.put_into(request);
-        request.stage = Stage::Delivered;
-        request.server = Some(process);
-        self.processes[process].serving.push_back(requests, id);
-        endpoint.place_occupy(place, id);
+        let link = endpoint.receivers.detach(server);
+        Waiting::mend(threads, link);
         let client = &mut threads[caller.thread];
         client.blocked = Blocked::Request(id);
         // What a refusal behind a forward is put down to.
-        client.call = caller.call;
-        client.args[0] = caller.first;
-        let through = &mut self.descriptions[message.handle.description];
-        through.refs = through.refs.wrapping_add(1);
-        through.busy |= message.positioned;
+        client.call = cpu.call;
+        client.args[0] = cpu.first;
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         true
     }
@@ -187,7 +185,8 @@ impl<M: Machine> Kernel<M> {
         endpoint.refs = endpoint.refs.wrapping_sub(1);
         let opening = request.opening.take();
         let value = opening.as_ref().map_or(value, |opening| opening.out.number);
-        self.processes[caller.process].serving.remove(requests, id);
+        let link = self.processes[caller.process].serving.detach(request);
+        Serving::mend(requests, link);
         requests.retire(id);
         let thread = &mut threads[client];
         machine.context_result(&mut thread.context, value);
@@ -200,7 +199,8 @@ impl<M: Machine> Kernel<M> {
         let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
         server.resume = Resume::Receive(receive);
         server.priority = server.base;
-        endpoint.receivers.push_back(threads, caller.thread);
+        let last = endpoint.receivers.append(caller.thread, server);
+        Waiting::join(threads, last, caller.thread);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         if let Some(opening) = opening {
             self.opened(&opening, at, &cqe);

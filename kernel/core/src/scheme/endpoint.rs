@@ -83,10 +83,10 @@ pub struct Endpoint {
 
 impl Endpoint {
     #[inline]
-    pub(crate) fn check(&self, object: &SchemeObject) -> Result<()> {
+    pub(crate) fn check(&self, epoch: u32) -> Result<()> {
         if self.sockets == 0 {
             Err(Error::new(ENODEV))
-        } else if self.epoch != object.epoch {
+        } else if self.epoch != epoch {
             Err(Error::new(EOWNERDEAD))
         } else {
             Ok(())
@@ -202,7 +202,7 @@ impl<M: Machine> Kernel<M> {
     /// `ENODEV` when the server is gone, `EOWNERDEAD` when another instance took its place.
     #[inline]
     pub(crate) fn scheme_check(&self, object: &SchemeObject) -> Result<()> {
-        self.endpoints[object.endpoint].check(object)
+        self.endpoints[object.endpoint].check(object.epoch)
     }
 
     /// Whether a receive would find something.
@@ -250,20 +250,21 @@ impl<M: Machine> Kernel<M> {
     #[inline]
     pub(crate) fn place_take(
         &mut self,
-        object: &SchemeObject,
+        at: EndpointId,
+        epoch: u32,
         thread: ThreadId,
     ) -> Result<Option<u8>> {
         let [cpu] = &self.cpus;
         if cpu.again
             && let Some((endpoint, place)) = self.threads[thread].granted.take()
         {
-            if endpoint == object.endpoint && self.scheme_alive(object) {
+            if endpoint == at && self.endpoints[at].check(epoch).is_ok() {
                 return Ok(Some(place));
             }
             self.place_release(endpoint, place);
         }
-        let endpoint = &mut self.endpoints[object.endpoint];
-        endpoint.check(object)?;
+        let endpoint = &mut self.endpoints[at];
+        endpoint.check(epoch)?;
         if !endpoint.admission.is_empty() || endpoint.used == u128::MAX {
             return Ok(None);
         }

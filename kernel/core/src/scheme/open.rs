@@ -1,7 +1,7 @@
 //! Calls that take a path: openat and unlinkat.
 use super::message::{check_confined, check_path, confinement};
 use super::request::Opening;
-use super::send::{Makes, Message, PayloadFrom};
+use super::send::PayloadFrom;
 use crate::handle::Handle;
 use crate::handle::description::{Object, SchemeObject};
 use crate::kernel::Kernel;
@@ -188,22 +188,31 @@ impl<M: Machine> Kernel<M> {
             Purpose::Open { .. } => Class::OpenAt,
             Purpose::Unlink { .. } => Class::UnlinkAt,
         };
-        let mut message = Message::new(class, handle, object);
+        let mut args = [0, 0];
+        let mut opening = None;
+        match purpose {
+            Purpose::Open { flags, fcntl, out } => {
+                args = [self.server_flags(&handle, object, flags, fcntl), u64::from(fcntl)];
+                opening = Some(self.opening(caller, &handle, slot, flags, fcntl, out)?);
+            }
+            Purpose::Unlink { flags } => args[0] = flags,
+        }
+        let message = match self.message(caller, class, &handle, &object) {
+            Ok(message) => message,
+            Err(error) => {
+                if let Some(opening) = &opening {
+                    self.opening_cancel(opening);
+                }
+                return Err(error);
+            }
+        };
+        [message.sqe.args[3], message.sqe.args[4]] = args;
         message.len = len;
         message.payload = PayloadFrom::Scratch;
         message.nonblock = nonblock;
-        match purpose {
-            Purpose::Open { flags, fcntl, out } => {
-                message.args[3] = self.server_flags(&handle, object, flags, fcntl);
-                message.args[4] = u64::from(fcntl);
-                let opening = self.opening(caller, &handle, slot, flags, fcntl, out)?;
-                let makes = Makes { opening: Some(opening), ..Makes::default() };
-                self.send_made(caller, &message, makes)
-            }
-            Purpose::Unlink { flags } => {
-                message.args[3] = flags;
-                self.send(caller, &message)
-            }
+        match opening {
+            Some(opening) => self.send_opening(caller, opening),
+            None => self.send(caller),
         }
     }
 
@@ -317,13 +326,6 @@ impl<M: Machine> Kernel<M> {
             flags: opening.flags,
         };
         self.number_fill(opening.out, handle);
-    }
-
-    /// Gives back what was set aside for a message that is not sent.
-    pub(crate) fn makes_cancel(&mut self, makes: &Makes) {
-        if let Some(opening) = &makes.opening {
-            self.opening_cancel(opening);
-        }
     }
 
     /// Gives back what an opening reserved.

@@ -1,15 +1,13 @@
 //! From the queue to a server: reading a socket.
-use super::endpoint::{Endpoint, EndpointId};
+use super::endpoint::EndpointId;
 use super::grant::{Grant, GrantId};
 use super::request::{Request, RequestId, Stage};
 use crate::handle::description::{DescriptionId, Object};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
-use crate::memory::PAGE;
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Blocked, Resume};
-use clavis_abi::class::{Class, Payload};
 use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
 use clavis_abi::limits::SOCKET_BATCH;
 use clavis_abi::syscall::schemev2::{Opcode, Sqe, SqeFlags};
@@ -50,48 +48,6 @@ enum Pending {
     Request(RequestId),
     Close(DescriptionId),
     Unmap(GrantId),
-}
-
-impl Request {
-    /// The message that a server gets, with the inbox at `base`.
-    pub(crate) fn sqe(&self, endpoint: &Endpoint, base: u64) -> Sqe {
-        let tag = endpoint.tag_of(self.place);
-        if self.caller.is_none() {
-            return Sqe {
-                opcode: Opcode::Cancel as u8,
-                sqe_flags: SqeFlags::ONEWAY,
-                tag,
-                caller: u64::from(self.process_number),
-                ..Sqe::default()
-            };
-        }
-        let payload = (base.wrapping_add(self.page as u64 * PAGE), self.len);
-        call_sqe(self.class, self.sqe_flags, tag, self.args, payload, self.process_number)
-    }
-}
-
-/// The message of a call: its payload lies at that address of the server and has that many bytes.
-#[inline]
-pub(crate) fn call_sqe(
-    class: Class,
-    flags: u8,
-    tag: u32,
-    mut args: [u64; 6],
-    payload: (u64, usize),
-    process: u32,
-) -> Sqe {
-    if class.payload() != Payload::None {
-        args[1] = payload.0;
-        args[2] = payload.1 as u64;
-    }
-    Sqe {
-        opcode: class.opcode() as u8,
-        sqe_flags: SqeFlags::from_bits_retain(flags),
-        _rsvd: 0,
-        tag,
-        args,
-        caller: u64::from(process),
-    }
 }
 
 impl<M: Machine> Kernel<M> {
@@ -218,7 +174,14 @@ impl<M: Machine> Kernel<M> {
         base: u64,
         to: u64,
     ) -> Result<bool> {
-        let sqe = self.requests[id].sqe(&self.endpoints[at], base);
+        let request = &mut self.requests[id];
+        let tag = self.endpoints[at].tag_of(request.place);
+        request.address(tag, base);
+        let mut sqe = request.sqe;
+        if request.caller.is_none() {
+            let (opcode, sqe_flags) = (Opcode::Cancel as u8, SqeFlags::ONEWAY);
+            sqe = Sqe { opcode, sqe_flags, tag, caller: sqe.caller, ..Sqe::default() };
+        }
         self.write_user(caller.space, to, &sqe)?;
         let Self { endpoints, requests, processes, threads, .. } = self;
         endpoints[at].queue.remove(requests, id);

@@ -1,5 +1,6 @@
 //! Requests: what one call asks of a server, from the call to its end.
 use super::endpoint::EndpointId;
+use super::send::PayloadFrom;
 use super::transfer::BatchId;
 use crate::account::AccountId;
 use crate::container::{Id, Link, links};
@@ -14,6 +15,7 @@ use crate::task::thread::ThreadId;
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
 use clavis_abi::params::MapParams;
+use clavis_abi::syscall::schemev2::Sqe;
 
 /// Kind of [`Request`] ids.
 #[derive(Debug)]
@@ -90,18 +92,16 @@ pub struct Request {
     pub stage: Stage,
     /// Who waits for it; `None` once it was abandoned.
     pub caller: Option<ThreadId>,
-    /// Who pays for it once it was abandoned.
-    pub payer: AccountId,
+    /// Who pays for it since it was abandoned.
+    pub payer: Option<AccountId>,
     /// Where it is queued. Holds a reference.
     pub endpoint: Option<EndpointId>,
     /// Its place there.
     pub place: u8,
-    /// Arguments of its Sqe; the payload's address is put in at delivery.
-    pub args: [u64; 6],
-    /// Flags of its Sqe.
-    pub sqe_flags: u8,
-    /// Number of the calling process.
-    pub process_number: u32,
+    /// What the server gets; its tag, and where the payload is, are put in at delivery.
+    pub(crate) sqe: Sqe,
+    /// The server instance that it is meant for.
+    pub epoch: u32,
     /// Badge of the handle it came through.
     pub badge: u64,
     /// Rights of the handle it came through.
@@ -110,6 +110,8 @@ pub struct Request {
     pub user: UserSlice,
     /// Bytes of payload.
     pub len: usize,
+    /// Where they come from.
+    pub(crate) payload: PayloadFrom,
     /// First page of the payload in the inbox.
     pub page: usize,
     /// Bulk pages that it has; 0: its place's own page.
@@ -154,21 +156,21 @@ links!(RequestK, Request, [], 0 => queued, 1 => serving);
 
 impl Request {
     /// Something to write a request over.
-    pub(crate) fn blank(payer: AccountId, through: DescriptionId) -> Self {
+    pub(crate) fn blank(through: DescriptionId) -> Self {
         Self {
             class: Class::Call,
             stage: Stage::Filling,
             caller: None,
-            payer,
+            payer: None,
             endpoint: None,
             place: 0,
-            args: [0; 6],
-            sqe_flags: 0,
-            process_number: 0,
+            sqe: Sqe::default(),
+            epoch: 0,
             badge: 0,
             rights: Rights::empty(),
             user: UserSlice::default(),
             len: 0,
+            payload: PayloadFrom::Absent,
             page: 0,
             bulk: 0,
             moved: 0,

@@ -103,8 +103,8 @@ impl<M: Machine> Kernel<M> {
         };
         let id = self.request_rerouted(caller, handle, class, makes)?;
         let request = &mut self.requests[id];
-        request.args[3] = flags;
-        request.args[4] = u64::from(fcntl);
+        request.sqe.args[3] = flags;
+        request.sqe.args[4] = u64::from(fcntl);
         request.len = len;
         self.spill(caller.thread, len);
         Ok(id)
@@ -244,7 +244,7 @@ impl<M: Machine> Kernel<M> {
         let through =
             Handle { description: request.through, rights: request.rights, inherit, flags };
         self.confine(&through, object, len, open)?;
-        let Some(place) = self.place_take(&object, thread)? else {
+        let Some(place) = self.place_take(object.endpoint, object.epoch, thread)? else {
             if self.requests[id].nonblock {
                 return Err(Error::new(EAGAIN));
             }
@@ -259,20 +259,21 @@ impl<M: Machine> Kernel<M> {
         self.endpoint_retain(object.endpoint);
         let flags = match self.requests[id].class {
             Class::OpenAt => {
-                let fcntl = self.requests[id].args[4] as u32;
+                let fcntl = self.requests[id].sqe.args[4] as u32;
                 self.server_flags(&through, object, open, fcntl)
             }
-            _ => self.requests[id].args[3],
+            _ => self.requests[id].sqe.args[3],
         };
         let request = &mut self.requests[id];
         request.endpoint = Some(object.endpoint);
+        request.epoch = object.epoch;
         request.place = place;
         request.page = usize::from(place);
         request.len = len;
         request.badge = object.badge;
-        request.args[0] = object.number;
-        request.args[3] = flags;
-        request.args[5] = object.badge;
+        request.sqe.args[0] = object.number;
+        request.sqe.args[3] = flags;
+        request.sqe.args[5] = object.badge;
         if let Some(at) = self.endpoints[object.endpoint].places.get_mut(usize::from(place)) {
             at.request = Some(id);
         }

@@ -12,10 +12,11 @@ use crate::memory::user::{Direction, UserSlice};
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::process::process_number;
 use crate::task::thread::{Blocked, Resume};
-use clavis_abi::class::Class;
-use clavis_abi::error::{EAGAIN, EMSGSIZE, Error, Result};
+use clavis_abi::class::{Class, Payload};
+use clavis_abi::error::{EAGAIN, EMSGSIZE, ENODEV, ENOMEM, Error, Result};
 use clavis_abi::limits::{ENDPOINT_DEPTH, PAYLOAD_MAX, QUANTUM_BYTES};
 use clavis_abi::params::handle_flags;
+use clavis_abi::syscall::schemev2::Sqe;
 
 /// Where a payload comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,43 +31,6 @@ pub(crate) enum PayloadFrom {
     Zero,
 }
 
-/// Everything about a message that its call decides.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Message {
-    pub(crate) class: Class,
-    pub(crate) handle: Handle,
-    pub(crate) object: SchemeObject,
-    pub(crate) args: [u64; 6],
-    pub(crate) sqe_flags: u8,
-    pub(crate) user: UserSlice,
-    pub(crate) len: usize,
-    pub(crate) payload: PayloadFrom,
-    pub(crate) output: Output,
-    pub(crate) nonblock: bool,
-    pub(crate) positioned: bool,
-    pub(crate) seek: Option<i64>,
-}
-
-impl Message {
-    /// A message of a class, without payload.
-    pub(crate) fn new(class: Class, handle: Handle, object: SchemeObject) -> Self {
-        Self {
-            class,
-            handle,
-            object,
-            args: [object.number, 0, 0, 0, 0, object.badge],
-            sqe_flags: 0,
-            user: UserSlice::default(),
-            len: 0,
-            payload: PayloadFrom::Absent,
-            output: Output::Nothing,
-            nonblock: false,
-            positioned: false,
-            seek: None,
-        }
-    }
-}
-
 /// What a request will make when it is answered. Given back when the request is not made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Makes {
@@ -77,38 +41,49 @@ pub(crate) struct Makes {
 }
 
 impl Request {
-    /// Writes a message over what an earlier request left, field by field. What that was to make
-    /// was taken from it when it ended.
+    /// Begins a message over what an earlier request left. What that was to make was taken from it
+    /// when it ended.
     #[inline(always)]
-    pub(super) fn write(&mut self, caller: &Caller, message: &Message, place: u8) {
+    fn begin(&mut self, caller: &Caller, class: Class, handle: &Handle, object: &SchemeObject) {
         debug_assert!(!self.makes_something(), "a request ended with what it was to make");
-        let Message { handle, object, .. } = message;
-        self.class = message.class;
+        self.class = class;
         self.stage = Stage::Filling;
         self.caller = Some(caller.thread);
-        self.payer = caller.account;
+        self.payer = None;
         self.endpoint = Some(object.endpoint);
-        self.place = place;
-        self.args = message.args;
-        self.sqe_flags = message.sqe_flags;
-        self.process_number = process_number(caller.process);
+        self.epoch = object.epoch;
+        self.sqe = Sqe {
+            opcode: class.opcode() as u8,
+            args: [object.number, 0, 0, 0, 0, object.badge],
+            caller: u64::from(process_number(caller.process)),
+            ..Sqe::default()
+        };
         self.badge = object.badge;
         self.rights = handle.rights;
-        self.user = message.user;
-        self.len = message.len;
-        self.page = usize::from(place);
+        self.user = UserSlice::default();
+        self.len = 0;
+        self.payload = PayloadFrom::Absent;
         self.bulk = 0;
         self.moved = 0;
-        self.output = message.output;
-        self.result = 0;
+        self.output = Output::Nothing;
         self.through = handle.description;
-        self.positioned = message.positioned;
+        self.positioned = false;
         self.confined = handle.flags & handle_flags::STICKY as u32;
-        self.seek = message.seek;
+        self.seek = None;
         self.forwards = 0;
         self.redelivered = false;
         self.server = None;
-        self.nonblock = message.nonblock;
+        self.nonblock = false;
+    }
+
+    /// Puts in where the message lies in its server, and which it is.
+    #[inline(always)]
+    pub(super) fn address(&mut self, tag: u32, base: u64) {
+        self.sqe.tag = tag;
+        if self.class.payload() != Payload::None {
+            self.sqe.args[1] = base.wrapping_add(self.page as u64 * PAGE);
+            self.sqe.args[2] = self.len as u64;
+        }
     }
 }
 
@@ -139,52 +114,78 @@ impl<M: Machine> Kernel<M> {
         self.block(caller.thread, Blocked::Admission(endpoint));
     }
 
-    /// Sends a message whose answer makes nothing.
-    #[inline]
-    pub(crate) fn send(&mut self, caller: &Caller, message: &Message) -> Reply {
-        if self.send_direct(caller, message, &Makes::default()) {
-            return Ok(Outcome::Switched);
-        }
-        self.submit(caller, message, |_| Ok(Makes::default()))
+    /// Begins a message of a class, without payload: the draft of the next request, which
+    /// [`Kernel::send`] makes one.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    #[inline(always)]
+    pub(crate) fn message(
+        &mut self,
+        caller: &Caller,
+        class: Class,
+        handle: &Handle,
+        object: &SchemeObject,
+    ) -> Result<&mut Request> {
+        let blank = || Request::blank(handle.description);
+        let request = self.requests.draft(&mut self.machine, blank)?;
+        request.begin(caller, class, handle, object);
+        Ok(request)
     }
 
-    /// Sends a message whose answer makes what was set aside for it.
-    pub(crate) fn send_made(&mut self, caller: &Caller, message: &Message, makes: Makes) -> Reply {
-        if self.send_direct(caller, message, &makes) {
+    /// Sends the message whose answer makes nothing.
+    #[inline]
+    pub(crate) fn send(&mut self, caller: &Caller) -> Reply {
+        if self.send_direct(caller) {
             return Ok(Outcome::Switched);
         }
+        self.submit(caller, |_| Ok(Makes::default()))
+    }
+
+    /// Sends the message whose answer opens what was set aside for it.
+    pub(crate) fn send_opening(&mut self, caller: &Caller, opening: Opening) -> Reply {
+        if let Some(draft) = self.requests.drafted() {
+            draft.value.opening = Some(opening);
+        }
+        if self.send_direct(caller) {
+            return Ok(Outcome::Switched);
+        }
+        if let Some(draft) = self.requests.drafted() {
+            draft.value.opening = None;
+        }
         let mut is_sent = false;
-        let reply = self.submit(caller, message, |_| {
+        let reply = self.submit(caller, |_| {
             is_sent = true;
-            Ok(makes)
+            Ok(Makes { opening: Some(opening), ..Makes::default() })
         });
         if !is_sent {
-            self.makes_cancel(&makes);
+            self.opening_cancel(&opening);
         }
         reply
     }
 
-    /// Sends a message by the queue: takes a place, makes the request, copies the payload, queues
+    /// Sends the message by the queue: takes a place, makes the request, copies the payload, queues
     /// it, and lets the caller wait. `makes` runs once the message is admitted, and can still fail.
     pub(crate) fn submit(
         &mut self,
         caller: &Caller,
-        message: &Message,
         makes: impl FnOnce(&mut Self) -> Result<Makes>,
     ) -> Reply {
-        if message.len > PAYLOAD_MAX {
+        let Some(draft) = self.requests.drafted() else { return Err(Error::new(ENOMEM)) };
+        let Request { endpoint, epoch, len, payload, nonblock, .. } = *draft.value;
+        let Some(endpoint) = endpoint else { return Err(Error::new(ENODEV)) };
+        if len > PAYLOAD_MAX {
             return Err(Error::new(EMSGSIZE));
         }
         if self.orphans > 0 && self.is_over_requests(caller.account) {
             return Err(Error::new(clavis_abi::error::EDQUOT));
         }
-        let endpoint = message.object.endpoint;
         let mut room = None;
         let mut bulk = 0;
-        if let Some(place) = self.place_take(&message.object, caller.thread)? {
+        if let Some(place) = self.place_take(endpoint, epoch, caller.thread)? {
             room = Some((place, usize::from(place)));
-            if message.len > PAGE as usize {
-                bulk = message.len.div_ceil(PAGE as usize);
+            if len > PAGE as usize {
+                bulk = len.div_ceil(PAGE as usize);
                 room = self.bulk_take(endpoint, bulk).map(|first| (place, ENDPOINT_DEPTH + first));
                 if room.is_none() {
                     self.place_release(endpoint, place);
@@ -192,46 +193,44 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let Some((place, page)) = room else {
-            if message.nonblock {
+            if nonblock {
                 return Err(Error::new(EAGAIN));
             }
             self.wait_for_admission(caller, endpoint, Resume::Retry);
             return Ok(Outcome::Wait);
         };
-        let made = match self.requests.reserve(&mut self.machine) {
-            Ok(()) => makes(self),
-            Err(error) => Err(error.into()),
+        let made = makes(self);
+        let adopted = match made {
+            Ok(makes) => match self.requests.drafted() {
+                Some(draft) => Ok((draft.adopt(), makes)),
+                None => Err(ENOMEM),
+            },
+            Err(error) => Err(error.errno),
         };
-        let makes = match made {
-            Ok(makes) => makes,
-            Err(error) => {
+        let ((id, request), makes) = match adopted {
+            Ok(adopted) => adopted,
+            Err(errno) => {
                 if bulk > 0 {
                     self.bulk_release(endpoint, page - ENDPOINT_DEPTH, bulk);
                 }
                 self.place_release(endpoint, place);
-                return Err(error);
+                return Err(Error::new(errno));
             }
         };
-        let handle = &message.handle;
-        let blank = || Request::blank(caller.account, handle.description);
-        let (id, request) = self.requests.renew(&mut self.machine, blank)?;
-        request.write(caller, message, place);
+        request.place = place;
         request.page = page;
         request.bulk = bulk;
         makes.put_into(request);
-        let endpoint = &mut self.endpoints[endpoint];
-        endpoint.refs = endpoint.refs.wrapping_add(1);
-        if let Some(at) = endpoint.places.get_mut(usize::from(place)) {
-            at.request = Some(id);
-        }
-        let through = &mut self.descriptions[message.handle.description];
+        let (through, positioned) = (request.through, request.positioned);
+        self.endpoints[endpoint].place_occupy(place, id);
+        let through = &mut self.descriptions[through];
         through.refs = through.refs.wrapping_add(1);
-        through.busy |= message.positioned;
-        match message.payload {
-            PayloadFrom::User if message.len > 0 => return self.send_on(caller, id),
+        through.busy |= positioned;
+        match payload {
+            PayloadFrom::User if len > 0 => return self.send_on(caller, id),
             PayloadFrom::Absent | PayloadFrom::User => {}
             PayloadFrom::Scratch | PayloadFrom::Zero => {
-                if let Err(error) = self.put_payload(id, message.payload) {
+                if let Err(error) = self.put_payload(id, payload) {
                     self.request_free(id);
                     return Err(error);
                 }
@@ -262,7 +261,7 @@ impl<M: Machine> Kernel<M> {
         let Some(endpoint) = endpoint else { return Ok(Outcome::Done(0)) };
         if self.endpoints[endpoint].sockets == 0 {
             self.request_free(id);
-            return Err(Error::new(clavis_abi::error::ENODEV));
+            return Err(Error::new(ENODEV));
         }
         let inbox = self.endpoints[endpoint].inbox;
         let part = user.part(moved, (len - moved).min(QUANTUM_BYTES));

@@ -1,7 +1,7 @@
 //! Handles on their way: batches that travel with a request, and handles parked in pipes.
 use super::endpoint::EndpointId;
 use super::request::{Request, RequestId};
-use super::send::{Makes, Message};
+use super::send::Makes;
 use crate::account::{AccountId, Resource};
 use crate::container::Id;
 use crate::handle::Handle;
@@ -185,13 +185,13 @@ impl<M: Machine> Kernel<M> {
             }
             Object::Scheme(object) => {
                 self.check_no_own_socket(caller, numbers, object.endpoint)?;
-                let mut message = Message::new(Class::SendFd, handle, object);
+                let message = self.message(caller, Class::SendFd, &handle, &object)?;
                 let kind = flags.intersection(CallFlags::FD_EXCLUSIVE | CallFlags::FD_CLONE);
                 let bits = u64::from(kind.contains(CallFlags::FD_EXCLUSIVE))
                     | u64::from(kind.contains(CallFlags::FD_CLONE)) << 1;
-                message.args =
+                message.sqe.args =
                     [object.number, bits, metadata[0], count as u64, metadata[1], object.badge];
-                self.submit(caller, &message, |kernel| {
+                self.submit(caller, |kernel| {
                     let batch = kernel.batch_create(payer, Rights::all())?;
                     if let Err(error) = kernel.charge(payer, Resource::Handles, count as u64) {
                         kernel.batch_release(batch, false);
@@ -315,12 +315,12 @@ impl<M: Machine> Kernel<M> {
         upper: usize,
         metadata: [u64; 3],
     ) -> Reply {
-        let mut message = Message::new(Class::RecvFd, handle, object);
+        let message = self.message(caller, Class::RecvFd, &handle, &object)?;
         let flags = if upper == OUT_UPPER { 2 } else { 0 };
-        message.args = [object.number, flags, count as u64, metadata[0], metadata[1], object.badge];
+        message.sqe.args = [object.number, flags, count as u64, metadata[0], metadata[1], object.badge];
         message.user = payload;
         let payer = self.processes[caller.process].account;
-        self.submit(caller, &message, |kernel| {
+        self.submit(caller, |kernel| {
             let batch = kernel.batch_create(payer, handle.inherit)?;
             let mut numbers = [None; BATCH_MAX];
             if let Err(error) = kernel.reserve_numbers(caller.table, upper, count, &mut numbers) {

@@ -1,13 +1,13 @@
 //! CALL: server-defined calls, standard file system calls, handle passing, socket verbs.
-use crate::handle::Handle;
 use crate::handle::description::{Object, SchemeObject};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Reply};
 use crate::scheme::message::{check_form, check_kind};
-use crate::scheme::request::Output;
-use crate::scheme::send::{Message, PayloadFrom};
+use crate::scheme::endpoint::EndpointId;
+use crate::scheme::request::{Output, Request};
+use crate::scheme::send::PayloadFrom;
 use clavis_abi::Rights;
 use clavis_abi::class::{Class, Form, StdFsRule, std_fs_rule};
 use clavis_abi::error::{EBADF, EINVAL, EMSGSIZE, EXDEV, Error, Result};
@@ -29,6 +29,11 @@ struct Asked {
     words: usize,
 }
 
+/// Both ways at once.
+const BOTH: usize = CallFlags::READ.union(CallFlags::WRITE).bits();
+/// What a call has that is about payload and metadata alone: those ways, and how many words.
+const PLAIN: usize = BOTH | CallFlags::ALLOW_DIRECT_SWITCH.bits() | 0xFF;
+
 /// Flags that a caller may set.
 const KNOWN: CallFlags = CallFlags::WRITE
     .union(CallFlags::READ)
@@ -45,40 +50,59 @@ impl<M: Machine> Kernel<M> {
     /// A call with a payload and metadata.
     pub(crate) fn sys_call(&mut self, caller: &Caller, args: &[usize; 5]) -> Reply {
         let [first, payload, len, flags, metadata] = *args;
-        let words = flags & 0xFF;
+        if flags & !PLAIN != 0 {
+            return self.call_special(caller, args);
+        }
+        let (payload, words) = call_shape(payload, len, flags)?;
+        let given = self.read_metadata(caller, metadata, words)?;
+        let handle = *self.tables[caller.table].get(first).ok_or(Error::new(EBADF))?;
+        let description = &self.descriptions[handle.description];
+        match description.object {
+            Object::Scheme(object) => {
+                self.needs(caller, first, &handle, Rights::CALL)?;
+                let message = self.message(caller, Class::Call, &handle, &object)?;
+                fill_call(message, payload, flags, given);
+                self.send(caller)
+            }
+            Object::Socket(endpoint) => {
+                if flags & BOTH != BOTH || words != METADATA_WORDS {
+                    return Err(Error::new(EINVAL));
+                }
+                let nonblock = description.flags as usize & O_NONBLOCK != 0;
+                self.needs(caller, first, &handle, Rights::READ | Rights::WRITE)?;
+                self.socket_combined(caller, endpoint, payload, given, nonblock)
+            }
+            _ => {
+                self.needs(caller, first, &handle, Rights::CALL)?;
+                Err(Error::new(EINVAL))
+            }
+        }
+    }
+
+    /// A call with handles, across two handles, or of the standard file system.
+    #[cold]
+    fn call_special(&mut self, caller: &Caller, args: &[usize; 5]) -> Reply {
+        let [first, payload, len, flags, metadata] = *args;
+        let (payload, words) = call_shape(payload, len, flags)?;
+        let metadata = self.read_metadata(caller, metadata, words)?;
         let flags = CallFlags::from_bits_retain(flags & !0xFF);
-        if !KNOWN.contains(flags) || words > METADATA_WORDS {
-            return Err(Error::new(EINVAL));
-        }
-        if len > PAYLOAD_MAX {
-            return Err(Error::new(EMSGSIZE));
-        }
-        let payload = UserSlice::new(payload, len)?;
-        let mut given = [0u64; METADATA_WORDS];
-        if let Some(given) = given.get_mut(..words).filter(|given| !given.is_empty()) {
-            let slice = UserSlice::new(metadata, words * 8)?;
-            self.read_user(caller.space, slice.address, given.as_mut_bytes())?;
-        }
-        let mut asked = Asked { first, second: None, payload, flags, metadata: given, words };
+        let mut asked = Asked { first, second: None, payload, flags, metadata, words };
         if flags.intersects(CallFlags::MULTIPLE_FDS2) {
             (asked.first, asked.second) = self.two_numbers(caller, first)?;
         }
         let handle = *self.tables[caller.table].get(asked.first).ok_or(Error::new(EBADF))?;
-        let description = &self.descriptions[handle.description];
-        match description.object {
-            Object::Socket(endpoint) => {
-                let nonblock = description.flags as usize & O_NONBLOCK != 0;
-                self.socket_verb(caller, &handle, endpoint, &asked, nonblock)
-            }
+        match self.descriptions[handle.description].object {
+            Object::Socket(endpoint) => self.socket_handles(caller, endpoint, &asked),
             Object::Scheme(object) if !flags.intersects(CallFlags::FD | CallFlags::STD_FS) => {
                 self.needs(caller, asked.first, &handle, Rights::CALL)?;
                 let mut second = None;
                 if let Some(number) = asked.second {
                     second = Some(self.second_object(caller, object, number, Rights::CALL)?);
                 }
-                let mut message = Message::new(Class::Call, handle, object);
-                fill_call(&mut message, &asked, second);
-                self.send(caller, &message)
+                let message = self.message(caller, Class::Call, &handle, &object)?;
+                fill_call(message, payload, flags.bits(), metadata);
+                pair(message, second);
+                self.send(caller)
             }
             _ if flags.contains(CallFlags::FD) => {
                 let Asked { first, payload, flags, metadata, second, .. } = asked;
@@ -99,6 +123,22 @@ impl<M: Machine> Kernel<M> {
                 Err(Error::new(EINVAL))
             }
         }
+    }
+
+    /// The words of metadata of a call.
+    #[inline(always)]
+    fn read_metadata(
+        &mut self,
+        caller: &Caller,
+        from: usize,
+        words: usize,
+    ) -> Result<[u64; METADATA_WORDS]> {
+        let mut given = [0u64; METADATA_WORDS];
+        if let Some(given) = given.get_mut(..words).filter(|given| !given.is_empty()) {
+            let slice = UserSlice::new(from, words * 8)?;
+            self.read_user(caller.space, slice.address, given.as_mut_bytes())?;
+        }
+        Ok(given)
     }
 
     /// The numbers of a call across two handles: the count lies in the alignment bits of their
@@ -154,12 +194,11 @@ impl<M: Machine> Kernel<M> {
         if let (Some(number), Some(need)) = (asked.second, second) {
             other = Some(self.second_object(caller, object, number, need)?);
         }
-        let mut message = Message::new(Class::StdFs, handle, object);
-        fill_call(&mut message, asked, other);
         if kind == StdFsCallKind::Ftruncate && self.descriptions[handle.description].append_locked {
             let rule = DenialRule::AppendLocked;
             return Err(self.refuse(caller, asked.first, Rights::empty(), rule));
         }
+        let mut from = PayloadFrom::User;
         match form {
             Form::Path | Form::TwoPaths => {
                 let len = asked.payload.len;
@@ -172,7 +211,7 @@ impl<M: Machine> Kernel<M> {
                 let second = asked.second.and_then(|fd| self.tables[caller.table].get(fd));
                 let flags = handle.flags | second.map_or(0, |second| second.flags);
                 self.confine_paths(caller, asked.first, flags, object, len)?;
-                message.payload = PayloadFrom::Scratch;
+                from = PayloadFrom::Scratch;
             }
             Form::Exact(_) | Form::LockRange(_) => {
                 const ZEROES: [u8; 128] = [0; 128];
@@ -181,7 +220,11 @@ impl<M: Machine> Kernel<M> {
             }
             Form::Free => {}
         }
-        self.send(caller, &message)
+        let message = self.message(caller, Class::StdFs, &handle, &object)?;
+        fill_call(message, asked.payload, asked.flags.bits(), asked.metadata);
+        message.payload = from;
+        pair(message, other);
+        self.send(caller)
     }
 
     /// Reads a payload of at most a page into the scratch page.
@@ -195,55 +238,58 @@ impl<M: Machine> Kernel<M> {
         read
     }
 
-    /// What a server does with its socket by CALL.
-    #[inline]
-    fn socket_verb(
-        &mut self,
-        caller: &Caller,
-        handle: &Handle,
-        endpoint: crate::scheme::endpoint::EndpointId,
-        asked: &Asked,
-        nonblock: bool,
-    ) -> Reply {
+    /// What a server does with its socket by CALL, about handles.
+    fn socket_handles(&mut self, caller: &Caller, endpoint: EndpointId, asked: &Asked) -> Reply {
         let Asked { first, second, payload, flags, metadata, words } = *asked;
-        if flags.contains(CallFlags::FD) {
-            let tag = u32::try_from(metadata[1]).map_err(|_| Error::new(EINVAL))?;
-            return match (words, metadata[0], flags.contains(CallFlags::READ), second) {
-                (2, 0, true, None) => {
-                    self.door(caller, first, Rights::RECV_HANDLE)?;
-                    self.obtain_handles(caller, endpoint, payload, tag, flags)
-                }
-                (2, 1, false, None) => {
-                    self.door(caller, first, Rights::SEND_HANDLE)?;
-                    self.move_handles(caller, endpoint, payload, tag, flags)
-                }
-                _ => Err(Error::new(EINVAL)),
-            };
-        }
-        let both = CallFlags::READ | CallFlags::WRITE;
-        if words != 3 || !flags.contains(both) || second.is_some() {
+        if !flags.contains(CallFlags::FD) {
             return Err(Error::new(EINVAL));
         }
-        self.needs(caller, first, handle, Rights::READ | Rights::WRITE)?;
-        self.socket_combined(caller, endpoint, payload, metadata, nonblock)
+        let tag = u32::try_from(metadata[1]).map_err(|_| Error::new(EINVAL))?;
+        match (words, metadata[0], flags.contains(CallFlags::READ), second) {
+            (2, 0, true, None) => {
+                self.door(caller, first, Rights::RECV_HANDLE)?;
+                self.obtain_handles(caller, endpoint, payload, tag, flags)
+            }
+            (2, 1, false, None) => {
+                self.door(caller, first, Rights::SEND_HANDLE)?;
+                self.move_handles(caller, endpoint, payload, tag, flags)
+            }
+            _ => Err(Error::new(EINVAL)),
+        }
     }
 }
 
-#[inline]
-fn fill_call(message: &mut Message, asked: &Asked, second: Option<SchemeObject>) {
-    message.user = asked.payload;
-    message.len = asked.payload.len;
+/// What the registers of a call say: its payload, and how many words of metadata it has.
+#[inline(always)]
+fn call_shape(payload: usize, len: usize, flags: usize) -> Result<(UserSlice, usize)> {
+    let words = flags & 0xFF;
+    if flags & !(KNOWN.bits() | 0xFF) != 0 || words > METADATA_WORDS {
+        return Err(Error::new(EINVAL));
+    }
+    if len > PAYLOAD_MAX {
+        return Err(Error::new(EMSGSIZE));
+    }
+    Ok((UserSlice::new(payload, len)?, words))
+}
+
+/// Fills a message with what a call says.
+#[inline(always)]
+fn fill_call(message: &mut Request, payload: UserSlice, flags: usize, [a, b, c]: [u64; 3]) {
+    message.user = payload;
+    message.len = payload.len;
     message.payload = PayloadFrom::User;
-    message.nonblock = false;
-    if asked.flags.contains(CallFlags::READ) {
+    if flags & CallFlags::READ.bits() != 0 {
         message.output = Output::Whole;
     }
-    let [a, b, c] = asked.metadata;
-    message.args[3] = a;
-    message.args[4] = b;
-    message.args[5] = c;
+    message.sqe.args[3] = a;
+    message.sqe.args[4] = b;
+    message.sqe.args[5] = c;
+}
+
+/// Names the other object of a call across two handles.
+fn pair(message: &mut Request, second: Option<SchemeObject>) {
     if let Some(second) = second {
-        message.args[5] = second.number;
-        message.sqe_flags = SqeFlags::MULTIPLE_IDS.bits();
+        message.sqe.args[5] = second.number;
+        message.sqe.sqe_flags = SqeFlags::MULTIPLE_IDS;
     }
 }

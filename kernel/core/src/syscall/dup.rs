@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Outcome, Reply};
 use crate::scheme::request::Opening;
-use crate::scheme::send::{Makes, Message, PayloadFrom};
+use crate::scheme::send::{Makes, PayloadFrom};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
 use clavis_abi::error::{EINVAL, Error, Result};
@@ -97,10 +97,10 @@ impl<M: Machine> Kernel<M> {
         let Object::Scheme(object) = object else {
             return self.dup_object(caller, handle, object, len, out);
         };
-        let mut message = Message::new(Class::Dup, handle, object);
+        let message = self.message(caller, Class::Dup, &handle, &object)?;
         message.len = len;
         message.payload = PayloadFrom::Scratch;
-        self.submit(caller, &message, |kernel| {
+        self.submit(caller, |kernel| {
             let reserved = kernel.number_reserve(caller.table, out)?;
             let account = kernel.processes[caller.process].account;
             let flags = kernel.descriptions[handle.description].flags;

@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Outcome, Reply};
 use crate::scheme::request::Output;
-use crate::scheme::send::{Makes, Message, PayloadFrom};
+use crate::scheme::send::{Makes, PayloadFrom};
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
@@ -129,21 +129,13 @@ impl<M: Machine> Kernel<M> {
         way: Way,
     ) -> Reply {
         let description = &self.descriptions[handle.description];
-        let mut message = Message::new(
-            match way {
-                Way::Read => Class::Read,
-                Way::Write => Class::Write,
-            },
-            handle,
-            object,
-        );
-        message.positioned = description.positioned && offset == OWN;
-        let offset = match (message.positioned, offset) {
+        let positioned = description.positioned && offset == OWN;
+        let offset = match (positioned, offset) {
             (true, _) => description.offset,
             (false, OWN) => u64::MAX,
             (false, offset) => offset as u64,
         };
-        if message.positioned && description.busy {
+        if positioned && description.busy {
             // One call at a time moves the offset; the others wait in order.
             if flags & O_NONBLOCK != 0 {
                 return Err(Error::new(clavis_abi::error::EAGAIN));
@@ -153,16 +145,22 @@ impl<M: Machine> Kernel<M> {
             self.block(caller.thread, Blocked::Offset(handle.description));
             return Ok(Outcome::Wait);
         }
-        message.args[3] = offset;
-        message.args[4] = flags as u64;
+        let class = match way {
+            Way::Read => Class::Read,
+            Way::Write => Class::Write,
+        };
+        let message = self.message(caller, class, &handle, &object)?;
+        message.sqe.args[3] = offset;
+        message.sqe.args[4] = flags as u64;
         message.user = buffer;
         message.len = buffer.len;
+        message.positioned = positioned;
         message.nonblock = flags & O_NONBLOCK != 0;
         match way {
             Way::Read => message.output = Output::Length,
             Way::Write => message.payload = PayloadFrom::User,
         }
-        self.send(caller, &message)
+        self.send(caller)
     }
 
     /// Moves the offset of a description.
@@ -181,9 +179,9 @@ impl<M: Machine> Kernel<M> {
             (SEEK_CUR, _) => description.offset,
             (SEEK_END, Object::Memory(view)) => view.bytes,
             (SEEK_END, Object::Scheme(object)) => {
-                let mut message = Message::new(Class::Fsize, handle, object);
+                let message = self.message(caller, Class::Fsize, &handle, &object)?;
                 message.seek = Some(distance);
-                return self.send(caller, &message);
+                return self.send(caller);
             }
             _ => return Err(Error::new(EINVAL)),
         };
@@ -198,10 +196,10 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn sys_fchown(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let (handle, object) = self.door_object(caller, args[0], Rights::SET_ATTR)?;
         let Object::Scheme(object) = object else { return Err(Error::new(EINVAL)) };
-        let mut message = Message::new(Class::Fchown, handle, object);
-        message.args[1] = args[1] as u32 as u64;
-        message.args[2] = args[2] as u32 as u64;
-        self.send(caller, &message)
+        let message = self.message(caller, Class::Fchown, &handle, &object)?;
+        message.sqe.args[1] = args[1] as u32 as u64;
+        message.sqe.args[2] = args[2] as u32 as u64;
+        self.send(caller)
     }
 
     /// Flags of handles and descriptions; what else a server defines.
@@ -248,10 +246,10 @@ impl<M: Machine> Kernel<M> {
             _ => {
                 let (handle, object) = self.door_object(caller, fd, Rights::CONTROL)?;
                 let Object::Scheme(object) = object else { return Err(Error::new(EINVAL)) };
-                let mut message = Message::new(Class::Fcntl, handle, object);
-                message.args[1] = command as u64;
-                message.args[2] = argument as u64;
-                self.send(caller, &message)
+                let message = self.message(caller, Class::Fcntl, &handle, &object)?;
+                message.sqe.args[1] = command as u64;
+                message.sqe.args[2] = argument as u64;
+                self.send(caller)
             }
         }
     }
@@ -262,9 +260,9 @@ impl<M: Machine> Kernel<M> {
         let Object::Scheme(object) = object else {
             return Ok(Outcome::Done(usize::from(self.readiness(object))));
         };
-        let mut message = Message::new(Class::Fevent, handle, object);
-        message.args[1] = args[1] as u64 & 3;
-        self.send(caller, &message)
+        let message = self.message(caller, Class::Fevent, &handle, &object)?;
+        message.sqe.args[1] = args[1] as u64 & 3;
+        self.send(caller)
     }
 
     /// Asks a server what an object is ready for now, for a registration just made.
@@ -277,9 +275,9 @@ impl<M: Machine> Kernel<M> {
         interest: u8,
     ) -> Reply {
         let handle = self.door(caller, fd, Rights::EVENT)?;
-        let mut message = Message::new(Class::Fevent, handle, object);
-        message.args[1] = u64::from(interest);
-        let sent = self.submit(caller, &message, |_| {
+        let message = self.message(caller, Class::Fevent, &handle, &object)?;
+        message.sqe.args[1] = u64::from(interest);
+        let sent = self.submit(caller, |_| {
             Ok(Makes { registration: Some((registration, interest)), ..Makes::default() })
         });
         if sent.is_err() && self.registrations.get(registration).is_some() {
@@ -297,10 +295,10 @@ impl<M: Machine> Kernel<M> {
             // The path counts from the root of the scheme: it always leaves the directory.
             return Err(self.refuse(caller, args[0], Rights::empty(), DenialRule::Beneath));
         }
-        let mut message = Message::new(class, handle, object);
+        let message = self.message(caller, class, &handle, &object)?;
         message.len = args[2];
         message.payload = PayloadFrom::Scratch;
-        self.send(caller, &message)
+        self.send(caller)
     }
 
     /// The path of an object.
@@ -310,11 +308,11 @@ impl<M: Machine> Kernel<M> {
         let Object::Scheme(object) = object else {
             return self.object_path(caller, object, to);
         };
-        let mut message = Message::new(Class::Fpath, handle, object);
+        let message = self.message(caller, Class::Fpath, &handle, &object)?;
         message.user = to;
         message.len = to.len;
         message.output = Output::Length;
-        self.send(caller, &message)
+        self.send(caller)
     }
 
     /// Metadata.
@@ -328,19 +326,19 @@ impl<M: Machine> Kernel<M> {
         let Object::Scheme(object) = object else {
             return self.object_stat(caller, object, to);
         };
-        let mut message = Message::new(Class::Fstat, handle, object);
+        let message = self.message(caller, Class::Fstat, &handle, &object)?;
         message.user = to;
         message.len = size;
         message.payload = PayloadFrom::Zero;
         message.output = Output::Whole;
-        self.send(caller, &message)
+        self.send(caller)
     }
 
     /// Flushes.
     pub(crate) fn sys_fsync(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let (handle, object) = self.door_object(caller, args[0], Rights::SYNC)?;
         let Object::Scheme(object) = object else { return Ok(Outcome::Done(0)) };
-        let message = Message::new(Class::Fsync, handle, object);
-        self.send(caller, &message)
+        self.message(caller, Class::Fsync, &handle, &object)?;
+        self.send(caller)
     }
 }

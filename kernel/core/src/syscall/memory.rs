@@ -11,7 +11,7 @@ use crate::memory::{PAGE, Protection, page_of, pages_for};
 use crate::run::{Caller, Outcome, Reply};
 use crate::scheme::grant::{most_of, place_of, protection_of};
 use crate::scheme::request::Wanted;
-use crate::scheme::send::{Makes, Message};
+use crate::scheme::send::Makes;
 use crate::task::process::ProcessState;
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
@@ -153,12 +153,12 @@ impl<M: Machine> Kernel<M> {
         wanted: Wanted,
         out: Option<usize>,
     ) -> Reply {
-        let mut message = Message::new(Class::MmapPrep, handle, object);
+        let message = self.message(caller, Class::MmapPrep, &handle, &object)?;
         let pages = pages_for(wanted.map.length).ok_or(Error::new(EINVAL))?;
-        message.args[1] = pages.saturating_mul(PAGE);
-        message.args[2] = wanted.map.flags;
-        message.args[3] = wanted.map.offset;
-        self.submit(caller, &message, |kernel| {
+        message.sqe.args[1] = pages.saturating_mul(PAGE);
+        message.sqe.args[2] = wanted.map.flags;
+        message.sqe.args[3] = wanted.map.offset;
+        self.submit(caller, |kernel| {
             let handle: Option<Reserved> = match out {
                 Some(out) => Some(kernel.number_reserve(caller.table, out)?),
                 None => None,

@@ -57,7 +57,7 @@ impl<M: Machine> Kernel<M> {
         let request = &self.requests[id];
         let info = RequestInfo {
             badge: request.badge,
-            process: u64::from(request.process_number),
+            process: request.sqe.caller,
             rights: request.rights.bits(),
             flags: request.opening.map_or(0, |opening| opening.open_flags),
         };

@@ -139,8 +139,8 @@ impl<M: Machine> Thread<M> {
     /// What the kernel looks up once when this thread, with that id, runs.
     #[inline]
     pub(crate) fn as_caller(&self, id: ThreadId, cpu: Cpu) -> Caller {
-        let Thread { process, table, space, account, call, args: [first, ..], .. } = *self;
-        Caller { cpu, thread: id, process, table, space, account, call, first }
+        let Thread { process, table, space, account, .. } = *self;
+        Caller { cpu, thread: id, process, table, space, account }
     }
 
     /// Whether its waits end by themselves, or one that did is still in the deadline heap.
