@@ -17,6 +17,7 @@ use crate::object::timer::{Timer, TimerId, TimerK};
 use crate::run::Caller;
 use crate::scheme::endpoint::{Endpoint, EndpointId, EndpointK};
 use crate::scheme::grant::{Grant, GrantK};
+use crate::scheme::inbox::{Seat, SeatK};
 use crate::scheme::request::{Request, RequestK};
 use crate::scheme::transfer::{Batch, BatchK};
 use crate::task::futex::Futexes;
@@ -133,6 +134,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) tables: Arena<TableK, HandleTable>,
     pub(crate) descriptions: Arena<DescriptionK, Description>,
     pub(crate) endpoints: Arena<EndpointK, Endpoint, 2>,
+    pub(crate) seats: Arena<SeatK, Seat>,
     pub(crate) requests: Arena<RequestK, Request>,
     pub(crate) batches: Arena<BatchK, Batch>,
     pub(crate) grants: Arena<GrantK, Grant>,
@@ -188,6 +190,7 @@ impl<M: Machine> Kernel<M> {
             tables: Arena::new(),
             descriptions: Arena::new(),
             endpoints: Arena::new(),
+            seats: Arena::new(),
             requests: Arena::new(),
             batches: Arena::new(),
             grants: Arena::new(),

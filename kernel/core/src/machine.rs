@@ -130,29 +130,21 @@ pub trait Machine {
     /// Loads a space on a CPU. `None` loads the kernel's own space.
     fn space_load(&mut self, cpu: Cpu, space: Option<&Self::Space>);
 
-    /// Copies user bytes at `address` of the space *loaded on this CPU* into a frame. Never
-    /// resolves faults. `offset + len` is at most a page.
+    /// Copies user bytes at `address` of the space that is loaded into a frame. Never resolves
+    /// faults. `offset + len` is at most a page.
     fn copy_in(
         &mut self,
-        space: &Self::Space,
         address: u64,
         frame: &mut Self::Frame,
         offset: usize,
         len: usize,
     ) -> Copied;
-    /// Copies bytes of a frame to user `address` of the space loaded on this CPU.
-    fn copy_out(
-        &mut self,
-        space: &Self::Space,
-        address: u64,
-        frame: &Self::Frame,
-        offset: usize,
-        len: usize,
-    ) -> Copied;
-    /// Copies user bytes into kernel memory.
-    fn read_user(&mut self, space: &Self::Space, address: u64, bytes: &mut [u8]) -> Copied;
-    /// Copies kernel bytes to user memory.
-    fn write_user(&mut self, space: &Self::Space, address: u64, bytes: &[u8]) -> Copied;
+    /// Copies bytes of a frame to user `address` of the space that is loaded.
+    fn copy_out(&mut self, address: u64, frame: &Self::Frame, offset: usize, len: usize) -> Copied;
+    /// Copies user bytes of the space that is loaded into kernel memory.
+    fn read_user(&mut self, address: u64, bytes: &mut [u8]) -> Copied;
+    /// Copies kernel bytes to user memory of the space that is loaded.
+    fn write_user(&mut self, address: u64, bytes: &[u8]) -> Copied;
 
     /// Makes a context. `None` when memory is short.
     fn context_new(&mut self, start: Start) -> Option<Self::Context>;

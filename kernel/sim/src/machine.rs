@@ -247,20 +247,14 @@ impl SimMachine {
         Ok(())
     }
 
-    fn check_loaded(&self, space: &Space) {
-        assert_eq!(self.loaded, Some(space.0), "a copy names a space that is not loaded");
-    }
-
     /// Copies between the loaded space and kernel bytes at `kernel`, as the copy routines do.
     fn copy(
         &mut self,
-        space: &Space,
         address: u64,
         len: usize,
         need: Protection,
         mut piece: impl FnMut(&mut [u8], usize, core::ops::Range<usize>),
     ) -> Copied {
-        self.check_loaded(space);
         let mut pieces = Vec::new();
         let result = self.each_page(address, len, need, |at, frame, range| {
             pieces.push((frame as usize * PAGE + (at as usize % PAGE), range));
@@ -472,45 +466,31 @@ impl Machine for SimMachine {
         self.loaded = space.map(|space| space.0);
     }
 
-    fn copy_in(
-        &mut self,
-        space: &Space,
-        address: u64,
-        frame: &mut Frame,
-        offset: usize,
-        len: usize,
-    ) -> Copied {
+    fn copy_in(&mut self, address: u64, frame: &mut Frame, offset: usize, len: usize) -> Copied {
         assert!(!self.frame_is_shared(frame), "a shared frame is written");
         let to = self.frame_range(frame, offset, len).start;
-        self.copy(space, address, len, Protection::READ, |memory, at, range| {
+        self.copy(address, len, Protection::READ, |memory, at, range| {
             memory.copy_within(at..at + range.len(), to + range.start);
         })
     }
 
-    fn copy_out(
-        &mut self,
-        space: &Space,
-        address: u64,
-        frame: &Frame,
-        offset: usize,
-        len: usize,
-    ) -> Copied {
+    fn copy_out(&mut self, address: u64, frame: &Frame, offset: usize, len: usize) -> Copied {
         let from = self.frame_range(frame, offset, len).start;
-        self.copy(space, address, len, Protection::WRITE, |memory, at, range| {
+        self.copy(address, len, Protection::WRITE, |memory, at, range| {
             let (start, end) = (from + range.start, from + range.end);
             memory.copy_within(start..end, at);
         })
     }
 
-    fn read_user(&mut self, space: &Space, address: u64, bytes: &mut [u8]) -> Copied {
-        self.copy(space, address, bytes.len(), Protection::READ, |memory, at, range| {
+    fn read_user(&mut self, address: u64, bytes: &mut [u8]) -> Copied {
+        self.copy(address, bytes.len(), Protection::READ, |memory, at, range| {
             let len = range.len();
             bytes[range].copy_from_slice(&memory[at..at + len]);
         })
     }
 
-    fn write_user(&mut self, space: &Space, address: u64, bytes: &[u8]) -> Copied {
-        self.copy(space, address, bytes.len(), Protection::WRITE, |memory, at, range| {
+    fn write_user(&mut self, address: u64, bytes: &[u8]) -> Copied {
+        self.copy(address, bytes.len(), Protection::WRITE, |memory, at, range| {
             memory[at..at + range.len()].copy_from_slice(&bytes[range]);
         })
     }

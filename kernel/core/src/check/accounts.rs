@@ -16,6 +16,7 @@ use crate::object::slot::Slot;
 use crate::object::timer::Timer;
 use crate::scheme::endpoint::Endpoint;
 use crate::scheme::grant::Grant;
+use crate::scheme::inbox::Seat;
 use crate::scheme::transfer::Batch;
 use crate::task::process::{Process, ProcessState};
 use crate::task::thread::Thread;
@@ -117,6 +118,9 @@ impl<M: Machine> Kernel<M> {
         for payer in self.requests.iter().filter_map(|(_, request)| request.payer) {
             ledger.charge(payer, Resource::Requests, 1);
             ledger.refer(payer);
+        }
+        for (_, seat) in self.seats.iter() {
+            ledger.object::<Seat>(seat.account);
         }
         for (_, batch) in self.batches.iter() {
             ledger.object::<Batch>(batch.payer);

@@ -77,6 +77,7 @@ impl<M: Machine> Kernel<M> {
             ("descriptions", live(self.descriptions.counts())),
             ("endpoints", live(self.endpoints.counts())),
             ("requests", live(self.requests.counts())),
+            ("seats", live(self.seats.counts())),
             ("batches", live(self.batches.counts())),
             ("grants", live(self.grants.counts())),
             ("queues", live(self.queues.counts())),

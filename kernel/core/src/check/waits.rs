@@ -187,7 +187,8 @@ impl<M: Machine> Kernel<M> {
             ensure!(awaited, "thread {id:?} waits for a request in {:?}", request.stage);
         }
         if let Some((endpoint, place)) = thread.granted {
-            let used = self.endpoints.get(endpoint).is_some_and(|e| e.used & 1 << place != 0);
+            let used =
+                self.endpoints.get(endpoint).is_some_and(|e| !e.vacant_places().contains(&place));
             ensure!(used, "thread {id:?} was given a place that is free");
         }
         Ok(())
@@ -214,7 +215,11 @@ impl<M: Machine> Kernel<M> {
         if stage == Stage::Delivered {
             let lives = server.is_some_and(|server| self.process_lives(server));
             ensure!(lives, "request {id:?} was delivered to nobody who lives");
-            ensure!(request.serving.is_linked(), "request {id:?} is not among its server's");
+            let sits = self
+                .seats
+                .iter()
+                .any(|(_, seat)| Some(seat.process) == server && Some(seat.endpoint) == endpoint);
+            ensure!(sits, "request {id:?} was delivered where its server does not receive");
         } else {
             ensure!(server.is_none(), "request {id:?} in {stage:?} has a server");
         }
@@ -255,8 +260,12 @@ impl<M: Machine> Kernel<M> {
                     used |= 1 << place;
                 }
             }
-            ensure!(used == endpoint.used, "endpoint {id:?} uses {:x}, {used:x}", endpoint.used);
-            let stuck = !endpoint.admission.is_empty() && used == 0;
+            for place in endpoint.vacant_places() {
+                ensure!(used & 1 << place == 0, "place {place} of {id:?} is in use and free");
+                used |= 1 << place;
+            }
+            ensure!(used == u128::MAX, "endpoint {id:?} lost places: {used:x}");
+            let stuck = !endpoint.admission.is_empty() && endpoint.free == ENDPOINT_DEPTH;
             ensure!(!stuck, "somebody waits for a place at endpoint {id:?}, which is empty");
             let mut bulk = 0;
             for (_, request) in self.requests.iter().filter(|(_, r)| r.endpoint == Some(id)) {
@@ -303,10 +312,10 @@ impl<M: Machine> Kernel<M> {
             }
         }
         for (id, process) in self.processes.iter() {
-            for request in members(&self.requests, &process.serving)? {
-                let Request { server, stage, .. } = self.requests[request];
-                let own = server == Some(id) && stage == Stage::Delivered;
-                ensure!(own, "process {id:?} serves {request:?}, which is in {stage:?}");
+            for seat in members(&self.seats, &process.seats)? {
+                let at = &self.seats[seat];
+                let known = self.endpoints.get(at.endpoint).is_some_and(|at| at.has_seat(seat));
+                ensure!(at.process == id && known, "seat {seat:?} of {id:?} is at no endpoint");
             }
         }
         Ok(())

@@ -209,6 +209,16 @@ impl<K, T, const N: usize> Arena<K, T, N> {
         if entry.generation == id.generation { entry.value.as_mut() } else { None }
     }
 
+    /// Two different objects, unless an id is stale.
+    #[inline(always)]
+    pub fn pair_mut(&mut self, one: Id<K>, other: Id<K>) -> Option<(&mut T, &mut T)> {
+        let (a, b) = self.entries.pair_mut(one.index as usize, other.index as usize)?;
+        if a.generation != one.generation || b.generation != other.generation {
+            return None;
+        }
+        Some((a.value.as_mut()?, b.value.as_mut()?))
+    }
+
     /// The live object at that place, whatever its generation.
     #[must_use]
     pub fn at(&self, index: u32) -> Option<Id<K>> {

@@ -46,6 +46,18 @@ impl<T, const N: usize> Blocks<T, N> {
         self.blocks.get_mut(index / N)?.get_mut(index % N)
     }
 
+    /// Two different elements.
+    #[inline(always)]
+    pub fn pair_mut(&mut self, one: usize, other: usize) -> Option<(&mut T, &mut T)> {
+        let (a, b) = (one / N, other / N);
+        if a == b {
+            let [x, y] = self.blocks.get_mut(a)?.get_disjoint_mut([one % N, other % N]).ok()?;
+            return Some((x, y));
+        }
+        let [x, y] = self.blocks.get_disjoint_mut([a, b]).ok()?;
+        Some((x.get_mut(one % N)?, y.get_mut(other % N)?))
+    }
+
     /// Adds a block of elements made one by one.
     ///
     /// # Errors

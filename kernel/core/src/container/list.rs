@@ -107,11 +107,7 @@ impl<K, const L: usize> List<K, L> {
 
     /// Has the object that was the last lead to the one that is now.
     #[inline(always)]
-    pub(crate) fn join<T: Linked<K, L>>(
-        arena: &mut Arena<K, T>,
-        last: Option<Id<K>>,
-        id: Id<K>,
-    ) {
+    pub(crate) fn join<T: Linked<K, L>>(arena: &mut Arena<K, T>, last: Option<Id<K>>, id: Id<K>) {
         if let Some(last) = last {
             arena[last].link_mut().next = Some(id);
         }

@@ -71,13 +71,18 @@ impl<M: Machine> Kernel<M> {
         })
     }
 
+    /// A copy reaches the space that is loaded: whoever names another one gets nothing.
+    #[inline(always)]
+    fn expect_loaded(&self, space: SpaceId) -> Result<()> {
+        let [cpu] = &self.cpus;
+        if cpu.loaded == Some(space) { Ok(()) } else { Err(Error::new(EFAULT)) }
+    }
+
     /// Reads user bytes of the loaded space.
     #[inline]
     pub(crate) fn read_user(&mut self, space: SpaceId, from: u64, to: &mut [u8]) -> Result<()> {
-        let Some(tables) = self.spaces[space].tables.as_ref() else {
-            return Err(Error::new(EFAULT));
-        };
-        let copied = self.machine.read_user(tables, from, to);
+        self.expect_loaded(space)?;
+        let copied = self.machine.read_user(from, to);
         match copied.fault {
             None => Ok(()),
             Some(fault) => self.read_user_on(space, from, to, copied.done, fault),
@@ -103,10 +108,7 @@ impl<M: Machine> Kernel<M> {
             let Some(rest) = to.get_mut(done..).filter(|rest| !rest.is_empty()) else {
                 return Ok(());
             };
-            let Some(tables) = self.spaces[space].tables.as_ref() else {
-                return Err(Error::new(EFAULT));
-            };
-            let copied = self.machine.read_user(tables, from.wrapping_add(done as u64), rest);
+            let copied = self.machine.read_user(from.wrapping_add(done as u64), rest);
             done += copied.done;
             fault = copied.fault;
         }
@@ -115,10 +117,8 @@ impl<M: Machine> Kernel<M> {
     /// Writes user bytes of the loaded space.
     #[inline]
     pub(crate) fn write_user(&mut self, space: SpaceId, to: u64, from: &[u8]) -> Result<()> {
-        let Some(tables) = self.spaces[space].tables.as_ref() else {
-            return Err(Error::new(EFAULT));
-        };
-        let copied = self.machine.write_user(tables, to, from);
+        self.expect_loaded(space)?;
+        let copied = self.machine.write_user(to, from);
         match copied.fault {
             None => Ok(()),
             Some(fault) => self.write_user_on(space, to, from, copied.done, fault),
@@ -144,10 +144,7 @@ impl<M: Machine> Kernel<M> {
             let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) else {
                 return Ok(());
             };
-            let Some(tables) = self.spaces[space].tables.as_ref() else {
-                return Err(Error::new(EFAULT));
-            };
-            let copied = self.machine.write_user(tables, to.wrapping_add(done as u64), rest);
+            let copied = self.machine.write_user(to.wrapping_add(done as u64), rest);
             done += copied.done;
             fault = copied.fault;
         }
@@ -204,6 +201,7 @@ impl<M: Machine> Kernel<M> {
             let [cpu] = &mut self.cpus;
             cpu.is_spent = true;
         }
+        self.expect_loaded(space)?;
         let (mut done, mut last) = (0, None);
         while done < user.len {
             let at = offset.wrapping_add(done as u64);
@@ -213,19 +211,12 @@ impl<M: Machine> Kernel<M> {
             if self.memories[memory].frame(page).is_none() {
                 self.memory_populate(memory, page)?;
             }
-            let Some(tables) = self.spaces[space].tables.as_ref() else {
-                return Err(Error::new(EFAULT));
-            };
             let Some(frame) = self.memories[memory].frame_mut(page) else {
                 return Err(Error::new(ENOMEM));
             };
             let copied = match direction {
-                Direction::In => {
-                    self.machine.copy_in(tables, part.address, frame, within, part.len)
-                }
-                Direction::Out => {
-                    self.machine.copy_out(tables, part.address, frame, within, part.len)
-                }
+                Direction::In => self.machine.copy_in(part.address, frame, within, part.len),
+                Direction::Out => self.machine.copy_out(part.address, frame, within, part.len),
             };
             done += copied.done;
             if let Some(fault) = copied.fault {

@@ -120,7 +120,7 @@ impl<M: Machine> Kernel<M> {
         if opcode == CQE_FORWARD {
             return self.forward(caller, id, cqe.result);
         }
-        self.serving_remove(id);
+        self.requests[id].server = None;
         match CqeOpcode::try_from_raw(opcode) {
             Some(CqeOpcode::RespondRegular | CqeOpcode::RespondAndNotifyOnDetach) => {
                 self.answer_value(id, cqe);
@@ -135,16 +135,6 @@ impl<M: Machine> Kernel<M> {
             _ => self.request_fail(id, EIO),
         }
         Ok(())
-    }
-
-    /// The request is no longer among those that its server has.
-    pub(crate) fn serving_remove(&mut self, id: RequestId) {
-        if let Some(server) = self.requests[id].server.take() {
-            let Self { processes, requests, .. } = self;
-            if let Some(process) = processes.get_mut(server) {
-                process.serving.remove(requests, id);
-            }
-        }
     }
 
     fn answer_value(&mut self, id: RequestId, cqe: &Cqe) {

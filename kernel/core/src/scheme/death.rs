@@ -1,6 +1,6 @@
 //! How requests end otherwise: the caller goes away, the server dies, or it says no.
 use super::endpoint::EndpointId;
-use super::request::{Request, RequestId, Stage};
+use super::request::{Gives, Request, RequestId, Stage};
 use super::send::Makes;
 use crate::account::Resource;
 use crate::handle::Handle;
@@ -28,6 +28,7 @@ impl<M: Machine> Kernel<M> {
         let blank = || Request::blank(handle.description);
         *self.requests.draft(&mut self.machine, blank)? = Request {
             class,
+            gives: Gives::of(class),
             stage: Stage::Rerouted,
             caller: Some(caller.thread),
             sqe: Sqe {
@@ -69,7 +70,6 @@ impl<M: Machine> Kernel<M> {
 
     /// Ends a request: everything it holds goes back. Says nothing to its caller.
     pub(crate) fn request_free(&mut self, id: RequestId) {
-        self.serving_remove(id);
         let request = &self.requests[id];
         if let Stage::InSlot(slot) = request.stage {
             self.slot_leave(id, slot);
@@ -181,7 +181,7 @@ impl<M: Machine> Kernel<M> {
     /// The process that had a request died. It may have acted on it: the caller is told so. A
     /// server that only forwards had no effect: its successor gets the request once more.
     pub(crate) fn server_died(&mut self, id: RequestId) {
-        self.serving_remove(id);
+        self.requests[id].server = None;
         let Request { caller, endpoint, class, redelivered, .. } = self.requests[id];
         let adopts = endpoint
             .is_some_and(|endpoint| self.endpoints[endpoint].flags & endpoint_flags::ADOPT != 0);

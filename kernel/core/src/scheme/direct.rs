@@ -5,7 +5,7 @@
 //! the queue and the caller's own end ([`super::finish`]), with the same outcome.
 use super::endpoint::EndpointId;
 use super::receive::Receive;
-use super::request::{RequestK, Stage};
+use super::request::{Gives, Stage};
 use super::send::PayloadFrom;
 use crate::container::List;
 use crate::kernel::Kernel;
@@ -17,8 +17,6 @@ use crate::task::thread::{Blocked, Resume, ThreadK};
 use clavis_abi::class::Class;
 use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode};
 
-/// The requests that a process has to answer.
-type Serving = List<RequestK, 1>;
 /// Threads that wait for the same thing.
 type Waiting = List<ThreadK, 0>;
 
@@ -37,7 +35,6 @@ impl<M: Machine> Kernel<M> {
             || endpoint.has_messages()
             || !endpoint.socket_watchers.is_empty()
             || !endpoint.admission.is_empty()
-            || endpoint.used == u128::MAX
             || request.len > PAGE as usize
             || !cpu.is_quiet()
             || cpu.again
@@ -46,23 +43,20 @@ impl<M: Machine> Kernel<M> {
         {
             return false;
         }
-        let client = &threads[caller.thread];
-        let (is_plain, priority) = (client.waits_plainly(), client.priority);
-        let server = &mut threads[taker];
+        let Some(place) = endpoint.place_next() else { return false };
+        let Some((client, server)) = threads.pair_mut(caller.thread, taker) else { return false };
         let Resume::Receive(receive) = &server.resume else { return false };
-        if !is_plain || !server.waits_plainly() {
+        if !client.waits_plainly() || !server.waits_plainly() {
             return false;
         }
-        let place = endpoint.used.trailing_ones() as u8;
         (request.place, request.page) = (place, usize::from(place));
         if request.payload != PayloadFrom::Absent && request.len > 0 {
             let inbox = &mut self.memories[endpoint.inbox];
             let Some(frame) = inbox.frame_mut(u64::from(place)) else { return false };
             match (request.payload, self.scratch.get(..request.len)) {
                 (PayloadFrom::User, _) => {
-                    let Some(own) = spaces[caller.space].tables.as_ref() else { return false };
                     let from = request.user.address;
-                    if machine.copy_in(own, from, frame, 0, request.len).fault.is_some() {
+                    if machine.copy_in(from, frame, 0, request.len).fault.is_some() {
                         return false;
                     }
                 }
@@ -75,7 +69,7 @@ impl<M: Machine> Kernel<M> {
         let Some(tables) = spaces[space].tables.as_ref() else { return false };
         cpu.loaded = Some(space);
         machine.space_load(caller.cpu, Some(tables));
-        if machine.write_user(tables, receive.to.address, &request.sqe).fault.is_some() {
+        if machine.write_user(receive.to.address, &request.sqe).fault.is_some() {
             // The server meets its fault when it takes the request from the queue.
             self.load(caller);
             return false;
@@ -83,25 +77,23 @@ impl<M: Machine> Kernel<M> {
         let (id, request) = draft.adopt();
         request.stage = Stage::Delivered;
         request.server = Some(process);
-        let last = self.processes[process].serving.append(id, request);
         let through = &mut self.descriptions[request.through];
         through.refs = through.refs.wrapping_add(1);
         through.busy |= request.positioned;
-        Serving::join(requests, last, id);
+        endpoint.free = endpoint.free.wrapping_sub(1);
         endpoint.place_occupy(place, id);
         machine.context_result(&mut server.context, receive.result(1));
         server.blocked = Blocked::No;
         server.resume = Resume::User;
-        server.priority = server.priority.max(priority);
+        server.priority = server.priority.max(client.priority);
         cpu.current = Some(server.as_caller(taker, caller.cpu));
         cpu.user = Some(server.name);
-        let link = endpoint.receivers.detach(server);
-        Waiting::mend(threads, link);
-        let client = &mut threads[caller.thread];
         client.blocked = Blocked::Request(id);
         // What a refusal behind a forward is put down to.
         client.call = cpu.call;
         client.args[0] = cpu.first;
+        let link = endpoint.receivers.detach(server);
+        Waiting::mend(threads, link);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         true
     }
@@ -126,9 +118,8 @@ impl<M: Machine> Kernel<M> {
         if endpoint.has_messages() || !endpoint.admission.is_empty() {
             return false;
         }
-        let Some(tables) = spaces[caller.space].tables.as_ref() else { return false };
         let mut cqe = Cqe::default();
-        if machine.read_user(tables, buffer.address, &mut cqe).fault.is_some() {
+        if machine.read_user(buffer.address, &mut cqe).fault.is_some() {
             return false;
         }
         let Some((place, id)) = endpoint.holder_of(cqe.tag) else { return false };
@@ -146,13 +137,13 @@ impl<M: Machine> Kernel<M> {
             || request.stage != Stage::Delivered
             || request.server != Some(caller.process)
             || request.bulk > 0
-            || !(request.is_plain() || request.opens())
+            || request.gives == Gives::More
             || request.positioned && !self.offset_waiters.is_empty()
         {
             return false;
         }
         let through = &mut self.descriptions[request.through];
-        let (thread, server) = (&threads[client], &threads[caller.thread]);
+        let Some((thread, server)) = threads.pair_mut(client, caller.thread) else { return false };
         if through.refs <= 1
             || !thread.waits_plainly()
             || !server.waits_plainly()
@@ -169,7 +160,7 @@ impl<M: Machine> Kernel<M> {
         if bytes > 0 {
             let frame = self.memories[endpoint.inbox].frame(request.page as u64);
             let to = request.user.address;
-            let copied = frame.map(|frame| machine.copy_out(tables, to, frame, 0, bytes));
+            let copied = frame.map(|frame| machine.copy_out(to, frame, 0, bytes));
             if copied.is_none_or(|copied| copied.fault.is_some()) {
                 // The client meets its fault in its own time.
                 self.load(caller);
@@ -182,19 +173,16 @@ impl<M: Machine> Kernel<M> {
             through.busy = false;
         }
         endpoint.place_vacate(place);
+        endpoint.place_free(place);
         endpoint.refs = endpoint.refs.wrapping_sub(1);
         let opening = request.opening.take();
         let value = opening.as_ref().map_or(value, |opening| opening.out.number);
-        let link = self.processes[caller.process].serving.detach(request);
-        Serving::mend(requests, link);
         requests.retire(id);
-        let thread = &mut threads[client];
         machine.context_result(&mut thread.context, value);
         thread.blocked = Blocked::No;
         thread.resume = Resume::User;
         cpu.current = Some(thread.as_caller(client, caller.cpu));
         cpu.user = Some(thread.name);
-        let server = &mut threads[caller.thread];
         server.blocked = Blocked::Receive(at);
         let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
         server.resume = Resume::Receive(receive);

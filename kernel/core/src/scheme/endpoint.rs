@@ -1,5 +1,6 @@
 //! Endpoints: the kernel's side of one scheme daemon.
 use super::grant::GrantK;
+use super::inbox::Mapped;
 use super::request::{RequestId, RequestK};
 use crate::account::AccountId;
 use crate::container::{Id, List};
@@ -7,17 +8,14 @@ use crate::event::{HANGUP, READABLE, Source, WRITABLE, Watchers};
 use crate::handle::description::{DescriptionId, DescriptionK, SchemeObject};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::memory::PAGE;
 use crate::memory::object::{Backing, MemoryId};
-use crate::memory::space::{Mapping, Place, SpaceId};
-use crate::memory::{PAGE, Protection};
 use crate::object::slot::SlotK;
-use crate::run::Caller;
 use crate::task::process::{ProcessId, ProcessState};
 use crate::task::sched::SLICE;
 use crate::task::thread::{ThreadId, ThreadK};
-use clavis_abi::error::{EBUSY, ENODEV, EOWNERDEAD, Error, Result};
+use clavis_abi::error::{ENODEV, EOWNERDEAD, Error, Result};
 use clavis_abi::limits::{ENDPOINT_DEPTH, INBOX_BULK_PAGES};
-use clavis_abi::params::endpoint_flags;
 
 /// Kind of [`Endpoint`] ids.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ pub type EndpointId = Id<EndpointK>;
 pub const WATCH_BUCKETS: usize = 16;
 
 /// Processes that can receive at one endpoint at the same time.
-const RECEIVERS: usize = 4;
+pub(super) const RECEIVERS: usize = 4;
 
 const BULK_WORDS: usize = INBOX_BULK_PAGES / 64;
 
@@ -52,8 +50,9 @@ pub struct Endpoint {
     /// `clavis_abi::params::endpoint_flags`.
     pub flags: u64,
     pub(crate) account: AccountId,
-    /// A set bit is a place in use or promised.
-    pub(crate) used: u128,
+    /// Places neither in use nor promised: the first `free` of these.
+    pub(crate) vacant: [u8; ENDPOINT_DEPTH],
+    pub(crate) free: usize,
     pub(crate) places: [QueuePlace; ENDPOINT_DEPTH],
     /// Undelivered requests and cancellations, in order.
     pub(crate) queue: List<RequestK, 0>,
@@ -75,10 +74,10 @@ pub struct Endpoint {
     pub(crate) socket_watchers: Watchers,
     pub(crate) inbox: MemoryId,
     pub(crate) bulk: [u64; BULK_WORDS],
-    /// Where the inbox is mapped.
-    mapped: [Option<(ProcessId, SpaceId, u64)>; RECEIVERS],
+    /// Who receives here, and where the inbox is mapped.
+    pub(super) mapped: [Option<Mapped>; RECEIVERS],
     /// The process that received last.
-    owner: Option<ProcessId>,
+    pub(super) owner: Option<ProcessId>,
 }
 
 impl Endpoint {
@@ -91,14 +90,6 @@ impl Endpoint {
         } else {
             Ok(())
         }
-    }
-
-    /// Where its inbox lies in a process that received before.
-    #[inline]
-    pub(crate) fn inbox_of(&self, caller: &Caller) -> Option<u64> {
-        let own = (caller.process, caller.space);
-        let mapped = self.mapped.iter().flatten().find(|at| (at.0, at.1) == own);
-        mapped.map(|(_, _, base)| *base)
     }
 
     /// The tag of the request at a place: the place, and which tenant of it that is.
@@ -116,10 +107,21 @@ impl Endpoint {
         Some((place as u8, at.request?))
     }
 
-    /// A free place gets a request, which counts as a reference.
+    /// The place that the next request gets.
+    #[inline]
+    pub(crate) fn place_next(&self) -> Option<u8> {
+        self.vacant.get(self.free.wrapping_sub(1)).copied()
+    }
+
+    /// The places that are free.
+    #[cfg(feature = "check")]
+    pub(crate) fn vacant_places(&self) -> &[u8] {
+        self.vacant.get(..self.free).unwrap_or(&[])
+    }
+
+    /// A place that was taken gets a request, which counts as a reference.
     #[inline]
     pub(crate) fn place_occupy(&mut self, place: u8, id: RequestId) {
-        self.used |= 1 << place;
         self.refs = self.refs.wrapping_add(1);
         if let Some(at) = self.places.get_mut(usize::from(place)) {
             at.request = Some(id);
@@ -133,7 +135,15 @@ impl Endpoint {
             at.request = None;
             at.generation = at.generation.wrapping_add(1);
         }
-        self.used &= !(1u128 << place);
+    }
+
+    /// A place that was vacated is free for the next request.
+    #[inline]
+    pub(crate) fn place_free(&mut self, place: u8) {
+        if let Some(vacant) = self.vacant.get_mut(self.free) {
+            *vacant = place;
+            self.free = self.free.wrapping_add(1);
+        }
     }
 
     /// The order number of its next message.
@@ -167,7 +177,8 @@ impl<M: Machine> Kernel<M> {
             epoch: 0,
             flags: 0,
             account,
-            used: 0,
+            vacant: core::array::from_fn(|place| (ENDPOINT_DEPTH - 1 - place) as u8),
+            free: ENDPOINT_DEPTH,
             places: [QueuePlace::default(); ENDPOINT_DEPTH],
             queue: List::new(),
             closes: List::new(),
@@ -228,6 +239,9 @@ impl<M: Machine> Kernel<M> {
             self.watchers_drop(watchers);
         }
         self.watchers_drop(endpoint.socket_watchers);
+        for mapped in endpoint.mapped.into_iter().flatten() {
+            self.seat_free(mapped.seat);
+        }
         self.memory_release(endpoint.inbox);
         self.uncharge_object::<Endpoint>(endpoint.account);
     }
@@ -265,25 +279,25 @@ impl<M: Machine> Kernel<M> {
         }
         let endpoint = &mut self.endpoints[at];
         endpoint.check(epoch)?;
-        if !endpoint.admission.is_empty() || endpoint.used == u128::MAX {
+        if !endpoint.admission.is_empty() {
             return Ok(None);
         }
-        let place = endpoint.used.trailing_ones();
-        endpoint.used |= 1 << place;
-        Ok(Some(place as u8))
+        let place = endpoint.place_next();
+        endpoint.free = endpoint.free.saturating_sub(1);
+        Ok(place)
     }
 
     /// Gives a place back, or to the first who waits for one.
     pub(crate) fn place_release(&mut self, id: EndpointId, place: u8) {
         let endpoint = &mut self.endpoints[id];
         endpoint.place_vacate(place);
-        if let Some(thread) = endpoint.admission.pop_front(&mut self.threads) {
-            endpoint.used |= 1 << place;
-            let waiting = &mut self.threads[thread];
-            waiting.granted = Some((id, place));
-            let resume = waiting.resume;
-            self.wake(thread, resume);
-        }
+        let Some(thread) = endpoint.admission.pop_front(&mut self.threads) else {
+            return endpoint.place_free(place);
+        };
+        let waiting = &mut self.threads[thread];
+        waiting.granted = Some((id, place));
+        let resume = waiting.resume;
+        self.wake(thread, resume);
     }
 
     /// A run of bulk pages in the inbox.
@@ -372,48 +386,6 @@ impl<M: Machine> Kernel<M> {
                 self.tell(registration, READABLE | WRITABLE | HANGUP);
             }
         }
-    }
-
-    /// Where the inbox lies in a receiving process; maps it at its first receive.
-    #[inline]
-    pub(crate) fn inbox_base(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
-        match self.endpoints[id].inbox_of(caller) {
-            Some(base) => Ok(base),
-            None => self.inbox_map(caller, id),
-        }
-    }
-
-    #[cold]
-    fn inbox_map(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
-        let endpoint = &self.endpoints[id];
-        // A process that became another program has another space.
-        let shows = |(process, space, _)| {
-            self.process_lives(process) && self.processes[process].space == space
-        };
-        let free = endpoint.mapped.iter().position(|entry| !entry.is_some_and(shows));
-        let free = free.ok_or(Error::new(EBUSY))?;
-        let both = Protection::READ | Protection::WRITE;
-        let mapping = Mapping {
-            memory: endpoint.inbox,
-            offset: 0,
-            pages: (ENDPOINT_DEPTH + INBOX_BULK_PAGES) as u64,
-            protection: both,
-            most: both,
-            shared: true,
-            grant: None,
-        };
-        let start = self.space_map(caller.space, &mapping, Place::Any(None))?;
-        let base = start.wrapping_mul(PAGE);
-        let owner_died = self.endpoints[id].owner.is_some_and(|owner| !self.process_lives(owner));
-        if owner_died && self.endpoints[id].flags & endpoint_flags::ADOPT == 0 {
-            self.endpoint_end_epoch(id);
-        }
-        let endpoint = &mut self.endpoints[id];
-        endpoint.owner = Some(caller.process);
-        if let Some(place) = endpoint.mapped.get_mut(free) {
-            *place = Some((caller.process, caller.space, base));
-        }
-        Ok(base)
     }
 
     /// Whether a process runs or will.

@@ -31,7 +31,7 @@ impl<M: Machine> Kernel<M> {
         self.read_path(server, params.path as usize, len)?;
         check_path(self.scratch.get(..len).unwrap_or(&[]))?;
 
-        self.serving_remove(id);
+        self.requests[id].server = None;
         let Some(client) = self.requests[id].caller else {
             // Abandoned meanwhile: there is nobody to go on for.
             self.request_free(id);

@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod finish;
 pub mod forward;
 pub mod grant;
+pub mod inbox;
 pub mod message;
 pub mod open;
 pub mod receive;

@@ -183,13 +183,12 @@ impl<M: Machine> Kernel<M> {
             sqe = Sqe { opcode, sqe_flags, tag, caller: sqe.caller, ..Sqe::default() };
         }
         self.write_user(caller.space, to, &sqe)?;
-        let Self { endpoints, requests, processes, threads, .. } = self;
+        let Self { endpoints, requests, threads, .. } = self;
         endpoints[at].queue.remove(requests, id);
         let request = &mut requests[id];
         if let Some(client) = request.caller {
             request.stage = Stage::Delivered;
             request.server = Some(caller.process);
-            processes[caller.process].serving.push_back(requests, id);
             let priority = threads[client].priority;
             let server = &mut threads[caller.thread];
             server.priority = server.priority.max(priority);

@@ -51,6 +51,29 @@ pub enum Output {
     Whole,
 }
 
+/// What an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gives {
+    /// A number for the caller, and nothing else.
+    Number,
+    /// The server's number for what the caller gets a handle to.
+    Object,
+    /// Something more.
+    More,
+}
+
+impl Gives {
+    /// What answers to messages of a class are.
+    #[inline(always)]
+    pub(super) fn of(class: Class) -> Self {
+        match class {
+            Class::OpenAt | Class::Dup => Self::Object,
+            Class::RecvFd | Class::SendFd | Class::MmapPrep | Class::Fevent => Self::More,
+            _ => Self::Number,
+        }
+    }
+}
+
 /// A handle that a request will make.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
@@ -118,6 +141,8 @@ pub struct Request {
     pub bulk: usize,
     /// Bytes copied so far.
     pub moved: usize,
+    /// What its answer is.
+    pub(crate) gives: Gives,
     /// What comes back.
     pub output: Output,
     /// What it returns.
@@ -149,10 +174,9 @@ pub struct Request {
     /// Its order among its endpoint's messages.
     pub order: u64,
     pub(crate) queued: Link<RequestK>,
-    pub(crate) serving: Link<RequestK>,
 }
 
-links!(RequestK, Request, [], 0 => queued, 1 => serving);
+links!(RequestK, Request, [], 0 => queued);
 
 impl Request {
     /// Something to write a request over.
@@ -174,6 +198,7 @@ impl Request {
             page: 0,
             bulk: 0,
             moved: 0,
+            gives: Gives::More,
             output: Output::Nothing,
             result: 0,
             through,
@@ -190,24 +215,7 @@ impl Request {
             nonblock: false,
             order: 0,
             queued: Link::new(),
-            serving: Link::new(),
         }
-    }
-
-    /// Whether its answer is a number for its caller and nothing else.
-    #[inline(always)]
-    pub(crate) fn is_plain(&self) -> bool {
-        let special = matches!(
-            self.class,
-            Class::OpenAt | Class::Dup | Class::RecvFd | Class::MmapPrep | Class::Fevent
-        );
-        !special && !self.makes_something() && self.seek.is_none()
-    }
-
-    /// Whether its answer is a number for a handle that its caller gets, and nothing else.
-    #[inline(always)]
-    pub(crate) fn opens(&self) -> bool {
-        matches!(self.class, Class::OpenAt | Class::Dup) && self.opening.is_some()
     }
 
     /// Whether something was set aside for what its answer makes.

@@ -1,6 +1,6 @@
 //! From the call to the queue: a place, a payload, a message.
 use super::endpoint::EndpointId;
-use super::request::{Opening, Output, Request, RequestId, Stage, Wanted};
+use super::request::{Gives, Opening, Output, Request, RequestId, Stage, Wanted};
 use super::transfer::BatchId;
 use crate::event::{READABLE, RegistrationId, Source};
 use crate::handle::Handle;
@@ -65,6 +65,7 @@ impl Request {
         self.payload = PayloadFrom::Absent;
         self.bulk = 0;
         self.moved = 0;
+        self.gives = Gives::of(class);
         self.output = Output::Nothing;
         self.through = handle.description;
         self.positioned = false;

@@ -317,7 +317,8 @@ impl<M: Machine> Kernel<M> {
     ) -> Reply {
         let message = self.message(caller, Class::RecvFd, &handle, &object)?;
         let flags = if upper == OUT_UPPER { 2 } else { 0 };
-        message.sqe.args = [object.number, flags, count as u64, metadata[0], metadata[1], object.badge];
+        message.sqe.args =
+            [object.number, flags, count as u64, metadata[0], metadata[1], object.badge];
         message.user = payload;
         let payer = self.processes[caller.process].account;
         self.submit(caller, |kernel| {

@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Outcome, Reply};
-use crate::scheme::request::Output;
+use crate::scheme::request::{Gives, Output};
 use crate::scheme::send::{Makes, PayloadFrom};
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::Rights;
@@ -180,6 +180,7 @@ impl<M: Machine> Kernel<M> {
             (SEEK_END, Object::Memory(view)) => view.bytes,
             (SEEK_END, Object::Scheme(object)) => {
                 let message = self.message(caller, Class::Fsize, &handle, &object)?;
+                message.gives = Gives::More;
                 message.seek = Some(distance);
                 return self.send(caller);
             }

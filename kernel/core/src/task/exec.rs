@@ -49,10 +49,8 @@ impl<M: Machine> Kernel<M> {
                 self.thread_end(thread);
             }
         }
-        while let Some(request) = self.processes[caller.process].serving.front() {
-            // What was delivered lies in an inbox that the new program does not have mapped.
-            self.server_died(request);
-        }
+        // What was delivered lies in inboxes that the new program does not have mapped.
+        self.seats_leave(caller.process);
         self.process_retain(built);
         self.trade(caller.process, built);
         let start =

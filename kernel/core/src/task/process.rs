@@ -9,7 +9,7 @@ use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::object::MemoryId;
 use crate::memory::space::SpaceId;
-use crate::scheme::request::RequestK;
+use crate::scheme::inbox::SeatK;
 use crate::task::thread::Resume;
 use clavis_abi::error::Result;
 use clavis_abi::params::{ExitKind, ExitStatus};
@@ -62,8 +62,8 @@ pub struct Process {
     pub flags: u64,
     /// Priority of its threads, at most.
     pub priority: u8,
-    /// Requests that were delivered to it and await its answer.
-    pub serving: List<RequestK, 1>,
+    /// Where it receives requests.
+    pub(crate) seats: List<SeatK, 0>,
     /// What it does with signals.
     pub(crate) signals: Signals,
     /// Who made it, and is told of its end by a signal.
@@ -136,7 +136,7 @@ impl<M: Machine> Kernel<M> {
             name: None,
             flags,
             priority,
-            serving: List::new(),
+            seats: List::new(),
             signals: Signals::default(),
             parent: None,
             forking: None,
@@ -171,9 +171,7 @@ impl<M: Machine> Kernel<M> {
         while let Some(thread) = self.processes[id].threads.front() {
             self.thread_end(thread);
         }
-        while let Some(request) = self.processes[id].serving.front() {
-            self.server_died(request);
-        }
+        self.seats_leave(id);
         self.table_release(table);
         self.work.dead_spaces.push_back(&mut self.spaces, space);
         if let Some(name) = self.processes[id].name.take() {

@@ -1,0 +1,147 @@
+//! Who receives at an endpoint: the inbox is mapped in up to four processes, each with a seat that
+//! the process knows of, so that what was delivered to it is found when it ends.
+use super::endpoint::{Endpoint, EndpointId};
+use crate::account::AccountId;
+use crate::container::{Id, Link, links};
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory::space::{Mapping, Place, SpaceId};
+use crate::memory::{PAGE, Protection};
+use crate::run::Caller;
+use crate::task::process::ProcessId;
+use clavis_abi::error::{EBUSY, Error, Result};
+use clavis_abi::limits::{ENDPOINT_DEPTH, INBOX_BULK_PAGES};
+use clavis_abi::params::endpoint_flags;
+
+/// Kind of [`Seat`] ids.
+#[derive(Debug)]
+pub enum SeatK {}
+/// Names a seat.
+pub type SeatId = Id<SeatK>;
+
+/// A process's place at an endpoint.
+#[derive(Debug)]
+pub struct Seat {
+    pub(crate) process: ProcessId,
+    pub(crate) endpoint: EndpointId,
+    pub(crate) account: AccountId,
+    pub(crate) link: Link<SeatK>,
+}
+
+links!(SeatK, Seat, [], 0 => link);
+
+/// Where the inbox lies in a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mapped {
+    process: ProcessId,
+    space: SpaceId,
+    base: u64,
+    pub(super) seat: SeatId,
+}
+
+impl Endpoint {
+    /// Whether somebody has that seat.
+    #[cfg(feature = "check")]
+    pub(crate) fn has_seat(&self, id: SeatId) -> bool {
+        self.mapped.iter().flatten().any(|at| at.seat == id)
+    }
+
+    /// Where its inbox lies in a process that received before.
+    #[inline]
+    pub(crate) fn inbox_of(&self, caller: &Caller) -> Option<u64> {
+        let own = (caller.process, caller.space);
+        let mapped = self.mapped.iter().flatten().find(|at| (at.process, at.space) == own);
+        mapped.map(|mapped| mapped.base)
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Where the inbox lies in a receiving process; maps it at its first receive.
+    #[inline]
+    pub(crate) fn inbox_base(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
+        match self.endpoints[id].inbox_of(caller) {
+            Some(base) => Ok(base),
+            None => self.inbox_map(caller, id),
+        }
+    }
+
+    #[cold]
+    fn inbox_map(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
+        let endpoint = &self.endpoints[id];
+        let free = endpoint.mapped.iter().position(Option::is_none).ok_or(Error::new(EBUSY))?;
+        let both = Protection::READ | Protection::WRITE;
+        let mapping = Mapping {
+            memory: endpoint.inbox,
+            offset: 0,
+            pages: (ENDPOINT_DEPTH + INBOX_BULK_PAGES) as u64,
+            protection: both,
+            most: both,
+            shared: true,
+            grant: None,
+        };
+        let seat = self.seat_create(caller, id)?;
+        let start = match self.space_map(caller.space, &mapping, Place::Any(None)) {
+            Ok(start) => start,
+            Err(error) => {
+                self.seat_free(seat);
+                return Err(error);
+            }
+        };
+        let owner_died = self.endpoints[id].owner.is_some_and(|owner| !self.process_lives(owner));
+        if owner_died && self.endpoints[id].flags & endpoint_flags::ADOPT == 0 {
+            self.endpoint_end_epoch(id);
+        }
+        let endpoint = &mut self.endpoints[id];
+        endpoint.owner = Some(caller.process);
+        let base = start.wrapping_mul(PAGE);
+        if let Some(place) = endpoint.mapped.get_mut(free) {
+            *place = Some(Mapped { process: caller.process, space: caller.space, base, seat });
+        }
+        Ok(base)
+    }
+
+    fn seat_create(&mut self, caller: &Caller, endpoint: EndpointId) -> Result<SeatId> {
+        let Caller { process, account, .. } = *caller;
+        self.charge_object::<Seat>(account)?;
+        let seat = Seat { process, endpoint, account, link: Link::new() };
+        match self.seats.insert(&mut self.machine, seat) {
+            Ok(id) => {
+                self.processes[process].seats.push_back(&mut self.seats, id);
+                Ok(id)
+            }
+            Err(error) => {
+                self.uncharge_object::<Seat>(account);
+                Err(error.into())
+            }
+        }
+    }
+
+    pub(super) fn seat_free(&mut self, id: SeatId) {
+        let Seat { process, account, .. } = self.seats[id];
+        self.processes[process].seats.remove(&mut self.seats, id);
+        self.seats.remove(id);
+        self.uncharge_object::<Seat>(account);
+    }
+
+    /// A process receives nowhere any more: what was delivered to it meets its server's death.
+    pub(crate) fn seats_leave(&mut self, process: ProcessId) {
+        while let Some(id) = self.processes[process].seats.front() {
+            let at = self.seats[id].endpoint;
+            self.seat_free(id);
+            self.endpoint_retain(at);
+            let mapped = &mut self.endpoints[at].mapped;
+            for place in mapped.iter_mut().filter(|at| at.is_some_and(|at| at.seat == id)) {
+                *place = None;
+            }
+            for place in 0..ENDPOINT_DEPTH {
+                let request = self.endpoints[at].places.get(place).and_then(|at| at.request);
+                if let Some(request) = request
+                    && self.requests[request].server == Some(process)
+                {
+                    self.server_died(request);
+                }
+            }
+            self.endpoint_release(at);
+        }
+    }
+}
