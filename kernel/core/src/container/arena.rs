@@ -153,7 +153,7 @@ impl<K, T, const N: usize> Arena<K, T, N> {
     ///
     /// # Errors
     /// As [`Arena::insert`].
-    #[inline]
+    #[inline(always)]
     pub fn draft<M: Machine>(
         &mut self,
         machine: &mut M,

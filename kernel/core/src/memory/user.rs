@@ -79,7 +79,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Reads user bytes of the loaded space.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read_user(&mut self, space: SpaceId, from: u64, to: &mut [u8]) -> Result<()> {
         self.expect_loaded(space)?;
         let copied = self.machine.read_user(from, to);

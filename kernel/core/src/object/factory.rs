@@ -7,7 +7,6 @@ use crate::machine::Machine;
 use crate::memory::object::Backing;
 use crate::memory::{PAGE, pages_for};
 use crate::run::{Caller, Outcome, Reply};
-use crate::scheme::message::check_path;
 use crate::task::process::ProcessId;
 use clavis_abi::Rights;
 use clavis_abi::error::{EINVAL, ENOENT, Error, Result};
@@ -31,7 +30,8 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<Object> {
         let Object::Factory(kind) = factory else { return Err(Error::new(EINVAL)) };
         let account = self.processes[process].account;
-        let path = check_path(self.scratch.get(..len).unwrap_or(&[]))?;
+        let path = core::str::from_utf8(self.scratch.get(..len).unwrap_or(&[]));
+        let path = path.map_err(|_| Error::new(EINVAL))?;
         match kind {
             FactoryKind::Event => self.queue_create(account).map(Object::Queue),
             FactoryKind::Pipe => self.pipe_create(account).map(Object::PipeReader),

@@ -114,7 +114,7 @@ impl Endpoint {
     }
 
     /// The places that are free.
-    #[cfg(feature = "check")]
+    #[cfg(any(test, feature = "check"))]
     pub(crate) fn vacant_places(&self) -> &[u8] {
         self.vacant.get(..self.free).unwrap_or(&[])
     }

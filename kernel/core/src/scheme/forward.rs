@@ -1,5 +1,4 @@
 //! Forwarding: a server answers "ask that handle instead", and never waits for what comes of it.
-use super::message::check_path;
 use super::request::{RequestId, Stage};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -29,28 +28,28 @@ impl<M: Machine> Kernel<M> {
         }
         let target = self.door(server, params.fd as usize, Rights::LOOKUP | Rights::FORWARD)?;
         self.read_path(server, params.path as usize, len)?;
-        check_path(self.scratch.get(..len).unwrap_or(&[]))?;
 
-        self.requests[id].server = None;
-        let Some(client) = self.requests[id].caller else {
+        let request = &mut self.requests[id];
+        request.server = None;
+        let Some(client) = request.caller else {
             // Abandoned meanwhile: there is nobody to go on for.
             self.request_free(id);
             return Ok(());
         };
-        self.request_leave(id);
-        self.requests[id].stage = Stage::Rerouted;
-        let forwards = self.requests[id].forwards;
-        self.requests[id].forwards = forwards.saturating_add(1);
-        if let Some(opening) = self.requests[id].opening.as_mut() {
-            opening.rights &= Rights::from_bits_truncate(params.rights);
-            opening.inherit &= Rights::from_bits_truncate(params.inherit);
-            opening.flags |= params.flags as u32 & handle_flags::STICKY as u32;
+        let (forwards, wants_remove) = (request.forwards, request.class == Class::UnlinkAt);
+        let sticky = (params.flags as u32 | target.flags) & handle_flags::STICKY as u32;
+        request.stage = Stage::Rerouted;
+        request.forwards = forwards.saturating_add(1);
+        request.confined |= sticky;
+        request.rights = target.rights;
+        if let Some(opening) = request.opening.as_mut() {
+            let inherit = target.inherit;
+            opening.rights &= Rights::from_bits_truncate(params.rights) & inherit;
+            opening.inherit &= Rights::from_bits_truncate(params.inherit) & inherit;
+            opening.flags |= sticky;
         }
-        self.requests[id].confined |= params.flags as u32 & handle_flags::STICKY as u32;
-        self.request_narrow(id, &target);
-        self.requests[id].rights = target.rights;
+        self.request_leave(id);
         self.request_through(id, target.description);
-        let wants_remove = self.requests[id].class == Class::UnlinkAt;
         let masks = target.rights & Rights::from_bits_truncate(params.rights);
         let routed = if forwards >= FORWARD_MAX {
             Err(Error::new(ELOOP))

@@ -41,7 +41,7 @@ pub(crate) struct Mapped {
 
 impl Endpoint {
     /// Whether somebody has that seat.
-    #[cfg(feature = "check")]
+    #[cfg(any(test, feature = "check"))]
     pub(crate) fn has_seat(&self, id: SeatId) -> bool {
         self.mapped.iter().flatten().any(|at| at.seat == id)
     }

@@ -73,7 +73,7 @@ impl<M: Machine> Kernel<M> {
             Some(bytes) => self.read_user(caller.space, slice.address, bytes),
             None => Err(Error::new(ENAMETOOLONG)),
         };
-        let read = read.and_then(|()| check_path(scratch.get(..len).unwrap_or(&[])).map(|_| ()));
+        let read = read.and_then(|()| check_path(scratch.get(..len).unwrap_or(&[])));
         self.scratch = scratch;
         read
     }

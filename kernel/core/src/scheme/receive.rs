@@ -25,7 +25,7 @@ pub struct Receive {
     pub written: usize,
     /// The result counts requests, not bytes.
     pub count: bool,
-    /// Where the inbox lies in the receiving process; set while the thread waits.
+    /// Where the inbox lies in the receiving process; 0: not known yet.
     pub base: u64,
 }
 
@@ -86,17 +86,19 @@ impl<M: Machine> Kernel<M> {
         if self.endpoints.get(at).is_none_or(|endpoint| endpoint.sockets == 0) {
             return Err(Error::new(clavis_abi::error::EBADF));
         }
-        let base = match self.inbox_base(caller, at) {
-            Ok(base) => base,
-            Err(error) => {
-                self.receivers_nudge(at);
-                return Err(error);
-            }
-        };
+        if receive.base == 0 {
+            receive.base = match self.inbox_base(caller, at) {
+                Ok(base) => base,
+                Err(error) => {
+                    self.receivers_nudge(at);
+                    return Err(error);
+                }
+            };
+        }
         let mut taken = 0;
         while taken < receive.most {
             let to = receive.to.part(taken * SQE, SQE).address;
-            match self.take_message(caller, at, base, to) {
+            match self.take_message(caller, at, receive.base, to) {
                 Ok(true) => taken += 1,
                 Ok(false) => break,
                 Err(error) if taken == 0 => {
@@ -114,7 +116,6 @@ impl<M: Machine> Kernel<M> {
             }
             return Ok(Outcome::Done(receive.result(taken)));
         }
-        receive.base = base;
         let Self { endpoints, threads, .. } = self;
         let thread = &mut threads[caller.thread];
         thread.resume = Resume::Receive(receive);

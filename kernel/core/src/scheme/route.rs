@@ -1,7 +1,7 @@
 //! Where an open goes that no server answers at once: through slots, behind forwards, and again
 //! when there was no place.
 use super::open::Purpose;
-use super::request::{RequestId, Stage};
+use super::request::{Request, RequestId, Stage};
 use super::send::{Makes, PayloadFrom};
 use crate::handle::Handle;
 use crate::handle::description::{DescriptionId, Object, SchemeObject};
@@ -16,6 +16,7 @@ use clavis_abi::error::{EAGAIN, ELOOP, ENODEV, ENOTDIR, Error, Result};
 use clavis_abi::limits::{FORWARD_MAX, SLOT_WAIT_NS, SLOT_WAITERS};
 use clavis_abi::params::{DenialRule, handle_flags};
 use clavis_abi::syscall::flag::O_NONBLOCK;
+use clavis_abi::syscall::schemev2::Sqe;
 
 impl<M: Machine> Kernel<M> {
     /// Lets an open wait in an empty slot, within bounds.
@@ -236,16 +237,17 @@ impl<M: Machine> Kernel<M> {
         len: usize,
     ) -> Result<()> {
         let request = &self.requests[id];
-        let (flags, open) = match &request.opening {
-            Some(opening) => (opening.flags, opening.open_flags),
-            None => (request.confined, 0),
+        let (flags, inherit, open) = match &request.opening {
+            Some(opening) => (opening.flags, opening.inherit, opening.open_flags),
+            None => (request.confined, Rights::all(), 0),
         };
-        let inherit = request.opening.map_or(Rights::all(), |opening| opening.inherit);
         let through =
             Handle { description: request.through, rights: request.rights, inherit, flags };
+        let Request { class, nonblock, sqe: Sqe { args: [_, _, _, wanted, fcntl, _], .. }, .. } =
+            *request;
         self.confine(&through, object, len, open)?;
         let Some(place) = self.place_take(object.endpoint, object.epoch, thread)? else {
-            if self.requests[id].nonblock {
+            if nonblock {
                 return Err(Error::new(EAGAIN));
             }
             self.spill(thread, len);
@@ -256,13 +258,9 @@ impl<M: Machine> Kernel<M> {
             self.block(thread, Blocked::Admission(object.endpoint));
             return Ok(());
         };
-        self.endpoint_retain(object.endpoint);
-        let flags = match self.requests[id].class {
-            Class::OpenAt => {
-                let fcntl = self.requests[id].sqe.args[4] as u32;
-                self.server_flags(&through, object, open, fcntl)
-            }
-            _ => self.requests[id].sqe.args[3],
+        let flags = match class {
+            Class::OpenAt => self.server_flags(&through, object, open, fcntl as u32),
+            _ => wanted,
         };
         let request = &mut self.requests[id];
         request.endpoint = Some(object.endpoint);
@@ -274,9 +272,7 @@ impl<M: Machine> Kernel<M> {
         request.sqe.args[0] = object.number;
         request.sqe.args[3] = flags;
         request.sqe.args[5] = object.badge;
-        if let Some(at) = self.endpoints[object.endpoint].places.get_mut(usize::from(place)) {
-            at.request = Some(id);
-        }
+        self.endpoints[object.endpoint].place_occupy(place, id);
         if let Err(error) = self.put_payload(id, PayloadFrom::Scratch) {
             self.request_leave(id);
             return Err(error);

@@ -135,11 +135,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Sends the message whose answer makes nothing.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, caller: &Caller) -> Reply {
-        if self.send_direct(caller) {
-            return Ok(Outcome::Switched);
-        }
+        if self.send_direct(caller) { Ok(Outcome::Switched) } else { self.send_queued(caller) }
+    }
+
+    #[inline(never)]
+    fn send_queued(&mut self, caller: &Caller) -> Reply {
         self.submit(caller, |_| Ok(Makes::default()))
     }
 
@@ -245,7 +247,9 @@ impl<M: Machine> Kernel<M> {
         let Request { endpoint, page, len, .. } = self.requests[id];
         let Some(endpoint) = endpoint else { return Ok(()) };
         let inbox = self.endpoints[endpoint].inbox;
-        self.memory_populate(inbox, page as u64)?;
+        if self.memories[inbox].frame(page as u64).is_none() {
+            self.memory_populate(inbox, page as u64)?;
+        }
         let Self { memories, machine, scratch, .. } = self;
         if let Some(frame) = memories[inbox].frame_mut(page as u64) {
             match (payload, scratch.get(..len)) {
