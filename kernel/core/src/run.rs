@@ -92,7 +92,7 @@ impl<M: Machine> Kernel<M> {
         (state.call, state.first) = (number, args[0]);
         let reply = match number {
             CALL => self.sys_call(&caller, &args),
-            _ => self.dispatch(&caller, number, args),
+            _ => self.dispatch(&caller, number, &args),
         };
         let result = match reply {
             Ok(Outcome::Switched) => {
@@ -315,7 +315,7 @@ impl<M: Machine> Kernel<M> {
                 let (call, args) = (*call, *args);
                 let state = self.cpu(caller.cpu);
                 (state.call, state.first) = (call, args[0]);
-                self.dispatch(caller, call, args)
+                self.dispatch(caller, call, &args)
             }
         };
         self.cpu(caller.cpu).again = false;
