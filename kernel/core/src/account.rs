@@ -1,5 +1,5 @@
 //! Accounts: who pays, and who is ended together.
-use crate::container::{Id, Link, List, links};
+use crate::container::{Arena, Id, Link, List, links};
 use crate::event::Watchers;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -144,6 +144,49 @@ pub struct Account {
 
 links!(AccountK, Account, [], 0 => sibling);
 
+/// As [`Kernel::charge`], where the rest of the kernel is in use.
+#[inline]
+pub(crate) fn charge(
+    accounts: &mut Arena<AccountK, Account>,
+    id: AccountId,
+    resource: Resource,
+    n: u64,
+) -> Result<()> {
+    let mut at = Some(id);
+    while let Some(account) = at {
+        let Account { limits, used, parent, .. } = &mut accounts[account];
+        let after = used.get(resource).checked_add(n);
+        match after.filter(|after| *after <= limits.get(resource)) {
+            Some(after) => *used.get_mut(resource) = after,
+            None => {
+                uncharge_until(accounts, id, Some(account), resource, n);
+                return Err(resource.exhausted());
+            }
+        }
+        at = *parent;
+    }
+    Ok(())
+}
+
+#[inline]
+fn uncharge_until(
+    accounts: &mut Arena<AccountK, Account>,
+    id: AccountId,
+    end: Option<AccountId>,
+    resource: Resource,
+    n: u64,
+) {
+    let mut at = Some(id);
+    while at != end {
+        let Some(account) = at else { break };
+        let Account { used, parent, .. } = &mut accounts[account];
+        let amount = used.get_mut(resource);
+        debug_assert!(*amount >= n, "an account was credited more than it paid");
+        *amount = amount.saturating_sub(n);
+        at = *parent;
+    }
+}
+
 impl<M: Machine> Kernel<M> {
     /// Makes the account at the root of all.
     pub(crate) fn account_root(&mut self) -> Result<AccountId> {
@@ -202,20 +245,7 @@ impl<M: Machine> Kernel<M> {
     /// # Errors
     /// The resource's error when any of them would pass its limit; nothing is charged then.
     pub(crate) fn charge(&mut self, id: AccountId, resource: Resource, n: u64) -> Result<()> {
-        let mut at = Some(id);
-        while let Some(account) = at {
-            let Account { limits, used, parent, .. } = &mut self.accounts[account];
-            let after = used.get(resource).checked_add(n);
-            match after.filter(|after| *after <= limits.get(resource)) {
-                Some(after) => *used.get_mut(resource) = after,
-                None => {
-                    self.uncharge_until(id, Some(account), resource, n);
-                    return Err(resource.exhausted());
-                }
-            }
-            at = *parent;
-        }
-        Ok(())
+        charge(&mut self.accounts, id, resource, n)
     }
 
     /// Charges what cannot be refused any more, over the limit if it must be.
@@ -238,25 +268,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Takes a charge back.
     pub(crate) fn uncharge(&mut self, id: AccountId, resource: Resource, n: u64) {
-        self.uncharge_until(id, None, resource, n);
-    }
-
-    fn uncharge_until(
-        &mut self,
-        id: AccountId,
-        end: Option<AccountId>,
-        resource: Resource,
-        n: u64,
-    ) {
-        let mut at = Some(id);
-        while at != end {
-            let Some(account) = at else { break };
-            let Account { used, parent, .. } = &mut self.accounts[account];
-            let amount = used.get_mut(resource);
-            debug_assert!(*amount >= n, "an account was credited more than it paid");
-            *amount = amount.saturating_sub(n);
-            at = *parent;
-        }
+        uncharge_until(&mut self.accounts, id, None, resource, n);
     }
 
     /// Charges for a kernel object and keeps the account alive as its payer.

@@ -1,7 +1,7 @@
 //! Handle tables: numbers to handles. Lower numbers are plain POSIX ones; upper numbers carry a
 //! generation, so that a stale one never means somebody else's handle.
 use super::Handle;
-use crate::account::{AccountId, Resource};
+use crate::account::{AccountId, Resource, charge};
 use crate::container::{Blocks, Chunks, Id, Link, links};
 use crate::event::RegistrationId;
 use crate::kernel::Kernel;
@@ -239,7 +239,7 @@ impl<M: Machine> Kernel<M> {
     /// `EEXIST` when the number is in use, `EMFILE` at the table's or the account's bound,
     /// `EINVAL` for numbers that cannot be.
     pub(crate) fn number_reserve(&mut self, id: TableId, number: usize) -> Result<Reserved> {
-        let table = &mut self.tables[id];
+        let table = &self.tables[id];
         let (upper, index, generation) = match number {
             OUT_LOWEST | OUT_UPPER => {
                 let upper = number == OUT_UPPER;
@@ -251,11 +251,13 @@ impl<M: Machine> Kernel<M> {
                 (upper, index, Some(generation))
             }
         };
-        let account = table.account;
         if index >= table.half(upper).entries.len() {
             self.table_grow(id, upper, index)?;
         }
-        let half = self.tables[id].half_mut(upper);
+        let Self { tables, accounts, .. } = self;
+        let table = &mut tables[id];
+        let account = table.account;
+        let half = table.half_mut(upper);
         let entry = half.entries.get_mut(index).ok_or(Error::new(EMFILE))?;
         if entry.state != State::Free {
             return Err(Error::new(EEXIST));
@@ -264,13 +266,10 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         let number = if upper { upper_number(index as u16, entry.generation) } else { index };
-        self.charge(account, Resource::Handles, 1)?;
-        let table = &mut self.tables[id];
+        charge(accounts, account, Resource::Handles, 1)?;
+        entry.state = State::Reserved;
+        half.mark(index, true);
         table.live = table.live.wrapping_add(1);
-        if let Some(entry) = table.half_mut(upper).entries.get_mut(index) {
-            entry.state = State::Reserved;
-        }
-        table.half_mut(upper).mark(index, true);
         Ok(Reserved { table: id, number })
     }
 
@@ -399,12 +398,19 @@ impl<M: Machine> Kernel<M> {
 
     /// Closes a handle. Needs no memory and waits for nobody.
     pub(crate) fn handle_close(&mut self, id: TableId, number: usize) -> Result<()> {
-        if self.tables[id].entry(number).is_some_and(|entry| entry.state == State::Tombstone) {
-            self.number_free(id, number);
-            return Ok(());
+        let entry = self.tables[id].entry(number).ok_or(Error::new(EBADF))?;
+        let description = match &entry.state {
+            State::Live(handle) => Some(handle.description),
+            State::Tombstone => None,
+            State::Free | State::Reserved => return Err(Error::new(EBADF)),
+        };
+        if entry.registration.is_some() {
+            self.registrations_drop(id, number);
         }
-        let handle = self.handle_take(id, number)?;
-        self.description_release(handle.description);
+        self.number_free(id, number);
+        if let Some(description) = description {
+            self.description_release(description);
+        }
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! simple (other messages, other work, deadlines, watchers, faults, handles) goes the long way by
 //! the queue and the caller's own end ([`super::finish`]), with the same outcome.
 use super::endpoint::EndpointId;
-use super::receive::Receive;
+use super::receive::{Receive, close_sqe};
 use super::request::{Gives, Stage};
 use super::send::PayloadFrom;
 use crate::container::List;
@@ -22,8 +22,9 @@ type Waiting = List<ThreadK, 0>;
 
 impl<M: Machine> Kernel<M> {
     /// Delivers the message to the first thread that waits at its endpoint and makes that the
-    /// running one; the caller waits. False, and nothing but bytes of the inbox is changed, if that
-    /// is not possible now.
+    /// running one; the caller waits. Where a close notice lies before it, that is delivered, and
+    /// the message is the next. False, and nothing but bytes of the inbox is changed, if that is
+    /// not possible now.
     pub(crate) fn send_direct(&mut self, caller: &Caller) -> bool {
         let Self { cpus: [cpu], requests, endpoints, threads, spaces, machine, .. } = self;
         let Some(draft) = requests.drafted() else { return false };
@@ -32,7 +33,8 @@ impl<M: Machine> Kernel<M> {
         let endpoint = &mut endpoints[at];
         let Some(taker) = endpoint.receivers.front() else { return false };
         if endpoint.check(request.epoch).is_err()
-            || endpoint.has_messages()
+            || !endpoint.queue.is_empty()
+            || !endpoint.unmaps.is_empty()
             || !endpoint.socket_watchers.is_empty()
             || !endpoint.admission.is_empty()
             || request.len > PAGE as usize
@@ -46,7 +48,11 @@ impl<M: Machine> Kernel<M> {
         let Some(place) = endpoint.place_next() else { return false };
         let Some((client, server)) = threads.pair_mut(caller.thread, taker) else { return false };
         let Resume::Receive(receive) = &server.resume else { return false };
-        if !client.waits_plainly() || !server.waits_plainly() {
+        let notice = endpoint.closes.front();
+        if !client.waits_plainly()
+            || !server.waits_plainly()
+            || notice.is_some() && receive.most > 1
+        {
             return false;
         }
         (request.place, request.page) = (place, usize::from(place));
@@ -69,14 +75,28 @@ impl<M: Machine> Kernel<M> {
         let Some(tables) = spaces[space].tables.as_ref() else { return false };
         cpu.loaded = Some(space);
         machine.space_load(caller.cpu, Some(tables));
-        if machine.write_user(receive.to.address, &request.sqe).fault.is_some() {
+        let copied = match notice {
+            None => machine.write_user(receive.to.address, &request.sqe),
+            // What was closed before is heard of before.
+            Some(notice) => {
+                machine.write_user(receive.to.address, &close_sqe(&self.descriptions[notice]))
+            }
+        };
+        if copied.fault.is_some() {
             // The server meets its fault when it takes the request from the queue.
             self.load(caller);
             return false;
         }
         let (id, request) = draft.adopt();
-        request.stage = Stage::Delivered;
-        request.server = Some(process);
+        if notice.is_none() {
+            request.stage = Stage::Delivered;
+            request.server = Some(process);
+        } else {
+            request.stage = Stage::Queued;
+            request.order = endpoint.take_order();
+            // Nothing else is queued.
+            let _ = endpoint.queue.append(id, request);
+        }
         let through = &mut self.descriptions[request.through];
         through.refs = through.refs.wrapping_add(1);
         through.busy |= request.positioned;
@@ -95,6 +115,10 @@ impl<M: Machine> Kernel<M> {
         let link = endpoint.receivers.detach(server);
         Waiting::mend(threads, link);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
+        if let Some(notice) = notice {
+            self.endpoints[at].closes.remove(&mut self.descriptions, notice);
+            self.description_free(notice);
+        }
         true
     }
 

@@ -211,7 +211,7 @@ impl<M: Machine> Kernel<M> {
         message.payload = PayloadFrom::Scratch;
         message.nonblock = nonblock;
         match opening {
-            Some(opening) => self.send_opening(caller, opening),
+            Some(opening) => self.send_opening(caller, &opening),
             None => self.send(caller),
         }
     }

@@ -2,7 +2,7 @@
 use super::endpoint::EndpointId;
 use super::grant::{Grant, GrantId};
 use super::request::{Request, RequestId, Stage};
-use crate::handle::description::{DescriptionId, Object};
+use crate::handle::description::{Description, DescriptionId, Object};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
@@ -48,6 +48,21 @@ enum Pending {
     Request(RequestId),
     Close(DescriptionId),
     Unmap(GrantId),
+}
+
+/// The notice that nobody has a description of an object any more.
+pub(super) fn close_sqe(description: &Description) -> Sqe {
+    let number = match description.object {
+        Object::Scheme(object) => object.number,
+        _ => 0,
+    };
+    Sqe {
+        opcode: Opcode::CloseMsg as u8,
+        sqe_flags: SqeFlags::ONEWAY,
+        tag: NOTICE_TAG,
+        args: [number, 0, 0, 0, 0, 0],
+        ..Sqe::default()
+    }
 }
 
 impl<M: Machine> Kernel<M> {
@@ -204,17 +219,7 @@ impl<M: Machine> Kernel<M> {
         id: DescriptionId,
         to: u64,
     ) -> Result<bool> {
-        let number = match self.descriptions[id].object {
-            Object::Scheme(object) => object.number,
-            _ => 0,
-        };
-        let sqe = Sqe {
-            opcode: Opcode::CloseMsg as u8,
-            sqe_flags: SqeFlags::ONEWAY,
-            tag: NOTICE_TAG,
-            args: [number, 0, 0, 0, 0, 0],
-            ..Sqe::default()
-        };
+        let sqe = close_sqe(&self.descriptions[id]);
         self.write_user(caller.space, to, &sqe)?;
         let Self { endpoints, descriptions, .. } = self;
         endpoints[at].closes.remove(descriptions, id);

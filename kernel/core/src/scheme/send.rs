@@ -146,23 +146,28 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Sends the message whose answer opens what was set aside for it.
-    pub(crate) fn send_opening(&mut self, caller: &Caller, opening: Opening) -> Reply {
+    pub(crate) fn send_opening(&mut self, caller: &Caller, opening: &Opening) -> Reply {
         if let Some(draft) = self.requests.drafted() {
-            draft.value.opening = Some(opening);
+            draft.value.opening = Some(*opening);
         }
         if self.send_direct(caller) {
             return Ok(Outcome::Switched);
         }
+        self.send_opening_queued(caller, opening)
+    }
+
+    #[inline(never)]
+    fn send_opening_queued(&mut self, caller: &Caller, opening: &Opening) -> Reply {
         if let Some(draft) = self.requests.drafted() {
             draft.value.opening = None;
         }
         let mut is_sent = false;
         let reply = self.submit(caller, |_| {
             is_sent = true;
-            Ok(Makes { opening: Some(opening), ..Makes::default() })
+            Ok(Makes { opening: Some(*opening), ..Makes::default() })
         });
         if !is_sent {
-            self.opening_cancel(&opening);
+            self.opening_cancel(opening);
         }
         reply
     }

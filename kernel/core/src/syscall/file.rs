@@ -57,6 +57,12 @@ impl<M: Machine> Kernel<M> {
         flags: usize,
     ) -> Reply {
         let (handle, object) = self.door_object(caller, fd, Rights::empty())?;
+        if let (Object::Socket(endpoint), OWN) = (object, offset) {
+            self.needs(caller, fd, &handle, Rights::READ)?;
+            let to = UserSlice::new(buffer, len.min(PAYLOAD_MAX))?;
+            let nonblock = self.io_flags(&handle, flags) & O_NONBLOCK != 0;
+            return self.socket_read(caller, endpoint, to, nonblock);
+        }
         let mut need = match object {
             Object::Process(_) => Rights::WAIT,
             Object::Counters => Rights::INSPECT,
