@@ -66,7 +66,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     #[cold]
-    fn inbox_map(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
+    pub(super) fn inbox_map(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
         let endpoint = &self.endpoints[id];
         let free = endpoint.mapped.iter().position(Option::is_none).ok_or(Error::new(EBUSY))?;
         let both = Protection::READ | Protection::WRITE;

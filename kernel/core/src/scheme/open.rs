@@ -141,9 +141,8 @@ impl<M: Machine> Kernel<M> {
         out: usize,
     ) -> Result<Opening> {
         let out = self.number_reserve(caller.table, out)?;
-        let account = self.processes[caller.process].account;
         let own = (flags as usize & 0xFFFF_FFFF) as u32 | fcntl;
-        let description = match self.description_create(account, Object::Pending, own) {
+        let description = match self.description_create(caller.account, Object::Pending, own) {
             Ok(description) => description,
             Err(error) => {
                 self.number_cancel(out);

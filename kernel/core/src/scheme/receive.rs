@@ -2,6 +2,7 @@
 use super::endpoint::EndpointId;
 use super::grant::{Grant, GrantId};
 use super::request::{Request, RequestId, Stage};
+use crate::container::List;
 use crate::handle::description::{Description, DescriptionId, Object};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -98,11 +99,17 @@ impl<M: Machine> Kernel<M> {
     /// Takes requests in the server's own context.
     pub(crate) fn receive(&mut self, caller: &Caller, mut receive: Receive) -> Reply {
         let at = receive.endpoint;
-        if self.endpoints.get(at).is_none_or(|endpoint| endpoint.sockets == 0) {
+        let Some(endpoint) = self.endpoints.get(at).filter(|endpoint| endpoint.sockets > 0) else {
             return Err(Error::new(clavis_abi::error::EBADF));
-        }
-        if receive.base == 0 {
-            receive.base = match self.inbox_base(caller, at) {
+        };
+        let known = if receive.base == 0 { endpoint.inbox_of(caller) } else { Some(receive.base) };
+        if let Some(base) = known {
+            receive.base = base;
+            if !endpoint.has_messages() {
+                return Ok(self.receive_later(caller, receive));
+            }
+        } else {
+            receive.base = match self.inbox_map(caller, at) {
                 Ok(base) => base,
                 Err(error) => {
                     self.receivers_nudge(at);
@@ -131,14 +138,21 @@ impl<M: Machine> Kernel<M> {
             }
             return Ok(Outcome::Done(receive.result(taken)));
         }
+        Ok(self.receive_later(caller, receive))
+    }
+
+    /// Lets a server wait for requests.
+    fn receive_later(&mut self, caller: &Caller, receive: Receive) -> Outcome {
+        let at = receive.endpoint;
         let Self { endpoints, threads, .. } = self;
         let thread = &mut threads[caller.thread];
         thread.resume = Resume::Receive(receive);
         // It serves nobody of a higher priority any more.
         thread.priority = thread.base;
-        endpoints[at].receivers.push_back(threads, caller.thread);
+        let last = endpoints[at].receivers.append(caller.thread, thread);
+        List::<_, 0>::join(threads, last, caller.thread);
         self.block(caller.thread, Blocked::Receive(at));
-        Ok(Outcome::Wait)
+        Outcome::Wait
     }
 
     /// Stores the oldest message of an endpoint in the server's memory: it is the server's then.
@@ -200,15 +214,16 @@ impl<M: Machine> Kernel<M> {
         }
         self.write_user(caller.space, to, &sqe)?;
         let Self { endpoints, requests, threads, .. } = self;
-        endpoints[at].queue.remove(requests, id);
         let request = &mut requests[id];
         if let Some(client) = request.caller {
             request.stage = Stage::Delivered;
             request.server = Some(caller.process);
-            let priority = threads[client].priority;
-            let server = &mut threads[caller.thread];
-            server.priority = server.priority.max(priority);
+            if let Some((client, server)) = threads.pair_mut(client, caller.thread) {
+                server.priority = server.priority.max(client.priority);
+            }
         }
+        let link = endpoints[at].queue.detach(request);
+        List::<_, 0>::mend(requests, link);
         Ok(true)
     }
 
