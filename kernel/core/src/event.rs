@@ -205,6 +205,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(ENOSPC));
         }
         let account = self.queues[queue].account;
+        self.registrations.reserve(&mut self.machine)?;
         self.charge_object::<Registration>(account)?;
         let head = self.tables[table].registration_mut(number).and_then(|head| *head);
         let registration = Registration {
@@ -221,13 +222,7 @@ impl<M: Machine> Kernel<M> {
             of_queue: Link::new(),
             in_ready: Link::new(),
         };
-        let id = match self.registrations.insert(&mut self.machine, registration) {
-            Ok(id) => id,
-            Err(error) => {
-                self.uncharge_object::<Registration>(account);
-                return Err(error.into());
-            }
-        };
+        let id = self.registrations.insert(&mut self.machine, registration)?;
         if let Some(head) = self.tables[table].registration_mut(number) {
             *head = Some(id);
         }

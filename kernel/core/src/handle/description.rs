@@ -170,6 +170,7 @@ impl<M: Machine> Kernel<M> {
         object: Object,
         flags: u32,
     ) -> Result<DescriptionId> {
+        self.descriptions.reserve(&mut self.machine)?;
         self.charge_object::<Description>(account)?;
         let description = Description {
             object,
@@ -184,13 +185,7 @@ impl<M: Machine> Kernel<M> {
             close_order: 0,
             close: Link::new(),
         };
-        match self.descriptions.insert(&mut self.machine, description) {
-            Ok(id) => Ok(id),
-            Err(error) => {
-                self.uncharge_object::<Description>(account);
-                Err(error.into())
-            }
-        }
+        Ok(self.descriptions.insert(&mut self.machine, description)?)
     }
 
     /// Makes a full handle to an object, or lets go of the object.

@@ -213,6 +213,7 @@ fn next_generation(generation: u32) -> u32 {
 impl<M: Machine> Kernel<M> {
     /// Makes an empty table with one reference.
     pub(crate) fn table_create(&mut self, account: AccountId) -> Result<TableId> {
+        self.tables.reserve(&mut self.machine)?;
         self.charge_object::<HandleTable>(account)?;
         let table = HandleTable {
             lower: Half::new(),
@@ -224,13 +225,7 @@ impl<M: Machine> Kernel<M> {
             cursor: 0,
             dead: Link::new(),
         };
-        match self.tables.insert(&mut self.machine, table) {
-            Ok(id) => Ok(id),
-            Err(error) => {
-                self.uncharge_object::<HandleTable>(account);
-                Err(error.into())
-            }
-        }
+        Ok(self.tables.insert(&mut self.machine, table)?)
     }
 
     /// Keeps a number for a handle: `OUT_LOWEST`, `OUT_UPPER`, or exactly `number`.

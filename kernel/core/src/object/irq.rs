@@ -52,6 +52,7 @@ impl<M: Machine> Kernel<M> {
         if self.irqs.iter().any(|(_, irq)| irq.line == line) {
             return Err(Error::new(EBUSY));
         }
+        self.irqs.reserve(&mut self.machine)?;
         self.charge_object::<Irq>(account)?;
         let irq = Irq {
             line,
@@ -61,16 +62,8 @@ impl<M: Machine> Kernel<M> {
             watchers: Watchers::new(),
             account,
         };
-        match self.irqs.insert(&mut self.machine, irq) {
-            Ok(id) => {
-                self.machine.irq_mask(line, false);
-                Ok(id)
-            }
-            Err(error) => {
-                self.uncharge_object::<Irq>(account);
-                Err(error.into())
-            }
-        }
+        self.machine.irq_mask(line, false);
+        Ok(self.irqs.insert(&mut self.machine, irq)?)
     }
 
     /// The last handle to a line is gone.

@@ -64,6 +64,7 @@ impl<F> Pipe<F> {
 impl<M: Machine> Kernel<M> {
     /// Makes a pipe with a reader and no writer yet.
     pub(crate) fn pipe_create(&mut self, account: AccountId) -> Result<PipeId> {
+        self.pipes.reserve(&mut self.machine)?;
         let memory = self.memory_create(account, PIPE_BYTES as u64, Backing::Zero)?;
         if let Err(error) = self.charge_object::<Pipe<M::Frame>>(account) {
             self.memory_release(memory);
@@ -83,14 +84,7 @@ impl<M: Machine> Kernel<M> {
             account,
             frame: PhantomData,
         };
-        match self.pipes.insert(&mut self.machine, pipe) {
-            Ok(id) => Ok(id),
-            Err(error) => {
-                self.memory_release(memory);
-                self.uncharge_object::<Pipe<M::Frame>>(account);
-                Err(error.into())
-            }
-        }
+        Ok(self.pipes.insert(&mut self.machine, pipe)?)
     }
 
     /// Counts a new write end.

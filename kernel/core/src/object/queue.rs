@@ -39,16 +39,11 @@ const EVENT_BYTES: usize = size_of::<Event>();
 impl<M: Machine> Kernel<M> {
     /// Makes a queue with one reference.
     pub(crate) fn queue_create(&mut self, account: AccountId) -> Result<QueueId> {
+        self.queues.reserve(&mut self.machine)?;
         self.charge_object::<Queue>(account)?;
         let queue =
             Queue { ready: List::new(), all: List::new(), count: 0, waiters: List::new(), account };
-        match self.queues.insert(&mut self.machine, queue) {
-            Ok(id) => Ok(id),
-            Err(error) => {
-                self.uncharge_object::<Queue>(account);
-                Err(error.into())
-            }
-        }
+        Ok(self.queues.insert(&mut self.machine, queue)?)
     }
 
     /// The last handle to a queue is gone.

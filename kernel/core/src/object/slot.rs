@@ -45,6 +45,7 @@ impl<M: Machine> Kernel<M> {
         for (place, byte) in label.iter_mut().zip(name) {
             *place = *byte;
         }
+        self.slots.reserve(&mut self.machine)?;
         self.charge_object::<Slot>(account)?;
         let slot = Slot {
             label,
@@ -56,13 +57,7 @@ impl<M: Machine> Kernel<M> {
             account,
             of_endpoint: Link::new(),
         };
-        match self.slots.insert(&mut self.machine, slot) {
-            Ok(id) => Ok(id),
-            Err(error) => {
-                self.uncharge_object::<Slot>(account);
-                Err(error.into())
-            }
-        }
+        Ok(self.slots.insert(&mut self.machine, slot)?)
     }
 
     /// One more reference.

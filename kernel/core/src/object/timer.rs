@@ -33,18 +33,14 @@ impl<M: Machine> Kernel<M> {
     /// Makes a timer on a clock, with one reference.
     pub(crate) fn timer_create(&mut self, account: AccountId, clock: usize) -> Result<TimerId> {
         self.clock(clock)?;
+        self.timers.reserve(&mut self.machine)?;
         self.charge_object::<Timer>(account)?;
-        let timer = Timer { clock, place: None, watchers: Watchers::new(), account };
-        let made = match self.deadlines.add_owner(&mut self.machine) {
-            Ok(()) => self.timers.insert(&mut self.machine, timer).inspect_err(|_| {
-                self.deadlines.remove_owner();
-            }),
-            Err(error) => Err(error),
-        };
-        if made.is_err() {
+        if let Err(error) = self.deadlines.add_owner(&mut self.machine) {
             self.uncharge_object::<Timer>(account);
+            return Err(error.into());
         }
-        Ok(made?)
+        let timer = Timer { clock, place: None, watchers: Watchers::new(), account };
+        Ok(self.timers.insert(&mut self.machine, timer)?)
     }
 
     /// The last handle to a timer is gone.

@@ -164,6 +164,7 @@ impl Endpoint {
 impl<M: Machine> Kernel<M> {
     /// Makes an endpoint; its one reference and one socket belong to a socket description.
     pub(crate) fn endpoint_create(&mut self, account: AccountId) -> Result<EndpointId> {
+        self.endpoints.reserve(&mut self.machine)?;
         let bytes = (ENDPOINT_DEPTH + INBOX_BULK_PAGES) as u64 * PAGE;
         let inbox = self.memory_create(account, bytes, Backing::Zero)?;
         self.memories[inbox].inbox = true;
@@ -194,14 +195,7 @@ impl<M: Machine> Kernel<M> {
             mapped: [None; RECEIVERS],
             owner: None,
         };
-        match self.endpoints.insert(&mut self.machine, endpoint) {
-            Ok(id) => Ok(id),
-            Err(error) => {
-                self.memory_release(inbox);
-                self.uncharge_object::<Endpoint>(account);
-                Err(error.into())
-            }
-        }
+        Ok(self.endpoints.insert(&mut self.machine, endpoint)?)
     }
 
     /// Whether an object's server lives and is the instance that minted it.

@@ -170,6 +170,7 @@ impl<M: Machine> Kernel<M> {
             _ => 0,
         };
         let Some(endpoint) = endpoint else { return Err(Error::new(EIO)) };
+        self.grants.reserve(&mut self.machine)?;
         self.charge_object::<Grant>(account)?;
         let shared_write = !private && protection.contains(Protection::WRITE);
         let grant = Grant {
@@ -184,13 +185,7 @@ impl<M: Machine> Kernel<M> {
             order: 0,
             queued: Link::new(),
         };
-        let grant = match self.grants.insert(&mut self.machine, grant) {
-            Ok(grant) => grant,
-            Err(error) => {
-                self.uncharge_object::<Grant>(account);
-                return Err(error.into());
-            }
-        };
+        let grant = self.grants.insert(&mut self.machine, grant)?;
         self.description_retain(through);
         let mapped = match handle {
             Some(out) => self

@@ -102,18 +102,12 @@ impl<M: Machine> Kernel<M> {
 
     fn seat_create(&mut self, caller: &Caller, endpoint: EndpointId) -> Result<SeatId> {
         let Caller { process, account, .. } = *caller;
+        self.seats.reserve(&mut self.machine)?;
         self.charge_object::<Seat>(account)?;
         let seat = Seat { process, endpoint, account, link: Link::new() };
-        match self.seats.insert(&mut self.machine, seat) {
-            Ok(id) => {
-                self.processes[process].seats.push_back(&mut self.seats, id);
-                Ok(id)
-            }
-            Err(error) => {
-                self.uncharge_object::<Seat>(account);
-                Err(error.into())
-            }
-        }
+        let id = self.seats.insert(&mut self.machine, seat)?;
+        self.processes[process].seats.push_back(&mut self.seats, id);
+        Ok(id)
     }
 
     pub(super) fn seat_free(&mut self, id: SeatId) {

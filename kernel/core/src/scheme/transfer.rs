@@ -37,16 +37,11 @@ pub struct Batch {
 impl<M: Machine> Kernel<M> {
     /// Makes an empty batch that an account pays for.
     fn batch_create(&mut self, payer: AccountId, inherit: Rights) -> Result<BatchId> {
+        self.batches.reserve(&mut self.machine)?;
         self.charge_object::<Batch>(payer)?;
         let batch =
             Batch { handles: [None; BATCH_MAX], numbers: [None; BATCH_MAX], inherit, payer };
-        match self.batches.insert(&mut self.machine, batch) {
-            Ok(id) => Ok(id),
-            Err(error) => {
-                self.uncharge_object::<Batch>(payer);
-                Err(error.into())
-            }
-        }
+        Ok(self.batches.insert(&mut self.machine, batch)?)
     }
 
     /// Closes a batch and what is in it.
