@@ -8,117 +8,22 @@ use clavis_abi::error::{EAGAIN, EDQUOT, EMFILE, ENOMEM, Error, Result};
 use clavis_abi::limits;
 use clavis_abi::params::{AccountLimits, AccountUsage};
 
+pub use clavis_abi::params::Resource;
+
 /// Kind of [`Account`] ids.
 #[derive(Debug)]
 pub enum AccountK {}
 /// Names an account.
 pub type AccountId = Id<AccountK>;
 
-/// What an account pays for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// Frames of memory, page tables included.
-    Frames,
-    /// Handles in tables and in flight.
-    Handles,
-    /// Threads.
-    Threads,
-    /// Requests abandoned at servers.
-    Requests,
-    /// Bytes of kernel objects.
-    KernelBytes,
-}
-
-impl Resource {
-    /// Every resource.
-    pub const ALL: [Resource; 5] = [
-        Resource::Frames,
-        Resource::Handles,
-        Resource::Threads,
-        Resource::Requests,
-        Resource::KernelBytes,
-    ];
-
-    fn exhausted(self) -> Error {
-        Error::new(match self {
-            Resource::Frames | Resource::KernelBytes => ENOMEM,
-            Resource::Handles => EMFILE,
-            Resource::Threads => EAGAIN,
-            Resource::Requests => EDQUOT,
-        })
-    }
-}
-
-/// One amount per resource.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Amounts {
-    /// See [`Resource::Frames`].
-    pub frames: u64,
-    /// See [`Resource::Handles`].
-    pub handles: u64,
-    /// See [`Resource::Threads`].
-    pub threads: u64,
-    /// See [`Resource::Requests`].
-    pub requests: u64,
-    /// See [`Resource::KernelBytes`].
-    pub kernel_bytes: u64,
-}
-
-impl Amounts {
-    /// No bound on anything.
-    pub const UNLIMITED: Amounts = Amounts {
-        frames: u64::MAX,
-        handles: u64::MAX,
-        threads: u64::MAX,
-        requests: u64::MAX,
-        kernel_bytes: u64::MAX,
-    };
-
-    #[inline]
-    pub(crate) fn get(&self, resource: Resource) -> u64 {
-        match resource {
-            Resource::Frames => self.frames,
-            Resource::Handles => self.handles,
-            Resource::Threads => self.threads,
-            Resource::Requests => self.requests,
-            Resource::KernelBytes => self.kernel_bytes,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn get_mut(&mut self, resource: Resource) -> &mut u64 {
-        match resource {
-            Resource::Frames => &mut self.frames,
-            Resource::Handles => &mut self.handles,
-            Resource::Threads => &mut self.threads,
-            Resource::Requests => &mut self.requests,
-            Resource::KernelBytes => &mut self.kernel_bytes,
-        }
-    }
-
-    /// As the ABI's structure.
-    #[must_use]
-    pub fn wire(&self) -> AccountLimits {
-        AccountLimits {
-            frames: self.frames,
-            handles: self.handles,
-            threads: self.threads,
-            requests: self.requests,
-            kernel_bytes: self.kernel_bytes,
-        }
-    }
-
-    /// From the ABI's structure.
-    #[must_use]
-    pub fn from_wire(wire: &AccountLimits) -> Self {
-        Self {
-            frames: wire.frames,
-            handles: wire.handles,
-            threads: wire.threads,
-            requests: wire.requests,
-            kernel_bytes: wire.kernel_bytes,
-        }
-    }
+/// The error of a resource that an account has used up.
+fn exhausted(resource: Resource) -> Error {
+    Error::new(match resource {
+        Resource::Frames | Resource::KernelBytes => ENOMEM,
+        Resource::Handles => EMFILE,
+        Resource::Threads => EAGAIN,
+        Resource::Requests => EDQUOT,
+    })
 }
 
 /// An account. Its use counts in every account above it as well.
@@ -126,9 +31,9 @@ impl Amounts {
 pub struct Account {
     pub(crate) parent: Option<AccountId>,
     depth: u8,
-    limits: Amounts,
+    limits: AccountLimits,
     /// What it and the accounts beneath it use.
-    pub used: Amounts,
+    pub used: AccountLimits,
     /// Handles to it, and objects that name it as their payer.
     pub(crate) refs: u32,
     /// Accounts directly beneath it.
@@ -160,7 +65,7 @@ pub(crate) fn charge(
             Some(after) => *used.get_mut(resource) = after,
             None => {
                 uncharge_until(accounts, id, Some(account), resource, n);
-                return Err(resource.exhausted());
+                return Err(exhausted(resource));
             }
         }
         at = *parent;
@@ -190,20 +95,20 @@ fn uncharge_until(
 impl<M: Machine> Kernel<M> {
     /// Makes the account at the root of all.
     pub(crate) fn account_root(&mut self) -> Result<AccountId> {
-        self.account_insert(None, 0, Amounts::UNLIMITED)
+        self.account_insert(None, 0, AccountLimits::UNLIMITED)
     }
 
     fn account_insert(
         &mut self,
         parent: Option<AccountId>,
         depth: u8,
-        limits: Amounts,
+        limits: AccountLimits,
     ) -> Result<AccountId> {
         let account = Account {
             parent,
             depth,
             limits,
-            used: Amounts::default(),
+            used: AccountLimits::default(),
             refs: 1,
             children: List::new(),
             sibling: Link::new(),
@@ -218,7 +123,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn account_create(
         &mut self,
         parent: AccountId,
-        limits: Amounts,
+        limits: AccountLimits,
     ) -> Result<AccountId> {
         let depth = self.accounts[parent].depth;
         if depth >= limits::ACCOUNT_DEPTH {
@@ -337,8 +242,8 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn account_usage(&self, id: AccountId) -> AccountUsage {
         let account = &self.accounts[id];
         AccountUsage {
-            limits: account.limits.wire(),
-            used: account.used.wire(),
+            limits: account.limits,
+            used: account.used,
             processes: u64::from(account.alive),
         }
     }

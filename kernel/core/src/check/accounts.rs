@@ -1,6 +1,6 @@
 //! What accounts say is used is what is there.
 use super::{Checked, ensure};
-use crate::account::{Account, AccountId, Amounts, Resource};
+use crate::account::{Account, AccountId, Resource};
 use crate::event::Registration;
 use crate::handle::description::{Description, Object};
 use crate::handle::table::HandleTable;
@@ -21,10 +21,11 @@ use crate::scheme::transfer::Batch;
 use crate::task::process::{Process, ProcessState};
 use crate::task::thread::Thread;
 use alloc::vec::Vec;
+use clavis_abi::params::AccountLimits;
 
 /// What is charged to each account directly, and who refers to it.
 struct Ledger {
-    charged: Vec<Amounts>,
+    charged: Vec<AccountLimits>,
     refs: Vec<u32>,
 }
 
@@ -51,12 +52,12 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn check_accounts(&self) -> Checked {
         let places = self.accounts.places() as usize;
         let mut ledger = Ledger {
-            charged: alloc::vec![Amounts::default(); places],
+            charged: alloc::vec![AccountLimits::default(); places],
             refs: alloc::vec![0; places],
         };
         self.enter_objects(&mut ledger);
         self.enter_memory(&mut ledger);
-        let mut used = alloc::vec![Amounts::default(); places];
+        let mut used = alloc::vec![AccountLimits::default(); places];
         for (id, account) in self.accounts.iter() {
             for above in self.accounts_from(id) {
                 for resource in Resource::ALL {

@@ -1,5 +1,4 @@
 //! Factories: kernel objects that make other objects.
-use crate::account::Amounts;
 use crate::handle::Handle;
 use crate::handle::description::{Object, View};
 use crate::kernel::Kernel;
@@ -106,7 +105,7 @@ impl<M: Machine> Kernel<M> {
             Object::Account(parent) => {
                 let limits: AccountLimits =
                     self.read_struct(caller.space, first, size_of::<AccountLimits>())?;
-                self.account_create(parent, Amounts::from_wire(&limits)).map(Object::Account)
+                self.account_create(parent, limits).map(Object::Account)
             }
             Object::Factory(FactoryKind::Memory) => self.memory_object(payer, first as u64),
             Object::Factory(FactoryKind::Table) => self.table_create(payer).map(Object::Table),
