@@ -2,7 +2,7 @@
 //!
 //! [`machine::SimMachine`] implements what core asks of hardware over host memory and checks how
 //! core uses it: a frame is never used after it was freed, never freed while a page table leads to
-//! it, and every copy names the loaded space. [`world::World`] boots a kernel on it and lets
+//! it, and a copy reaches the space that is loaded, whoever was meant. [`world::World`] boots a kernel on it and lets
 //! [`program::Program`]s act as its threads; [`thread::Thread`] is one written as plain code.
 #![forbid(unsafe_code)]
 

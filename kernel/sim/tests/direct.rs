@@ -52,8 +52,8 @@ fn answer(t: &mut Thread, sqe: &Sqe) -> (u64, u8) {
 }
 
 /// Serves; `late`: is busy whenever somebody asks, so that every request is queued and every
-/// answer is written by a call of its own.
-fn serve(t: &mut Thread, socket: usize, late: bool) {
+/// answer is written by a call of its own. Notes what it hears.
+fn serve(t: &mut Thread, socket: usize, late: bool, heard: &Mutex<Vec<(u8, u64)>>) {
     let buffer = t.room(SQE);
     let flags = (CallFlags::READ | CallFlags::WRITE).bits() | 3;
     let word = |n: u64| n.to_le_bytes();
@@ -64,6 +64,7 @@ fn serve(t: &mut Thread, socket: usize, late: bool) {
         }
         let Ok(mut sqe) = t.receive(socket) else { return };
         loop {
+            heard.lock().unwrap().push((sqe.opcode, sqe.args[0]));
             if sqe.opcode == Opcode::CloseMsg as u8 {
                 break;
             }
@@ -134,6 +135,15 @@ fn exercise(t: &mut Thread, root: usize) -> Seen {
         let closed = t.close(fd);
         note(t, &mut seen, closed, at, 0);
     }
+    // What was closed is heard of before what is asked then, however much it is.
+    for count in 1..4 {
+        let opened: Vec<_> =
+            (0..count).map(|_| t.open(root, "plain", O_RDWR as u64).unwrap()).collect();
+        for fd in opened {
+            t.close(fd).unwrap();
+        }
+        assert_eq!(errno(t.open(root, "missing", O_RDONLY as u64)), ENOENT);
+    }
     seen
 }
 
@@ -141,21 +151,27 @@ fn exercise(t: &mut Thread, root: usize) -> Seen {
 fn an_answer_is_the_same_whether_its_server_waited_or_was_busy() {
     let outcomes = [false, true].map(|late| {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let to = Arc::clone(&seen);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (to, notes) = (Arc::clone(&seen), Arc::clone(&heard));
         scene(move |t| {
             let (scheme, account) =
                 (t.entry(EntryKind::FactoryScheme), t.entry(EntryKind::Account));
             let socket = t.socket(scheme).unwrap();
             let root = t.mint(socket, 1, 0).unwrap();
             let give = [Give::all(socket, 3)];
-            t.process(account, &give, move |t| serve(t, 3, late)).unwrap();
+            t.process(account, &give, move |t| serve(t, 3, late, &notes)).unwrap();
             t.close(socket).unwrap();
             t.settle();
             *to.lock().unwrap() = exercise(t, root);
         });
-        Arc::into_inner(seen).unwrap().into_inner().unwrap()
+        let heard = heard.lock().unwrap().clone();
+        (Arc::into_inner(seen).unwrap().into_inner().unwrap(), heard)
     });
-    let [direct, queued] = outcomes;
+    let [(direct, heard), (queued, heard_late)] = outcomes;
+    assert_eq!(heard, heard_late, "the server heard otherwise");
+    let closes = heard.iter().filter(|(opcode, _)| *opcode == Opcode::CloseMsg as u8);
+    // All that was opened, and the root in the end.
+    assert_eq!(closes.count(), 4 + 1 + 2 + 3 + 1);
     assert!(direct.len() > 100, "only {} answers were compared", direct.len());
     for (index, (a, b)) in direct.iter().zip(&queued).enumerate() {
         assert_eq!(a, b, "answer {index}");
