@@ -4,10 +4,8 @@ use crate::startup;
 use crate::sys;
 use alloc::vec::Vec;
 use clavis_abi::error::{EIO, Error, Result};
-use clavis_abi::params::{ExitKind, ExitStatus, InspectRow, OFFSET_OWN};
+use clavis_abi::params::{ExitKind, ExitStatus, InspectRow, wait_flags};
 use clavis_abi::startup::EntryKind;
-use syscall::flag::RwFlags;
-use zerocopy::IntoBytes;
 
 /// The signal that ends a process at once.
 pub const SIGKILL: usize = 9;
@@ -42,7 +40,7 @@ impl Process {
     /// Waits until it has ended.
     ///
     /// # Errors
-    /// `EKEYREJECTED` without WAIT, `EINTR`, `EAGAIN` when the handle is non-blocking.
+    /// `EKEYREJECTED` without WAIT, `EINTR`.
     pub fn wait(&self) -> Result<ExitStatus> {
         wait(self.handle.number())
     }
@@ -61,9 +59,7 @@ impl Process {
 /// # Errors
 /// As [`Process::wait`].
 pub fn wait(process: Number) -> Result<ExitStatus> {
-    let mut status = ExitStatus::default();
-    let length = sys::file::read(process, status.as_mut_bytes())?;
-    if length == size_of::<ExitStatus>() { Ok(status) } else { Err(Error::new(EIO)) }
+    sys::clavis::wait(process, 0)
 }
 
 /// Answers how the process behind a handle has ended, without waiting.
@@ -71,10 +67,7 @@ pub fn wait(process: Number) -> Result<ExitStatus> {
 /// # Errors
 /// `EAGAIN` while it runs; as [`Process::wait`].
 pub fn try_wait(process: Number) -> Result<ExitStatus> {
-    let mut status = ExitStatus::default();
-    let flags = RwFlags::NONBLOCK.bits() as usize;
-    let length = sys::file::read2(process, status.as_mut_bytes(), OFFSET_OWN, flags)?;
-    if length == size_of::<ExitStatus>() { Ok(status) } else { Err(Error::new(EIO)) }
+    sys::clavis::wait(process, wait_flags::NONBLOCK)
 }
 
 /// The exit code that a shell shows for a status: the code itself, 128 + the number of a signal,

@@ -48,8 +48,22 @@ pub(crate) fn main(what: &str) -> ExitCode {
                 Err(_) => ExitCode::FAILURE,
             }
         }
+        "echo-bytes" => echo_bytes(),
         _ => ExitCode::from(99),
     }
+}
+
+/// Answers every byte with the same, at once.
+fn echo_bytes() -> ExitCode {
+    use std::io::Write;
+    let mut byte = [0];
+    while std::io::stdin().read_exact(&mut byte).is_ok() {
+        let mut output = std::io::stdout();
+        if output.write_all(&byte).and_then(|()| output.flush()).is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 /// Reads where nothing can be mapped.

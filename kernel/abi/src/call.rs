@@ -54,7 +54,7 @@ macro_rules! with_calls {
             (Map, 0x4000_000D, "process (-1: own), MapParams, size", "the address", "MANAGE on the process; MAP_* on the memory", "EKEYREJECTED EINVAL ENOMEM EEXIST EACCES"),
             (MemoryOf, 0x4000_000E, "fd, offset, length, protection, out number", "the number of a memory handle", "MAP_READ or MAP_EXEC", "EKEYREJECTED; what the server answers"),
             (Seal, 0x4000_000F, "memory", "0", "MAP_WRITE", "EKEYREJECTED EBUSY (it is mapped writable)"),
-            (Signal, 0x4000_0010, "process or account (-1: own process), signal (0: none), thread number (0: the process)", "0", "SIGNAL; none for the own process", "EKEYREJECTED EINVAL ESRCH"),
+            (Signal, 0x4000_0010, "process or account (-1: own process), signal (0: none), thread number (0: the process), group of an account's processes that are meant (0: all)", "0", "SIGNAL; none for the own process", "EKEYREJECTED EINVAL ESRCH"),
             (Inspect, 0x4000_0011, "process, cursor, InspectRow array, bytes", "rows written; the next cursor is in the last row", "INSPECT", "EKEYREJECTED EINVAL"),
             (Borrow, 0x4000_0012, "process, number, out number", "the number of a handle with NAME only", "INSPECT and NAME on the process", "EKEYREJECTED EMFILE"),
             (Declare, 0x4000_0013, "socket, endpoint flags", "0", "CONTROL", "EKEYREJECTED EINVAL"),
@@ -68,6 +68,8 @@ macro_rules! with_calls {
             (SignalActions, 0x4000_001B, "entry address, offset of the SignalFrame from the thread's local storage, mask of caught signals, mask of ignored signals", "0", "none", "EINVAL"),
             (SignalMask, 0x4000_001C, "mask of blocked signals, SignalInfo or null", "0; with a SignalInfo the number of a caught signal that the mask lets through: it is taken, and the mask stays as it was", "none", ""),
             (SignalWait, 0x4000_001D, "mask of signals to take, SignalInfo, monotonic nanoseconds (0: for ever)", "the number of the signal taken; 0: the time came, or the mask is empty", "none", "EINTR"),
+            (Wait, 0x4000_001E, "process, ExitStatus, size, what is told beside its end: 1 that it was stopped, 2 that it goes on, 4 without forgetting that; 8: do not wait", "bytes of ExitStatus", "WAIT", "EKEYREJECTED EINVAL EAGAIN EINTR"),
+            (Group, 0x4000_001F, "process (-1: own), number of the group that it goes into (0: it stays in its own)", "the number of its group", "none; SIGNAL to change it", "EKEYREJECTED EINVAL"),
         }
     };
 }

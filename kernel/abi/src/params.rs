@@ -440,12 +440,18 @@ pub mod signal {
     pub const SEGV: u64 = 11;
     /// A child has ended.
     pub const CHLD: u64 = 17;
-    /// Would stop a process: nothing does.
+    /// Lets a stopped process go on, whatever it does with the signal itself.
+    pub const CONT: u64 = 18;
+    /// Stops a process; nobody catches, ignores or blocks it.
     pub const STOP: u64 = 19;
+    /// Asks a process to stop: the key for it was typed.
+    pub const TSTP: u64 = 20;
     /// The greatest number.
     pub const MAX: u64 = 64;
-    /// Do nothing unless caught: CHLD, CONT, URG, WINCH, and TSTP, TTIN, TTOU, which would stop.
-    pub const HARMLESS: u64 = bit(CHLD) | bit(18) | bit(23) | bit(28) | bit(20) | bit(21) | bit(22);
+    /// Stop a process unless caught or ignored: STOP, TSTP, TTIN, TTOU.
+    pub const STOPS: u64 = bit(STOP) | bit(TSTP) | bit(21) | bit(22);
+    /// Do not end a process: what stops it, and CHLD, CONT, URG, WINCH.
+    pub const HARMLESS: u64 = STOPS | bit(CHLD) | bit(CONT) | bit(23) | bit(28);
 
     /// The place of a signal in a mask.
     #[must_use]
@@ -454,7 +460,7 @@ pub mod signal {
     }
 }
 
-/// How a process ended.
+/// How a process ended, or what else became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum ExitKind {
@@ -468,6 +474,24 @@ pub enum ExitKind {
     Killed = 3,
     /// Memory that it had reserved could not be supplied.
     OutOfMemory = 4,
+    /// It has not ended: it was stopped, by the signal with that number.
+    Stopped = 5,
+    /// It has not ended: it was stopped and goes on.
+    Continued = 6,
+}
+
+/// What WAIT tells beside a process's end, and how.
+pub mod wait_flags {
+    /// That it was stopped.
+    pub const STOPPED: u64 = 1;
+    /// That it goes on.
+    pub const CONTINUED: u64 = 2;
+    /// What is told of a stop or a continuation is told again to the next who asks.
+    pub const KEEP: u64 = 4;
+    /// Do not wait.
+    pub const NONBLOCK: u64 = 8;
+    /// All of them.
+    pub const ALL: u64 = STOPPED | CONTINUED | KEEP | NONBLOCK;
 }
 
 /// What a handle points to.

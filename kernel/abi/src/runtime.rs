@@ -134,10 +134,12 @@ macro_rules! with_runtime_functions {
         $m! {
             "Builds and starts a process; answers its handle."
             clavis_spawn(params: *const SpawnParams);
-            "Reads how a process ended; with `wait` 0 it answers EAGAIN while it runs."
-            clavis_wait(process: usize, wait: usize, status: *mut ExitStatus);
+            "Reads how a process ended, or what `wait_flags` say."
+            clavis_wait(process: usize, flags: u64, status: *mut ExitStatus);
             "Sends a signal to a process or account."
             clavis_signal(target: usize, signal: usize);
+            "Sends a signal to the processes of an account that are in a group (0: to all)."
+            clavis_signal_group(account: usize, group: usize, signal: usize);
             "The handle number that this process was given under a kind, or ENOENT."
             clavis_startup_handle(kind: u64);
             "Opens a path, from a directory or, with NONE, as the process does."

@@ -1,7 +1,7 @@
 //! What the shell does itself.
 use crate::execute;
 use crate::state::{Flow, Scope, Shell, Variable};
-use crate::{MISUSE, system};
+use crate::{MISUSE, jobs, system};
 use shell_language::condition;
 use shell_language::expand::Environment;
 use std::fs::File;
@@ -14,6 +14,7 @@ const BUILTINS: &[(&str, Builtin, &str)] = &[
     (".", source, ". FILE: run a file in this shell"),
     (":", succeed, ": do nothing"),
     ("[", bracket, "[ CONDITION ]: as test"),
+    ("bg", jobs::background, "bg [%N]: let a job go on beside the shell"),
     ("break", break_loop, "break [N]: leave so many loops"),
     ("cd", cd, "cd [DIRECTORY | -]: change the current directory"),
     ("continue", continue_loop, "continue [N]: next turn of the loop"),
@@ -21,7 +22,9 @@ const BUILTINS: &[(&str, Builtin, &str)] = &[
     ("exit", exit, "exit [STATUS]: leave the shell"),
     ("export", export, "export [NAME[=VALUE]...]: hand variables to commands"),
     ("false", fail, "false: status 1"),
+    ("fg", jobs::foreground, "fg [%N]: let a job go on in the foreground"),
     ("help", help, "help: this list"),
+    ("jobs", jobs::jobs, "jobs: what runs beside the shell (&) or was stopped (Ctrl-Z)"),
     ("pwd", pwd, "pwd: print the current directory"),
     ("read", read, "read NAME...: read a line into variables"),
     ("set", set, "set [-- WORD...]: show variables, or set $1..."),
@@ -31,7 +34,7 @@ const BUILTINS: &[(&str, Builtin, &str)] = &[
     ("true", succeed, "true: status 0"),
     ("type", kind, "type NAME...: what a command is"),
     ("unset", unset, "unset NAME...: forget variables"),
-    ("wait", wait, "wait: wait for what runs beside the shell (&)"),
+    ("wait", jobs::wait, "wait: wait for what runs beside the shell (&)"),
 ];
 
 /// The builtin of that name.
@@ -39,12 +42,12 @@ pub(crate) fn find(name: &str) -> Option<Builtin> {
     BUILTINS.iter().find(|row| row.0 == name).map(|row| row.1)
 }
 
-fn done(shell: &mut Shell, status: i32) -> Flow {
+pub(crate) fn done(shell: &mut Shell, status: i32) -> Flow {
     shell.status = status;
     Flow::Next
 }
 
-fn failed(shell: &mut Shell, words: &[String], why: &str) -> Flow {
+pub(crate) fn failed(shell: &mut Shell, words: &[String], why: &str) -> Flow {
     let name = words.first().map_or("", String::as_str);
     shell.complain(&format!("{name}: {why}"));
     done(shell, 1)
@@ -298,14 +301,6 @@ fn read(shell: &mut Shell, words: &[String]) -> Flow {
         };
         shell.set(name, value);
         rest = after;
-    }
-    done(shell, status)
-}
-
-fn wait(shell: &mut Shell, _: &[String]) -> Flow {
-    let mut status = 0;
-    for runner in std::mem::take(&mut shell.background) {
-        status = runner.join().unwrap_or(1);
     }
     done(shell, status)
 }

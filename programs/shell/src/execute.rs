@@ -1,6 +1,7 @@
 //! Programs run: lists, chains, pipelines, compounds.
+use crate::jobs::{self, State, Waits, Watch};
 use crate::stage::{self, Stage};
-use crate::state::{Flow, INTERRUPTED, Shell, Talk};
+use crate::state::{Flow, INTERRUPTED, Shell};
 use crate::system::{self, Job};
 use shell_language::expand::{fields, single};
 use shell_language::glob;
@@ -38,22 +39,35 @@ pub(crate) fn program(shell: &mut Shell, program: &Program) -> Flow {
     Flow::Next
 }
 
-/// Runs a chain beside the shell, in a copy of it, with nothing to read.
+/// Runs a chain beside the shell, in a copy of it and a job of its own. Without a terminal it has
+/// nothing to read; with one it waits there until it comes to the foreground.
 fn background(shell: &mut Shell, inner: &Chain) -> Flow {
-    let mut copy = shell.subshell();
-    copy.job = None;
-    match system::nothing() {
-        Ok(file) => _ = copy.descriptors.insert(0, Arc::new(file)),
-        Err(_) => _ = copy.descriptors.remove(&0),
+    let terminal = shell.terminal.as_ref().map(|(terminal, _)| &**terminal);
+    let job = match Job::create(terminal) {
+        Ok(job) => Arc::new(job),
+        Err(error) => return no_job(shell, &error),
+    };
+    let watch = Watch::new();
+    let mut copy = shell.beside();
+    copy.waits = Waits::Report(Arc::clone(&watch));
+    copy.job = Some(Arc::clone(&job));
+    match (job.terminal(), system::nothing()) {
+        (Some(_), _) => _ = on_terminal(shell, &job, &mut copy.descriptors),
+        (None, Ok(file)) => _ = copy.descriptors.insert(0, Arc::new(file)),
+        (None, Err(_)) => _ = copy.descriptors.remove(&0),
     }
-    let inner = inner.clone();
-    let runner = std::thread::Builder::new().spawn(move || match chain(&mut copy, &inner) {
-        Flow::Exit(status) => status,
-        _ => copy.status,
+    let (inner, told) = (inner.clone(), Arc::clone(&watch));
+    let runner = std::thread::Builder::new().spawn(move || {
+        let status = match chain(&mut copy, &inner) {
+            Flow::Exit(status) => status,
+            _ => copy.status,
+        };
+        told.set(State::Done(status));
     });
     shell.status = match runner {
-        Ok(runner) => {
-            shell.background.push(runner);
+        Ok(_) => {
+            let number = jobs::add(shell, job, watch);
+            shell.tell(&format!("[{number}]\n"));
             0
         }
         Err(error) => {
@@ -62,6 +76,23 @@ fn background(shell: &mut Shell, inner: &Chain) -> Flow {
         }
     };
     Flow::Next
+}
+
+fn no_job(shell: &mut Shell, error: &std::io::Error) -> Flow {
+    shell.complain(&format!("no job: {}", system::reason(error)));
+    shell.status = 1;
+    Flow::Next
+}
+
+/// Puts a job's handle of the terminal where the shell has its own; what was there before.
+fn on_terminal(shell: &Shell, job: &Job, descriptors: &mut Descriptors) -> Descriptors {
+    let before = descriptors.clone();
+    if let (Some(terminal), Some((_, numbers))) = (job.terminal(), &shell.terminal) {
+        for number in numbers {
+            descriptors.insert(*number, Arc::clone(terminal));
+        }
+    }
+    before
 }
 
 fn chain(shell: &mut Shell, chain: &Chain) -> Flow {
@@ -83,36 +114,54 @@ fn chain(shell: &mut Shell, chain: &Chain) -> Flow {
 
 /// Runs a pipeline in a job: its own if the shell is in none.
 fn pipeline(shell: &mut Shell, pipeline: &Pipeline) -> Flow {
-    let outermost = shell.job.is_none();
-    if outermost && pipeline.commands.iter().any(stage::may_start_processes) {
-        match Job::create() {
-            Ok(job) => {
-                if shell.talk == Talk::Interactive
-                    && let Some(console) = shell.descriptors.get(&0)
-                    && let Err(error) = job.to_foreground(console)
-                {
-                    shell.complain(&format!("Ctrl-C: {}", system::reason(&error)));
-                }
-                shell.job = Some(Arc::new(job));
-            }
-            Err(error) => {
-                shell.complain(&format!("no job: {}", system::reason(&error)));
-                shell.status = 1;
-                return Flow::Next;
-            }
+    let alone = shell.job.is_none() && pipeline.commands.iter().any(stage::may_start_processes);
+    let flow = if alone {
+        let terminal = shell.terminal.as_ref().map(|(terminal, _)| &**terminal);
+        match Job::create(terminal) {
+            Ok(job) => in_job(shell, pipeline, Arc::new(job)),
+            Err(error) => return no_job(shell, &error),
         }
-    }
-    let flow = match pipeline.commands.as_slice() {
-        [only] => command(shell, only),
-        commands => stage::together(shell, commands),
+    } else {
+        stages(shell, pipeline)
     };
-    if outermost {
-        shell.job = None;
-    }
     if pipeline.sense == Sense::Negated {
         shell.status = i32::from(shell.status == 0);
     }
     flow
+}
+
+/// Runs a pipeline in a job, which has the terminal meanwhile.
+fn in_job(shell: &mut Shell, pipeline: &Pipeline, job: Arc<Job>) -> Flow {
+    if let Err(error) = job.to_front() {
+        shell.complain(&format!("terminal: {}", system::reason(&error)));
+    }
+    let mut descriptors = shell.descriptors.clone();
+    let outer = on_terminal(shell, &job, &mut descriptors);
+    shell.descriptors = descriptors;
+    let watch = Watch::new();
+    if shell.terminal.is_some() {
+        shell.waits = Waits::Leave(Arc::clone(&watch));
+    }
+    shell.job = Some(Arc::clone(&job));
+    let flow = stages(shell, pipeline);
+    shell.job = None;
+    let stopped = shell.waits.is_stopped();
+    shell.waits = Waits::Plain;
+    shell.descriptors = outer;
+    shell.take_terminal();
+    if stopped {
+        jobs::leave(shell, job, watch);
+        return Flow::Interrupted;
+    }
+    flow
+}
+
+fn stages(shell: &mut Shell, pipeline: &Pipeline) -> Flow {
+    let flow = match pipeline.commands.as_slice() {
+        [only] => command(shell, only),
+        commands => stage::together(shell, commands),
+    };
+    if shell.waits.is_stopped() { Flow::Interrupted } else { flow }
 }
 
 /// Runs a command that stands alone in its pipeline: builtins change the shell itself.

@@ -1,7 +1,7 @@
 //! Where a shell's text comes from: a person at the console, or descriptor 0.
-use crate::execute;
 use crate::line::Lines;
 use crate::state::{Flow, INTERRUPTED, Shell, Talk};
+use crate::{execute, jobs};
 use crate::{run_text, system};
 use std::fs::File;
 use std::io::{IsTerminal, Read};
@@ -30,9 +30,22 @@ pub(crate) fn standard_input(shell: &mut Shell) -> i32 {
 /// Reads commands from the console until it ends or `exit` is said.
 pub(crate) fn converse(shell: &mut Shell) -> i32 {
     shell.talk = Talk::Interactive;
+    let on_terminal: Vec<u32> = (0..3)
+        .filter(|number| shell.descriptors.get(number).is_some_and(|file| file.is_terminal()))
+        .collect();
+    let terminal = shell.descriptors.get(&0).cloned();
+    shell.terminal = terminal.map(|terminal| (terminal, on_terminal));
+    shell.take_terminal();
+    let status = read_lines(shell);
+    jobs::hang_up(shell);
+    status
+}
+
+fn read_lines(shell: &mut Shell) -> i32 {
     let Some(mut lines) = Lines::new(shell) else { return shell.status };
     let mut text = String::new();
     loop {
+        jobs::report(shell);
         let prompt = if text.is_empty() {
             format!("clavis:{}$ ", shell.directory.path)
         } else {
@@ -63,6 +76,7 @@ pub(crate) fn converse(shell: &mut Shell) -> i32 {
             }
             Ok(program) => program,
         };
+        shell.typed = text.trim().to_owned();
         text.clear();
         match execute::program(shell, &program) {
             Flow::Exit(status) => return status,

@@ -7,6 +7,7 @@
 mod builtins;
 mod execute;
 mod input;
+mod jobs;
 mod line;
 mod stage;
 mod state;

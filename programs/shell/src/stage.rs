@@ -1,14 +1,17 @@
 //! One command of a pipeline: what it is, and how it starts beside the others.
 use crate::builtins::{self, Builtin};
 use crate::execute::{self, Descriptors, arguments, descriptors};
+use crate::jobs::{self, State, Waits};
 use crate::state::{Flow, INTERRUPTED, NOT_FOUND, NOT_RUNNABLE, Shell};
 use crate::system::{self, Launch};
+use clavis::process::{Change, signal};
 use clavis::{Child, ExitStatus};
 use shell_language::expand::single;
 use shell_language::syntax::{Command, Simple};
 use shell_language::wire::Place;
 use std::fs::File;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 /// A simple command after expansion.
 pub(crate) enum Stage {
@@ -91,25 +94,66 @@ pub(crate) struct Running {
 
 /// Waits for a process that was started, or takes the status of the failure.
 pub(crate) fn wait(shell: &Shell, started: Result<Running, i32>) -> i32 {
-    let running = match started {
-        Ok(running) => running,
-        Err(status) => return status,
-    };
-    match running.process.wait() {
-        Ok(status) => {
-            let code = status.shell_code();
-            // What a person did with Ctrl-C, and a closed pipe, need no word.
-            const PIPE_CLOSED: i32 = 128 + 13;
-            if !matches!(status, ExitStatus::Exit(_)) && code != INTERRUPTED && code != PIPE_CLOSED
-            {
-                shell.complain(&format!("{}: {status}", running.name));
+    match started {
+        Ok(running) => wait_for(shell, vec![Part::Process(running)]),
+        Err(status) => status,
+    }
+}
+
+/// Waits for parts of a pipeline, or leaves that to a thread as the shell is to do when they are
+/// stopped; the status.
+fn wait_for(shell: &Shell, parts: Vec<Part>) -> i32 {
+    match &shell.waits {
+        Waits::Leave(watch) => {
+            jobs::leaving(shell, watch, move |shell| wait_to_the_end(shell, parts))
+        }
+        Waits::Plain | Waits::Report(_) => wait_to_the_end(shell, parts),
+    }
+}
+
+/// Waits for parts of a pipeline; the status of the last, or that of a Ctrl-C.
+fn wait_to_the_end(shell: &Shell, parts: Vec<Part>) -> i32 {
+    let mut status = 0;
+    let mut interrupted = false;
+    for part in parts {
+        status = match part {
+            Part::Process(running) => running.wait(shell),
+            Part::Thread(runner) => runner.join().unwrap_or(NOT_RUNNABLE),
+            Part::Done(status) => status,
+        };
+        interrupted |= status == INTERRUPTED;
+    }
+    if interrupted { INTERRUPTED } else { status }
+}
+
+impl Running {
+    fn wait(&self, shell: &Shell) -> i32 {
+        let status = loop {
+            match (self.process.wait_change(), &shell.waits) {
+                (Ok(Change::Ended(status)), _) => break status,
+                (Ok(Change::Stopped(_)), Waits::Report(watch)) => watch.set(State::Stopped),
+                (Ok(Change::Stopped(_)), _) => {
+                    // At a terminal nobody could let it go on again.
+                    if let Some(job) = shell.job.as_ref().filter(|job| job.terminal().is_some()) {
+                        // If that fails it has ended, which is told next.
+                        _ = job.signal(signal::CONTINUE);
+                    }
+                }
+                (Ok(Change::Continued), Waits::Report(watch)) => watch.set(State::Running),
+                (Ok(Change::Continued), _) => {}
+                (Err(error), _) => {
+                    shell.complain(&format!("{}: {}", self.name, system::reason(&error.into())));
+                    return NOT_RUNNABLE;
+                }
             }
-            code
+        };
+        let code = status.shell_code();
+        // What a person did with Ctrl-C, and a closed pipe, need no word.
+        const PIPE_CLOSED: i32 = 128 + 13;
+        if !matches!(status, ExitStatus::Exit(_)) && code != INTERRUPTED && code != PIPE_CLOSED {
+            shell.complain(&format!("{}: {status}", self.name));
         }
-        Err(error) => {
-            shell.complain(&format!("{}: {}", running.name, system::reason(&error.into())));
-            NOT_RUNNABLE
-        }
+        code
     }
 }
 
@@ -187,67 +231,54 @@ pub(crate) fn prepare(
 }
 
 /// One stage of a pipeline that has been started.
-enum Part<'scope> {
-    Process(Result<Running, i32>),
-    Thread(std::thread::ScopedJoinHandle<'scope, i32>),
+enum Part {
+    Process(Running),
+    Thread(JoinHandle<i32>),
     Done(i32),
 }
 
 /// Runs the commands of a pipeline side by side; the status is the last one's.
 pub(crate) fn together(shell: &mut Shell, commands: &[Command]) -> Flow {
     let count = commands.len();
-    let status = std::thread::scope(|scope| {
-        let mut parts = Vec::with_capacity(count);
-        let mut pipe_in = None;
-        for (index, command) in commands.iter().enumerate() {
-            let place = Place { index, count };
-            let (next_in, pipe_out) = if index + 1 < count {
-                match system::pipe() {
-                    Ok((reader, writer)) => (Some(Arc::new(reader)), Some(Arc::new(writer))),
-                    Err(error) => {
-                        shell.complain(&format!("pipe: {}", system::reason(&error)));
-                        parts.push(Part::Done(1));
-                        break;
-                    }
+    let mut parts = Vec::with_capacity(count);
+    let mut pipe_in = None;
+    for (index, command) in commands.iter().enumerate() {
+        let place = Place { index, count };
+        let (next_in, pipe_out) = if index + 1 < count {
+            match system::pipe() {
+                Ok((reader, writer)) => (Some(Arc::new(reader)), Some(Arc::new(writer))),
+                Err(error) => {
+                    shell.complain(&format!("pipe: {}", system::reason(&error)));
+                    parts.push(Part::Done(1));
+                    break;
                 }
-            } else {
-                (None, None)
-            };
-            let part = start(shell, scope, command, place, pipe_in.as_ref(), pipe_out.as_ref());
-            parts.push(part);
-            // The ends that the commands hold are theirs alone: who reads to the end sees it.
-            pipe_in = next_in;
-        }
-        drop(pipe_in);
-        let mut status = 0;
-        let mut interrupted = false;
-        for part in parts {
-            status = match part {
-                Part::Process(started) => wait(shell, started),
-                Part::Thread(runner) => runner.join().unwrap_or(NOT_RUNNABLE),
-                Part::Done(status) => status,
-            };
-            interrupted |= status == INTERRUPTED;
-        }
-        if interrupted { INTERRUPTED } else { status }
-    });
-    shell.status = status;
-    if status == INTERRUPTED { Flow::Interrupted } else { Flow::Next }
+            }
+        } else {
+            (None, None)
+        };
+        parts.push(start(shell, command, place, pipe_in.as_ref(), pipe_out.as_ref()));
+        // The ends that the commands hold are theirs alone: who reads to the end sees it.
+        pipe_in = next_in;
+    }
+    drop(pipe_in);
+    shell.status = wait_for(shell, parts);
+    if shell.status == INTERRUPTED { Flow::Interrupted } else { Flow::Next }
 }
 
-fn start<'scope>(
+fn start(
     shell: &mut Shell,
-    scope: &'scope std::thread::Scope<'scope, '_>,
     command: &Command,
     place: Place,
     pipe_in: Option<&Arc<File>>,
     pipe_out: Option<&Arc<File>>,
-) -> Part<'scope> {
+) -> Part {
     // What runs in a thread runs in a copy of the shell.
     let run: Box<dyn FnOnce(&mut Shell) -> Flow + Send> = match command {
         Command::Simple(simple) => match prepare(shell, simple, place, pipe_in, pipe_out) {
             Ok(Stage::Nothing) => return Part::Done(shell.status),
-            Ok(Stage::Program(call)) => return Part::Process(call.start(shell)),
+            Ok(Stage::Program(call)) => {
+                return call.start(shell).map_or_else(Part::Done, Part::Process);
+            }
             Ok(Stage::Builtin(call)) => Box::new(move |shell| call.run(shell)),
             Err(status) => return Part::Done(status),
         },
@@ -264,9 +295,9 @@ fn start<'scope>(
             }
         }
     };
-    let mut copy = shell.subshell();
+    let mut copy = shell.beside();
     copy.descriptors.clear();
-    let runner = std::thread::Builder::new().spawn_scoped(scope, move || match run(&mut copy) {
+    let runner = std::thread::Builder::new().spawn(move || match run(&mut copy) {
         Flow::Exit(status) => status,
         Flow::Interrupted => INTERRUPTED,
         _ => copy.status,

@@ -1,5 +1,6 @@
 //! What a shell is: variables, descriptors, directory, status. A copy of it is a subshell.
 use crate::execute;
+use crate::jobs::{Entry, Waits};
 use crate::system::{self, Directory, Job};
 use shell_language::Program;
 use shell_language::expand::{Environment, ExpandError};
@@ -7,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 /// Where programs are looked for when PATH is not set.
 pub(crate) const DEFAULT_PATH: &str = "/scheme/initfs/bin";
@@ -78,8 +78,14 @@ pub(crate) struct Shell {
     pub(crate) job: Option<Arc<Job>>,
     /// Whether a person talks with it.
     pub(crate) talk: Talk,
-    /// What runs beside it (`&`).
-    pub(crate) background: Vec<JoinHandle<i32>>,
+    /// What runs beside it (`&`) or was stopped.
+    pub(crate) jobs: Vec<Entry>,
+    /// What it does when something that it waits for is stopped.
+    pub(crate) waits: Waits,
+    /// The terminal, when it talks with a person, and which descriptors are on it.
+    pub(crate) terminal: Option<(Arc<File>, Vec<u32>)>,
+    /// The line that is run, as it was typed.
+    pub(crate) typed: String,
 }
 
 impl Shell {
@@ -99,7 +105,10 @@ impl Shell {
             previous: None,
             job: None,
             talk: Talk::Silent,
-            background: Vec::new(),
+            jobs: Vec::new(),
+            waits: Waits::Plain,
+            terminal: None,
+            typed: String::new(),
         }
     }
 
@@ -115,7 +124,35 @@ impl Shell {
             previous: self.previous.clone(),
             job: self.job.clone(),
             talk: Talk::Silent,
-            background: Vec::new(),
+            jobs: Vec::new(),
+            waits: self.waits.clone(),
+            terminal: None,
+            typed: String::new(),
+        }
+    }
+
+    /// A copy that runs beside it.
+    pub(crate) fn beside(&self) -> Shell {
+        Shell { waits: self.waits.beside(), ..self.subshell() }
+    }
+
+    /// Makes this shell the one that reads from the terminal.
+    pub(crate) fn take_terminal(&self) {
+        if let Some((terminal, _)) = &self.terminal
+            && let Err(error) = system::to_front(terminal)
+        {
+            self.complain(&format!("terminal: {}", system::reason(&error)));
+        }
+    }
+
+    /// Tells the person at the terminal, if there is one.
+    pub(crate) fn tell(&self, text: &str) {
+        if self.talk == Talk::Interactive
+            && let Some(file) = self.descriptors.get(&2)
+        {
+            let mut file: &File = file;
+            // There is nobody else to tell.
+            _ = file.write_all(text.as_bytes());
         }
     }
 
@@ -192,6 +229,8 @@ impl Environment for Shell {
         let failed = |error: std::io::Error| ExpandError(system::reason(&error));
         let (mut reader, writer) = system::pipe().map_err(failed)?;
         let mut inner = self.subshell();
+        // The shell waits for its output, not for its processes.
+        inner.waits = Waits::Plain;
         inner.descriptors.insert(1, Arc::new(writer));
         let mut output = Vec::new();
         let (read, status) = std::thread::scope(|scope| {

@@ -3,7 +3,7 @@ use crate::execute::Descriptors;
 use clavis::abi::error::{EBADF, ECAPMODE};
 use clavis::abi::syscall::flag;
 use clavis::account::{Account, UNLIMITED};
-use clavis::handle::{AsNumber, send_away};
+use clavis::handle::{AsNumber, Payload, Place, call, send_away};
 use clavis::{Child, Give, Handle, Number, Rights};
 use clavis_launch::{Directory as Home, Launch as Start, Powers};
 use shell_language::glob;
@@ -18,8 +18,12 @@ pub(crate) use clavis_launch::LaunchError;
 
 /// Most bytes of a script.
 const MAX_SCRIPT: u64 = 16 << 20;
-/// The word that tells the console: this handle is the foreground job.
-const FOREGROUND_JOB: u64 = 1;
+/// The message that asks a terminal for a handle of a new job.
+const NEW_JOB: &[u8] = b"job";
+/// The word that tells a terminal: this handle is the processes of the job.
+const JOB_PROCESSES: u64 = 1;
+/// The word that tells a terminal: the job of this handle is in the foreground.
+const TO_FRONT: u64 = 2;
 
 /// Why a call failed, for a person.
 pub(crate) fn reason(error: &io::Error) -> String {
@@ -143,22 +147,49 @@ fn joined(directory: &str, name: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-/// A job: the account that the processes of a pipeline live in.
-pub(crate) struct Job(Account);
+/// Puts the job that a handle of a terminal belongs to into the foreground.
+pub(crate) fn to_front(terminal: &File) -> io::Result<()> {
+    call(terminal, &mut [], Payload::In, &[TO_FRONT])?;
+    Ok(())
+}
+
+/// A job: the account that the processes of a pipeline live in, and their handle of the terminal.
+pub(crate) struct Job {
+    account: Account,
+    terminal: Option<Arc<File>>,
+}
 
 impl Job {
-    /// A job beneath the shell's own account.
-    pub(crate) fn create() -> io::Result<Self> {
-        Ok(Self(Account::new(&UNLIMITED)?))
+    /// A job beneath the shell's own account. The terminal gets a handle that can signal it, and
+    /// see whether anything is left to be signalled.
+    pub(crate) fn create(terminal: Option<&File>) -> io::Result<Self> {
+        let account = Account::new(&UNLIMITED)?;
+        let terminal = match terminal {
+            Some(terminal) => {
+                let terminal = File::from(Handle::ask(terminal, NEW_JOB, Place::Upper)?.into_fd()?);
+                let rights = Rights::SIGNAL | Rights::INSPECT | Rights::TRANSFER;
+                let job = Handle::derive(&account, rights, Rights::empty())?;
+                send_away(&terminal, job, &[JOB_PROCESSES])?;
+                Some(Arc::new(terminal))
+            }
+            None => None,
+        };
+        Ok(Self { account, terminal })
     }
 
-    /// Makes it the job that Ctrl-C ends: the console gets a handle that can do that, and see
-    /// whether anything is left to be ended.
-    pub(crate) fn to_foreground(&self, console: &File) -> io::Result<()> {
-        let rights = Rights::SIGNAL | Rights::INSPECT | Rights::TRANSFER;
-        let job = Handle::derive(&self.0, rights, Rights::empty())?;
-        send_away(console, job, &[FOREGROUND_JOB])?;
-        Ok(())
+    /// Its handle of the terminal.
+    pub(crate) fn terminal(&self) -> Option<&Arc<File>> {
+        self.terminal.as_ref()
+    }
+
+    /// Makes it the job that reads from the terminal and that keys are for.
+    pub(crate) fn to_front(&self) -> io::Result<()> {
+        self.terminal.as_ref().map_or(Ok(()), |terminal| to_front(terminal))
+    }
+
+    /// Signals all its processes.
+    pub(crate) fn signal(&self, signal: usize) -> io::Result<()> {
+        Ok(self.account.signal(signal)?)
     }
 }
 
@@ -189,7 +220,7 @@ impl Launch<'_> {
                 handle: handle.map_or(Give::None, |handle| Give::This(handle.number())),
                 path: &self.directory.path,
             },
-            account: self.job.map(|job| job.0.number()),
+            account: self.job.map(|job| job.account.number()),
             powers: Powers::Handed,
         };
         let open = |path: &str| self.directory.open(path, How::Read);

@@ -74,6 +74,15 @@ impl Account {
         process::send_signal(&self.handle, signal)
     }
 
+    /// Sends a signal to those of its processes that are in a group (0: to all).
+    ///
+    /// # Errors
+    /// Refused without SIGNAL.
+    pub fn signal_group(&self, group: usize, signal: usize) -> Result<()> {
+        // SAFETY: no memory is involved.
+        check(unsafe { c::clavis_signal_group(self.number().raw(), group, signal) }).map(drop)
+    }
+
     /// Ends all its processes.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use crate::c;
 use crate::error::{Result, check};
 use crate::handle::{AsNumber, Handle, HandleInfo, Number, owned};
 use clavis_abi::error::EAGAIN;
-use clavis_abi::params::{self, ExitKind, InspectRow, OUT_UPPER};
+use clavis_abi::params::{self, ExitKind, InspectRow, OUT_UPPER, wait_flags};
 use std::fmt;
 
 /// Signal numbers that this crate names.
@@ -16,6 +16,10 @@ pub mod signal {
     pub const KILL: usize = 9;
     /// Please end.
     pub const TERMINATE: usize = 15;
+    /// Go on after a stop.
+    pub const CONTINUE: usize = 18;
+    /// Stand still at once.
+    pub const STOP: usize = 19;
 }
 
 /// How a process ended.
@@ -31,6 +35,17 @@ pub enum ExitStatus {
     Killed,
     /// Memory that it had reserved could not be supplied.
     OutOfMemory,
+}
+
+/// What became of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It ended.
+    Ended(ExitStatus),
+    /// It was stopped, by a signal with this number.
+    Stopped(u32),
+    /// It was stopped and goes on.
+    Continued,
 }
 
 impl ExitStatus {
@@ -118,11 +133,25 @@ impl Child {
     /// # Errors
     /// Refused without WAIT.
     pub fn try_wait(&self) -> Result<Option<ExitStatus>> {
-        match status(self.handle.number(), 0) {
-            Ok(status) => Ok(Some(status)),
+        match status(self.handle.number(), wait_flags::NONBLOCK) {
+            Ok(status) => Ok(Some(ExitStatus::from_raw(&status))),
             Err(error) if error.errno() == EAGAIN => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Waits until it ends, is stopped, or goes on after a stop; each stop and continuation is told
+    /// to one who waits.
+    ///
+    /// # Errors
+    /// Refused without WAIT.
+    pub fn wait_change(&self) -> Result<Change> {
+        let status = status(self.handle.number(), wait_flags::STOPPED | wait_flags::CONTINUED)?;
+        Ok(match status.kind {
+            kind if kind == ExitKind::Stopped as u64 => Change::Stopped(status.code as u32),
+            kind if kind == ExitKind::Continued as u64 => Change::Continued,
+            _ => Change::Ended(ExitStatus::from_raw(&status)),
+        })
     }
 
     /// Sends it a signal.
@@ -147,14 +176,14 @@ impl Child {
 /// # Errors
 /// Refused without WAIT.
 pub fn wait(process: &impl AsNumber) -> Result<ExitStatus> {
-    status(process.number(), 1)
+    Ok(ExitStatus::from_raw(&status(process.number(), 0)?))
 }
 
-fn status(process: Number, wait: usize) -> Result<ExitStatus> {
+fn status(process: Number, flags: u64) -> Result<params::ExitStatus> {
     let mut status = params::ExitStatus::default();
     // SAFETY: it writes one ExitStatus.
-    check(unsafe { c::clavis_wait(process.raw(), wait, &raw mut status) })?;
-    Ok(ExitStatus::from_raw(&status))
+    check(unsafe { c::clavis_wait(process.raw(), flags, &raw mut status) })?;
+    Ok(status)
 }
 
 /// Sends a signal to a process or to all processes of an account.

@@ -54,6 +54,8 @@ pub mod exit;
 #[cfg(target_os = "redox")]
 pub mod fcntl;
 #[cfg(target_os = "redox")]
+pub mod foreground;
+#[cfg(target_os = "redox")]
 pub mod identity;
 #[cfg(target_os = "redox")]
 pub mod image;

@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use libc::{
     BRKINT, CS8, CSIZE, ECHO, ECHONL, EFAULT, EINVAL, ENOSYS, ENOTTY, FIONBIO, ICANON, ICRNL,
     IEXTEN, IGNBRK, IGNCR, INLCR, ISIG, ISTRIP, IXON, O_NONBLOCK, OPOST, PARENB, PARMRK, TCGETS,
-    TCSETS, TIOCGWINSZ, TIOCSWINSZ, pid_t, speed_t, winsize,
+    TCSETS, TIOCGPGRP, TIOCGWINSZ, TIOCSCTTY, TIOCSPGRP, TIOCSWINSZ, pid_t, speed_t, winsize,
 };
 
 /// C's settings of a terminal.
@@ -52,6 +52,11 @@ unsafe fn save<T>(number: Number, message: &[u8], value: &T) -> Result<()> {
     let bytes = unsafe { bytes((&raw const *value).cast::<c_void>(), length) };
     let fresh = part(number, message)?;
     file::write_all(fresh.number(), bytes)
+}
+
+/// `ENOTTY` when a handle is no terminal.
+pub(crate) fn is_terminal(number: Number) -> Result<()> {
+    part(number, b"termios").map(drop)
 }
 
 /// Whether a descriptor is a terminal: 1, or 0 with `ENOTTY`.
@@ -167,19 +172,8 @@ pub extern "C" fn tcflush(_descriptor: c_int, _queue: c_int) -> c_int {
     fail(ENOSYS)
 }
 
-/// The console signals jobs by handles, not by process groups: `ENOSYS`.
-#[unsafe(no_mangle)]
-pub extern "C" fn tcgetpgrp(_descriptor: c_int) -> pid_t {
-    fail(ENOSYS)
-}
-
-/// The console signals jobs by handles, not by process groups: `ENOSYS`.
-#[unsafe(no_mangle)]
-pub extern "C" fn tcsetpgrp(_descriptor: c_int, _group: pid_t) -> c_int {
-    fail(ENOSYS)
-}
-
-/// Controls a descriptor: settings and size of a terminal, and `FIONBIO`; all else is `ENOTTY`.
+/// Controls a descriptor: settings, size and foreground of a terminal, and `FIONBIO`; all else is
+/// `ENOTTY`.
 ///
 /// C declares a variable last argument; on this architecture it travels as this one does.
 ///
@@ -223,6 +217,18 @@ unsafe fn control(number: Number, request: c_ulong, argument: *mut c_void) -> Re
             // SAFETY: the size is integers.
             unsafe { save(number, b"winsize", &size) }?;
         }
+        TIOCGPGRP => {
+            let group = crate::foreground::group_of(number)?;
+            // SAFETY: the caller's promise.
+            unsafe { put(argument.cast::<pid_t>(), group) }?;
+        }
+        TIOCSPGRP => {
+            // SAFETY: the caller's promise.
+            let group = unsafe { get(argument.cast::<pid_t>()) }?;
+            crate::foreground::set_group(number, group)?;
+        }
+        // Whoever holds a handle of a terminal has it: there is nothing to be done.
+        TIOCSCTTY => is_terminal(number)?,
         FIONBIO => {
             // SAFETY: the caller's promise.
             let on = unsafe { get(argument.cast::<c_int>()) }? != 0;

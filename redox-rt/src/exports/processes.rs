@@ -3,7 +3,6 @@ use super::{answer, array, choice, done, number, one, place, store, text_of};
 use crate::account;
 use crate::handle::{Handle, Number, Place};
 use crate::namespace;
-use crate::process;
 use crate::spawn::{self, Given, Image, Spawn};
 use crate::startup;
 use crate::sys;
@@ -127,13 +126,10 @@ fn from_c(given: &GivenHandle) -> Given {
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn clavis_wait(
     process: usize,
-    wait: usize,
+    flags: u64,
     status: *mut ExitStatus,
 ) -> usize {
-    let result = match wait {
-        0 => process::try_wait(number(process)),
-        _ => process::wait(number(process)),
-    };
+    let result = sys::clavis::wait(number(process), flags);
     // SAFETY: the caller's promise on `status`.
     unsafe { store(status, result) }
 }
@@ -141,6 +137,15 @@ pub(super) unsafe extern "C" fn clavis_wait(
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn clavis_signal(target: usize, signal: usize) -> usize {
     done(sys::clavis::signal(number(target), signal))
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_signal_group(
+    account: usize,
+    group: usize,
+    signal: usize,
+) -> usize {
+    done(sys::clavis::signal_group(number(account), group, signal))
 }
 
 #[unsafe(no_mangle)]

@@ -8,8 +8,8 @@ use clavis_abi::Rights;
 use clavis_abi::call::Call;
 use clavis_abi::error::Result;
 use clavis_abi::params::{
-    AccountLimits, AccountUsage, Denial, Grant, HandleInfo, InspectRow, MintParams, ProcessParams,
-    RequestInfo,
+    AccountLimits, AccountUsage, Denial, ExitStatus, Grant, HandleInfo, InspectRow, MintParams,
+    ProcessParams, RequestInfo, SIGNAL_SELF,
 };
 
 /// Narrows a handle for ever; `flags` are handle flags to set.
@@ -134,6 +134,38 @@ pub fn process_start(process: Number, entry: u64, stack: u64, argument: u64) -> 
 pub fn signal(target: Number, signal: usize) -> Result<()> {
     // SAFETY: no memory is involved.
     unsafe { syscall(Call::Signal, [target.raw(), signal, 0, 0, 0]) }.map(drop)
+}
+
+/// Sends a signal to the processes of an account that are in a group.
+///
+/// # Errors
+/// See the call table.
+pub fn signal_group(account: Number, group: usize, signal: usize) -> Result<()> {
+    // SAFETY: no memory is involved.
+    unsafe { syscall(Call::Signal, [account.raw(), signal, 0, group, 0]) }.map(drop)
+}
+
+/// The group of a process (`None`: of this one), after it was put into `group` (0: it stays).
+///
+/// # Errors
+/// See the call table.
+pub fn group(process: Option<Number>, group: usize) -> Result<usize> {
+    let process = process.map_or(SIGNAL_SELF, |process| process.raw());
+    // SAFETY: no memory is involved.
+    unsafe { syscall(Call::Group, [process, group, 0, 0, 0]) }
+}
+
+/// Reads how a process ended, or what [`clavis_abi::params::wait_flags`] say; waits for that.
+///
+/// # Errors
+/// See the call table.
+pub fn wait(process: Number, flags: u64) -> Result<ExitStatus> {
+    let mut status = ExitStatus::default();
+    let at = &raw mut status as usize;
+    let words = [process.raw(), at, size_of::<ExitStatus>(), flags as usize, 0];
+    // SAFETY: the kernel writes one ExitStatus, plain words, into a local.
+    unsafe { syscall(Call::Wait, words) }?;
+    Ok(status)
 }
 
 /// Lists handles of a process from a cursor (0 at first). Answers how many rows were written.

@@ -1,7 +1,7 @@
 //! The controller: its ports and interrupt as handles, and what waits to be sent.
 use clavis::account::Account;
 use clavis::{Handle, Number};
-use clavis_console::Signal;
+use scheme_terminal::{Job, Signal};
 use scheme_uart::{Interrupts, PortHandle, StartError, Uart};
 use std::collections::VecDeque;
 use syscall::error::{ENODEV, Error, Result};
@@ -13,18 +13,27 @@ const INPUT_BURST: usize = 256;
 /// How often the controller is looked after for one interrupt before others get their turn.
 const ROUNDS: usize = 64;
 
-/// The foreground job.
-pub(crate) struct Job(Account);
+/// A job: an account, or the processes of a group in it.
+pub(crate) struct Processes {
+    account: Account,
+    group: u32,
+}
 
-impl Job {
-    pub(crate) fn new(number: usize) -> Self {
-        Self(Account::from_handle(Handle::from_number(Number::from_raw(number))))
+impl Processes {
+    pub(crate) fn new(number: usize, group: u32) -> Self {
+        let handle = Handle::from_number(Number::from_raw(number));
+        Self { account: Account::from_handle(handle), group }
+    }
+}
+
+impl Job for Processes {
+    fn signal(&self, signal: Signal) -> bool {
+        let alive = self.account.usage().is_ok_and(|usage| usage.processes != 0);
+        alive && self.account.signal_group(self.group as usize, signal as usize).is_ok()
     }
 
-    /// Sends a signal to everything in the job; whether there was anything.
-    pub(crate) fn signal(&self, signal: Signal) -> bool {
-        let alive = self.0.usage().is_ok_and(|usage| usage.processes != 0);
-        alive && self.0.signal(signal as usize).is_ok()
+    fn group(&self) -> u32 {
+        self.group
     }
 }
 

@@ -1,10 +1,10 @@
 //! The terminal as its clients see it: open handles, the line discipline, and the controller.
-use crate::driver::{Driver, Job};
-use clavis_console::termios::SIZE as TERMIOS_SIZE;
-use clavis_console::{Discipline, Termios};
+use crate::driver::{Driver, Processes};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
 use scheme_daemon::copy_path;
+use scheme_terminal::termios::SIZE as TERMIOS_SIZE;
+use scheme_terminal::{Discipline, JobId, Jobs, Termios};
 use slab::Slab;
 use std::collections::VecDeque;
 use syscall::error::{
@@ -15,14 +15,20 @@ use syscall::schemev2::NewFdFlags;
 use syscall::{EventFlags, Stat};
 
 const NAME: &str = "console";
-/// First metadata word of handles that are sent: the foreground job.
+/// Low half of the word that comes with a handle: the processes of the job that the terminal's
+/// handle belongs to. The high half is their group, or 0.
 const SEND_JOB: u64 = 1;
+/// Call: the job that the handle belongs to is in the foreground from now on.
+const CALL_FRONT: u64 = 2;
+/// Call: the process group in the foreground; 0: the handle's job is, and has none.
+const CALL_GROUP: u64 = 3;
 /// Rows and columns, and the size in pixels (unknown), as `struct winsize` has them.
 const WINDOW: [u16; 4] = [24, 80, 0, 0];
 
 enum Open {
     Root,
     Terminal {
+        job: JobId,
         /// Events that the kernel wants to hear of.
         interest: EventFlags,
     },
@@ -33,7 +39,7 @@ enum Open {
 pub(crate) struct Terminal {
     pub(crate) discipline: Discipline,
     pub(crate) driver: Driver,
-    pub(crate) job: Option<Job>,
+    jobs: Jobs<Processes>,
     open: Slab<Open>,
     window: [u16; 4],
     /// What the terminal was ready for when that was last announced.
@@ -45,7 +51,7 @@ impl Terminal {
         Self {
             discipline: Discipline::default(),
             driver,
-            job: None,
+            jobs: Jobs::default(),
             open: Slab::new(),
             window: WINDOW,
             announced: EventFlags::empty(),
@@ -56,11 +62,15 @@ impl Terminal {
         self.open.get(number).ok_or(Error::new(EBADF))
     }
 
-    fn terminal(&self, number: usize) -> Result<()> {
+    fn terminal(&self, number: usize) -> Result<JobId> {
         match self.get(number)? {
-            Open::Terminal { .. } => Ok(()),
+            Open::Terminal { job, .. } => Ok(*job),
             _ => Err(Error::new(EBADF)),
         }
+    }
+
+    fn opened_for(&mut self, job: JobId) -> Result<OpenResult> {
+        self.opened(Open::Terminal { job, interest: EventFlags::empty() })
     }
 
     fn opened(&mut self, open: Open) -> Result<OpenResult> {
@@ -70,12 +80,12 @@ impl Terminal {
 
     /// Moves bytes between controller and line discipline until the controller is content.
     pub(crate) fn service(&mut self) -> Result<()> {
-        let Self { discipline, driver, job, announced, .. } = self;
+        let Self { discipline, driver, jobs, announced, .. } = self;
         driver.service(|byte, echo| {
             // Whatever a reader has seen before, this is news.
             announced.remove(EventFlags::EVENT_READ);
             if let Some(signal) = discipline.input(byte, echo)
-                && !job.as_ref().is_some_and(|job| job.signal(signal))
+                && !jobs.signal(signal)
             {
                 // Nobody is there to be stopped: a shell that waits for a line shows its prompt.
                 discipline.end_line();
@@ -96,25 +106,36 @@ impl Terminal {
         let news = ready.difference(self.announced);
         self.announced = ready;
         for (number, open) in &self.open {
-            if let Open::Terminal { interest } = open
-                && interest.intersects(news)
-            {
-                replies.push_back(Response::post_fevent(number, (*interest & news).bits()));
+            if let Open::Terminal { job, interest } = open {
+                let mut told = *interest & news;
+                if *job != self.jobs.front() {
+                    told.remove(EventFlags::EVENT_READ);
+                }
+                if !told.is_empty() {
+                    replies.push_back(Response::post_fevent(number, told.bits()));
+                }
             }
         }
     }
 
-    /// Takes the handle of the foreground job.
+    /// Takes the handle of a job's processes.
     pub(crate) fn receive(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
-        self.terminal(request.id())?;
-        if request.metadata() != [SEND_JOB] || request.num_fds() != 1 {
+        let job = self.terminal(request.id())?;
+        let &[word, ..] = request.metadata() else { return Err(Error::new(EINVAL)) };
+        let group = u32::try_from(word >> 32).unwrap_or(0);
+        if word & u64::from(u32::MAX) != SEND_JOB || request.num_fds() != 1 {
             return Err(Error::new(EINVAL));
         }
         let mut number = [usize::MAX];
         request.obtain_fd(socket, FobtainFdFlags::UPPER_TBL, &mut number)?;
         let [number] = number;
-        self.job = Some(Job::new(number));
+        self.jobs.set(job, Processes::new(number, group));
         Ok(0)
+    }
+
+    /// Who may read now is told of what waits.
+    fn front_changed(&mut self) {
+        self.announced.remove(EventFlags::EVENT_READ);
     }
 
     fn write_output(&mut self, data: &[u8]) -> Result<usize> {
@@ -179,14 +200,20 @@ impl SchemeSync for Terminal {
         if flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL {
             return Err(Error::new(EEXIST));
         }
-        self.opened(Open::Terminal { interest: EventFlags::empty() })
+        let job = self.jobs.front();
+        self.jobs.opened(job);
+        self.opened_for(job)
     }
 
-    /// `termios` and `winsize`: handles on the settings, read and written whole.
+    /// `job`: a handle that belongs to a new job. `termios` and `winsize`: handles on the settings,
+    /// read and written whole.
     fn dup(&mut self, id: usize, message: &[u8], _: &CallerCtx) -> Result<OpenResult> {
-        self.terminal(id)?;
+        let job = self.terminal(id)?;
         match message {
-            b"" => self.opened(Open::Terminal { interest: EventFlags::empty() }),
+            b"job" => {
+                let job = self.jobs.begin(job);
+                self.opened_for(job)
+            }
             b"termios" => self.opened(Open::Termios),
             b"winsize" => self.opened(Open::Window),
             _ => Err(Error::new(EINVAL)),
@@ -196,6 +223,7 @@ impl SchemeSync for Terminal {
     fn read(&mut self, id: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
         match self.get(id)? {
             Open::Root => Err(Error::new(EBADF)),
+            Open::Terminal { job, .. } if *job != self.jobs.front() => Err(Error::new(EWOULDBLOCK)),
             Open::Terminal { .. } => self.discipline.read(buf).ok_or(Error::new(EWOULDBLOCK)),
             Open::Termios => Ok(copy(&self.discipline.settings().to_bytes(), buf)),
             Open::Window => {
@@ -224,10 +252,14 @@ impl SchemeSync for Terminal {
     }
 
     fn fevent(&mut self, id: usize, flags: EventFlags, _: &CallerCtx) -> Result<EventFlags> {
-        let ready = self.ready();
+        let mut ready = self.ready();
         match self.open.get_mut(id) {
-            Some(Open::Terminal { interest }) => {
+            Some(Open::Terminal { job, interest }) => {
                 *interest = flags;
+                ready.set(
+                    EventFlags::EVENT_READ,
+                    ready.contains(EventFlags::EVENT_READ) && *job == self.jobs.front(),
+                );
                 Ok(ready & flags)
             }
             _ => Err(Error::new(EOPNOTSUPP)),
@@ -250,7 +282,23 @@ impl SchemeSync for Terminal {
         Ok(())
     }
 
+    fn call(&mut self, id: usize, _: &mut [u8], words: &[u64], _: &CallerCtx) -> Result<usize> {
+        let job = self.terminal(id)?;
+        match words.first() {
+            Some(&CALL_FRONT) => {
+                self.jobs.to_front(job);
+                self.front_changed();
+                Ok(0)
+            }
+            Some(&CALL_GROUP) => Ok(usize::try_from(self.jobs.group(job)).unwrap_or(0)),
+            _ => Err(Error::new(EINVAL)),
+        }
+    }
+
     fn on_close(&mut self, id: usize) {
-        self.open.try_remove(id);
+        if let Some(Open::Terminal { job, .. }) = self.open.try_remove(id) {
+            self.jobs.closed(job);
+            self.front_changed();
+        }
     }
 }

@@ -42,7 +42,7 @@ fn raw(number: usize, args: [usize; 5]) -> usize {
 }
 
 /// Calls that end, block or change the caller itself whatever their arguments say.
-const OWN: [Call; 16] = [
+const OWN: [Call; 17] = [
     Call::Exit,
     Call::ThreadExit,
     Call::ThreadCreate,
@@ -59,6 +59,7 @@ const OWN: [Call; 16] = [
     Call::SignalActions,
     Call::SignalMask,
     Call::SignalWait,
+    Call::Wait,
 ];
 
 fn bad_pointers() -> Verdict {

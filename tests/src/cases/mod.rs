@@ -3,6 +3,7 @@ mod c_library;
 mod c_processes;
 mod c_waiting;
 mod hostile;
+mod jobs;
 mod machine;
 mod names;
 mod place;
@@ -27,6 +28,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     hostile::CASES,
     machine::CASES,
     posix::CASES,
+    jobs::CASES,
     std_library::CASES,
     std_files::CASES,
     std_threads::CASES,

@@ -94,7 +94,7 @@ impl<M: Machine> Kernel<M> {
     pub fn end_everything(&mut self) {
         if let Some(root) = self.root_account {
             let number = clavis_abi::params::signal::KILL;
-            self.signal_account(root, crate::task::signal::Sent { number, sender: 0 });
+            self.signal_account(root, 0, crate::task::signal::Sent { number, sender: 0 });
         }
     }
 

@@ -150,8 +150,12 @@ impl<M: Machine> Kernel<M> {
                 let waits = self.threads[thread].blocked != Blocked::No;
                 ensure!(due == 0 || !waits, "thread {thread:?} sleeps through signals {due:#x}");
             }
-            let held = process.held.is_empty() || process.forking.is_some();
-            ensure!(held, "threads of {id:?} wait for a fork that is over");
+            let stopped = process.signals.stopped;
+            let held = process.held.is_empty() || process.forking.is_some() || stopped;
+            ensure!(held, "threads of {id:?} are held for nothing");
+            let watched = members(&self.threads, &process.threads)?;
+            let watched = watched.iter().all(|thread| self.threads[*thread].alert);
+            ensure!(!stopped || watched, "a thread of {id:?}, which is stopped, could run");
             let dead = process.state == ProcessState::Dead;
             ensure!(!dead || process.waiters.is_empty(), "somebody waits for dead {id:?}");
         }

@@ -80,6 +80,8 @@ impl<M: Machine> Kernel<M> {
             Call::SignalMask => self.sys_signal_mask(caller, *args),
             Call::SignalWait => self.sys_signal_wait(caller, *args),
             Call::Usage => self.sys_usage(caller, *args),
+            Call::Wait => self.sys_wait(caller, *args),
+            Call::Group => self.sys_group(caller, *args),
         }
     }
 }

@@ -7,13 +7,11 @@ use crate::memory::user::{Direction, UserSlice};
 use crate::memory::{PAGE, object::Backing};
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::process::{ProcessState, process_number};
-use crate::task::thread::{Blocked, Resume};
-use clavis_abi::error::{EAGAIN, EINVAL, EISDIR, ENOTDIR, Error};
+use clavis_abi::error::{EINVAL, EISDIR, ENOTDIR, Error};
 use clavis_abi::limits::QUANTUM_BYTES;
-use clavis_abi::params::{ExitStatus, FactoryKind};
+use clavis_abi::params::{FactoryKind, wait_flags};
 use clavis_abi::syscall::data::Stat;
 use clavis_abi::syscall::flag::{MODE_CHR, MODE_DIR, MODE_FIFO, MODE_FILE};
-use zerocopy::IntoBytes;
 
 impl<M: Machine> Kernel<M> {
     /// Reads a kernel object.
@@ -38,7 +36,10 @@ impl<M: Machine> Kernel<M> {
                 let port = Self::port_at(first, count, at)?;
                 self.port_read(caller, port, to)
             }
-            Object::Process(process) => self.process_read(caller, process, to, nonblock),
+            Object::Process(process) => {
+                let flags = if nonblock { wait_flags::NONBLOCK } else { 0 };
+                self.process_wait(caller, process, to, flags)
+            }
             Object::Null => Ok(Outcome::Done(0)),
             Object::Random => {
                 let mut bytes = [0; 256];
@@ -153,31 +154,6 @@ impl<M: Machine> Kernel<M> {
         let offset = view.first.saturating_mul(PAGE).saturating_add(at);
         self.copy_frames(caller.space, user.part(0, n), view.memory, offset, direction)?;
         Ok(Outcome::Done(n))
-    }
-
-    /// Reads how a process ended; waits for its end.
-    fn process_read(
-        &mut self,
-        caller: &Caller,
-        id: crate::task::process::ProcessId,
-        to: UserSlice,
-        nonblock: bool,
-    ) -> Reply {
-        if to.len < size_of::<ExitStatus>() {
-            return Err(Error::new(EINVAL));
-        }
-        if self.processes[id].state == ProcessState::Dead {
-            let exit = self.processes[id].exit;
-            self.write_user(caller.space, to.address, exit.as_bytes())?;
-            return Ok(Outcome::Done(size_of::<ExitStatus>()));
-        }
-        if nonblock {
-            return Err(Error::new(EAGAIN));
-        }
-        self.threads[caller.thread].resume = Resume::Retry;
-        self.processes[id].waiters.push_back(&mut self.threads, caller.thread);
-        self.block(caller.thread, Blocked::Exit(id));
-        Ok(Outcome::Wait)
     }
 
     /// A name for a kernel object, where a path is asked for.

@@ -12,19 +12,21 @@ use clavis_abi::error::{EINVAL, ESRCH, Error, Result};
 use clavis_abi::params::{SIGNAL_SELF, SignalInfo, signal};
 
 impl<M: Machine> Kernel<M> {
-    /// Sends a signal to a process, to one of its threads, or to every process of an account.
+    /// Sends a signal to a process, to one of its threads, or to every process of an account, or
+    /// of a group in it.
     pub(crate) fn sys_signal(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let [fd, number, thread, ..] = args;
+        let [fd, number, thread, group, _] = args;
         let object = if fd == SIGNAL_SELF {
             Object::Process(caller.process)
         } else {
             self.door_object(caller, fd, Rights::SIGNAL)?.1
         };
         let sent = Sent { number: number as u64, sender: process_number(caller.process) };
-        if sent.number > signal::MAX || sent.number == signal::STOP {
+        if sent.number > signal::MAX {
             return Err(Error::new(EINVAL));
         }
         match object {
+            Object::Process(_) if group != 0 => return Err(Error::new(EINVAL)),
             Object::Process(process) if self.process_lives(process) => {
                 let thread = self.thread_by_number(process, thread)?;
                 if number > 0 {
@@ -33,8 +35,9 @@ impl<M: Machine> Kernel<M> {
             }
             Object::Process(_) => return Err(Error::new(ESRCH)),
             Object::Account(account) if thread == 0 => {
+                let group = u32::try_from(group).map_err(|_| Error::new(EINVAL))?;
                 if number > 0 {
-                    self.signal_account(account, sent);
+                    self.signal_account(account, group, sent);
                 }
             }
             _ => return Err(Error::new(EINVAL)),
@@ -42,6 +45,24 @@ impl<M: Machine> Kernel<M> {
         // It may have been the caller's own.
         let alive = self.threads.get(caller.thread).is_some();
         Ok(if alive { Outcome::Done(0) } else { Outcome::Gone })
+    }
+
+    /// The group of a process; another one, if one is named.
+    pub(crate) fn sys_group(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, group, ..] = args;
+        let need = if group == 0 { Rights::empty() } else { Rights::SIGNAL };
+        let object = if fd == SIGNAL_SELF {
+            Object::Process(caller.process)
+        } else {
+            self.door_object(caller, fd, need)?.1
+        };
+        let Object::Process(id) = object else { return Err(Error::new(EINVAL)) };
+        let group = u32::try_from(group).map_err(|_| Error::new(EINVAL))?;
+        let process = &mut self.processes[id];
+        if group != 0 {
+            process.group = group;
+        }
+        Ok(Outcome::Done(process.group as usize))
     }
 
     /// The thread of a process with that number, or none for 0.

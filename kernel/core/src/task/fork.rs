@@ -4,7 +4,7 @@
 //! other threads wait meanwhile, so that the copy shows one moment. Whatever fails on the way, the
 //! half-made process ends like one whose builder let go of it.
 use super::process::{ProcessId, ProcessState};
-use super::thread::{Blocked, Resume, ThreadId};
+use super::thread::{Resume, ThreadId};
 use crate::account::AccountId;
 use crate::handle::Handle;
 use crate::handle::description::Object;
@@ -49,7 +49,7 @@ impl<M: Machine> Kernel<M> {
     fn fork_begin(&mut self, caller: &Caller, account: AccountId) -> Result<ProcessId> {
         let own = &self.processes[caller.process];
         let (priority, flags) = (own.priority, own.flags);
-        let (name, signals) = (own.name, own.signals.copied());
+        let (name, signals, group) = (own.name, own.signals.copied(), own.group);
         let child = self.process_create(account, None, priority, flags)?;
         if let Some(name) = name {
             self.memory_retain(name);
@@ -57,6 +57,7 @@ impl<M: Machine> Kernel<M> {
         let process = &mut self.processes[child];
         process.name = name;
         process.signals = signals;
+        process.group = group;
         process.parent = Some(caller.process);
         process.state = ProcessState::Copying;
         let (space, table) = (process.space, process.table);
@@ -194,24 +195,9 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Lets a thread wait for the end of its process's fork. False when there is none to wait for.
-    pub(crate) fn held_by_fork(&mut self, caller: &Caller) -> bool {
-        let process = &mut self.processes[caller.process];
-        if process.forking.is_none_or(|forking| forking == caller.thread) {
-            return false;
-        }
-        process.held.push_back(&mut self.threads, caller.thread);
-        let thread = &mut self.threads[caller.thread];
-        thread.alert = true;
-        thread.blocked = Blocked::Held(caller.process);
-        true
-    }
-
     fn others_release(&mut self, process: ProcessId) {
         self.processes[process].forking = None;
-        while let Some(thread) = self.processes[process].held.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::User);
-        }
+        self.held_release(process);
     }
 
     /// The thread behind another of its process.

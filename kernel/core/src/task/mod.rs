@@ -5,4 +5,5 @@ pub mod futex;
 pub mod process;
 pub mod sched;
 pub mod signal;
+pub mod stop;
 pub mod thread;

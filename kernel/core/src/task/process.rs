@@ -66,6 +66,8 @@ pub struct Process {
     pub(crate) seats: List<SeatK, 0>,
     /// What it does with signals.
     pub(crate) signals: Signals,
+    /// Which of the processes of an account a signal can be meant for.
+    pub(crate) group: u32,
     /// Who made it, and is told of its end by a signal.
     pub(crate) parent: Option<ProcessId>,
     /// The thread that is copying it.
@@ -138,12 +140,14 @@ impl<M: Machine> Kernel<M> {
             priority,
             seats: List::new(),
             signals: Signals::default(),
+            group: 0,
             parent: None,
             forking: None,
             held: List::new(),
             sibling: Link::new(),
         };
         let id = self.processes.insert(&mut self.machine, process)?;
+        self.processes[id].group = process_number(id);
         let mut list = core::mem::take(&mut self.accounts[account].processes);
         list.push_back(&mut self.processes, id);
         self.accounts[account].processes = list;

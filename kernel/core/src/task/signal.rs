@@ -30,12 +30,16 @@ pub struct Signals {
     sender: u32,
     /// Children that ended are told apart from signals sent as such.
     children: u32,
+    /// Nothing of the process returns to user mode.
+    pub(crate) stopped: bool,
+    /// It was stopped or goes on, and nobody who waits was told.
+    pub(crate) news: Option<ExitStatus>,
 }
 
 impl Signals {
     /// As a fork inherits them: nothing waits.
     pub(crate) fn copied(&self) -> Self {
-        Self { waiting: 0, sender: 0, children: 0, ..*self }
+        Self { waiting: 0, sender: 0, children: 0, stopped: false, news: None, ..*self }
     }
 
     /// As a new program has them: nothing is caught any more.
@@ -43,9 +47,14 @@ impl Signals {
         (self.entry, self.offset, self.caught) = (0, 0, 0);
     }
 
-    /// Whether a signal ends the process when nobody blocks it.
-    fn ends(&self, number: u64) -> bool {
-        signal::bit(number) & (self.caught | self.ignored | signal::HARMLESS) == 0
+    /// The signals that end the process when nobody blocks them.
+    pub(crate) fn ending(&self) -> u64 {
+        !(self.caught | self.ignored | signal::HARMLESS)
+    }
+
+    /// Whether a signal stops the process when nobody blocks it.
+    fn stops(&self, number: u64) -> bool {
+        signal::bit(number) & signal::STOPS & !(self.caught | self.ignored) != 0
     }
 }
 
@@ -69,13 +78,23 @@ impl<M: Machine> Kernel<M> {
         if sent.number == signal::KILL {
             return self.process_end(id, exit);
         }
+        if bit & signal::STOPS != 0 {
+            self.signals_forget(id, signal::bit(signal::CONT));
+        } else if sent.number == signal::CONT {
+            self.signals_forget(id, signal::STOPS);
+            self.process_continue(id);
+        }
         let process = &mut self.processes[id];
         process.signals.sender = sent.sender;
         if sent.number == signal::CHLD {
             process.signals.children = sent.sender;
         }
-        let Signals { caught, .. } = process.signals;
-        let ends = process.signals.ends(sent.number);
+        let Signals { caught, stopped, .. } = process.signals;
+        let ends = process.signals.ending() & bit != 0;
+        let stops = process.signals.stops(sent.number);
+        if sent.number == signal::STOP {
+            return self.process_stop(id, sent.number);
+        }
         match to {
             Some(thread) => self.threads[thread].signals |= bit,
             None => process.signals.waiting |= bit,
@@ -96,26 +115,40 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let building = self.processes[id].state != ProcessState::Running;
+        if ends && stopped {
+            // It waits until the process goes on.
+            return;
+        }
         if ends && (taker.is_some() || building) {
             return self.process_end(id, exit);
+        }
+        if stops && building {
+            self.processes[id].signals.waiting &= !bit;
+            return self.process_stop(id, sent.number);
         }
         let Some(thread) = taker else { return };
         if caught & bit != 0 {
             self.alert(thread);
         } else {
+            if stops {
+                self.process_stop(id, sent.number);
+            }
             // Ignored where it arrives.
             self.processes[id].signals.waiting &= !bit;
             self.threads[thread].signals &= !bit;
         }
     }
 
-    /// Sends a signal to every process of an account and of the accounts beneath it.
-    pub(crate) fn signal_account(&mut self, id: AccountId, sent: Sent) {
+    /// Sends a signal to every process of an account and of the accounts beneath it, or to those
+    /// of a group.
+    pub(crate) fn signal_account(&mut self, id: AccountId, group: u32, sent: Sent) {
         let mut at = self.accounts[id].processes.front();
         while let Some(process) = at {
             let alive = self.accounts[id].alive;
             at = self.processes[process].sibling.next();
-            self.signal_process(process, None, sent);
+            if group == 0 || self.processes[process].group == group {
+                self.signal_process(process, None, sent);
+            }
             if self.accounts[id].alive != alive {
                 // The next one may have gone. Who was told already is not told twice.
                 at = self.accounts[id].processes.front();
@@ -124,7 +157,7 @@ impl<M: Machine> Kernel<M> {
         let mut child = self.accounts[id].children.front();
         while let Some(account) = child {
             self.account_retain(account);
-            self.signal_account(account, sent);
+            self.signal_account(account, group, sent);
             child = Linked::<_, 0>::link(&self.accounts[account]).next();
             self.account_release(account);
         }
@@ -141,7 +174,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Has a thread look for signals before it returns to user mode, and not wait any longer.
-    fn alert(&mut self, id: ThreadId) {
+    pub(crate) fn alert(&mut self, id: ThreadId) {
         self.threads[id].alert = true;
         self.attend();
         if !matches!(self.threads[id].blocked, Blocked::Held(_)) {
@@ -213,7 +246,7 @@ impl<M: Machine> Kernel<M> {
 
     /// An alerted thread is about to return to user mode. False when it does not, after all.
     pub(crate) fn returns(&mut self, caller: &Caller) -> bool {
-        if self.held_by_fork(caller) {
+        if self.held_back(caller) {
             self.cpus[0].current = None;
             return false;
         }
@@ -225,11 +258,18 @@ impl<M: Machine> Kernel<M> {
         while rest != 0 {
             let info = self.signal_take(caller.thread, rest);
             rest &= !signal::bit(info.signal);
-            if self.processes[caller.process].signals.ends(info.signal) {
+            let signals = &self.processes[caller.process].signals;
+            if signals.ending() & signal::bit(info.signal) != 0 {
                 let exit = ExitStatus { kind: ExitKind::Signal as u64, code: info.signal };
                 self.process_end(caller.process, exit);
                 return false;
             }
+            if signals.stops(info.signal) {
+                self.process_stop(caller.process, info.signal);
+            }
+        }
+        if self.processes[caller.process].signals.stopped {
+            return self.returns(caller);
         }
         let mut goes = true;
         if due & caught != 0 {

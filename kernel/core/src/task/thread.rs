@@ -196,7 +196,7 @@ impl<M: Machine> Kernel<M> {
             tls: start.tls,
             mask: 0,
             signals: 0,
-            alert: false,
+            alert: self.processes[process].signals.stopped,
             refusal: None,
             granted: None,
             spill: Some(spill),

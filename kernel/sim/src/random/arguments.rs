@@ -210,7 +210,12 @@ impl Random {
             }
             Call::Lseek => &[O::Scheme, O::Memory],
             Call::Create => &[O::Factory, O::Account],
-            Call::ProcessStart | Call::Inspect | Call::Borrow | Call::Exec => &[O::Process],
+            Call::ProcessStart
+            | Call::Inspect
+            | Call::Borrow
+            | Call::Exec
+            | Call::Wait
+            | Call::Group => &[O::Process],
             Call::Signal => &[O::Process, O::Account],
             Call::Map | Call::Fmap | Call::MemoryOf | Call::Seal => &[O::Memory, O::Scheme],
             Call::TablePut => &[O::HandleTable],
@@ -387,6 +392,8 @@ impl Random {
                 let until = user.now() as usize + self.below(300_000);
                 [set as usize, self.address(user)?, until, 0, 0]
             }
+            Call::Group => [fd, self.any(&[0, 1, 2]), 0, 0, 0],
+            Call::Wait => [fd, self.address(user)?, self.any(&[16, 16, 16, 8]), self.below(17), 0],
             Call::ProcessStart => [fd, 0x1000, 0, self.family * 16, 0],
             Call::Map => {
                 let memory = self.handle_of(user, &[O::Memory, O::Scheme]) as u64;
@@ -413,9 +420,9 @@ impl Random {
                 let own = user.kind(fd) == Some(O::Account) || fd == upper_number(8, 0);
                 let fd = if self.chance(3) { usize::MAX } else { fd };
                 let harmless = self.is_init() && (own || fd == usize::MAX);
-                let number = self.any(&[0, 0, 0, 9, 65, 19, 2, 10, 13, 17, 32, 64]);
+                let number = self.any(&[0, 0, 0, 9, 65, 18, 18, 19, 20, 2, 10, 13, 17, 32, 64]);
                 let thread = if self.chance(3) { self.below(9) } else { 0 };
-                [fd, if harmless { 17 } else { number }, thread, 0, 0]
+                [fd, if harmless { 17 } else { number }, thread, self.any(&[0, 0, 0, 2]), 0]
             }
             Call::Inspect => {
                 let size = size_of::<InspectRow>() * self.below(5);

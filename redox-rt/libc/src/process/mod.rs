@@ -1,20 +1,20 @@
 //! The process and its relatives, as POSIX sees them.
 //!
 //! Numbers of processes are information here, never authority; there are no users. A process
-//! knows the children that it has forked, by their handles ([`children`]); everything else about
-//! numbers, groups and sessions would be the affair of a service.
+//! knows the children that it has forked, by their handles ([`children`]), and others as far as
+//! its namespace shows them.
 pub(crate) mod children;
 pub mod exec;
 pub mod exec_list;
 pub mod fork;
+pub mod group;
 pub mod spawn;
 pub mod system;
 pub mod wait;
 
-use crate::errno::{answer, error, fail, status};
-use clavis_abi::error::Result;
+use crate::errno::fail;
 use core::ffi::c_int;
-use libc::{EINVAL, ENOSYS, EPERM, ESRCH, gid_t, pid_t, rlimit, rusage, uid_t};
+use libc::{EINVAL, ENOSYS, EPERM, gid_t, pid_t, rlimit, rusage, uid_t};
 
 /// The number of this process.
 #[unsafe(no_mangle)]
@@ -60,46 +60,6 @@ pub extern "C" fn getgroups(_room: c_int, _groups: *mut gid_t) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn setgroups(amount: usize, _groups: *const gid_t) -> c_int {
     if amount == 0 { 0 } else { fail(EPERM) }
-}
-
-/// The process, if it is the one that is meant: 0 or its own number. `ESRCH` for others, of which
-/// nobody here knows: process groups and sessions are what a service will keep.
-fn itself(process: pid_t) -> Result<pid_t> {
-    let own = getpid();
-    if process == 0 || process == own { Ok(own) } else { Err(error(ESRCH)) }
-}
-
-/// Every process is its own session: it begins none, and has begun one already.
-#[unsafe(no_mangle)]
-pub extern "C" fn setsid() -> pid_t {
-    getpid()
-}
-
-/// Every process is its own session. `ESRCH` for another.
-#[unsafe(no_mangle)]
-pub extern "C" fn getsid(process: pid_t) -> pid_t {
-    answer(itself(process))
-}
-
-/// Every process is its own group: it can be put into that, and into no other (`EPERM`).
-#[unsafe(no_mangle)]
-pub extern "C" fn setpgid(process: pid_t, group: pid_t) -> c_int {
-    status(itself(process).and_then(|own| match group {
-        group if group == 0 || group == own => Ok(()),
-        _ => Err(error(EPERM)),
-    }))
-}
-
-/// Every process is its own group. `ESRCH` for another.
-#[unsafe(no_mangle)]
-pub extern "C" fn getpgid(process: pid_t) -> pid_t {
-    answer(itself(process))
-}
-
-/// Every process is its own group.
-#[unsafe(no_mangle)]
-pub extern "C" fn getpgrp() -> pid_t {
-    getpid()
 }
 
 /// Limits belong to accounts, not to processes: every one is told as unlimited, but the number

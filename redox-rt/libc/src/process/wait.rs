@@ -3,12 +3,13 @@ use super::children;
 use crate::errno::{answer, error, status};
 use crate::pointer::put_if;
 use clavis_abi::error::Result;
-use clavis_abi::params::{ExitKind, ExitStatus};
-use clavis_rt::{Number, Place, object, process};
+use clavis_abi::params::{ExitKind, ExitStatus, wait_flags};
+use clavis_rt::sys::clavis;
+use clavis_rt::{Handle, Number, Place, object};
 use core::ffi::c_int;
 use libc::{
-    EAGAIN, EBADF, ECHILD, EINVAL, SIGCHLD, SIGKILL, SIGSEGV, WCONTINUED, WNOHANG, WUNTRACED, id_t,
-    pid_t, rusage, siginfo_t,
+    EAGAIN, EBADF, ECHILD, EINVAL, SIGCHLD, SIGKILL, SIGSEGV, WCONTINUED, WNOHANG, WNOWAIT,
+    WUNTRACED, id_t, pid_t, rusage, siginfo_t,
 };
 use syscall::flag::EventFlags;
 
@@ -19,31 +20,55 @@ fn encoded(end: &ExitStatus) -> c_int {
         kind if kind == ExitKind::Exit as u64 => (code & 0xFF) << 8,
         kind if kind == ExitKind::Signal as u64 => code & 0x7F,
         kind if kind == ExitKind::Fault as u64 => SIGSEGV,
+        kind if kind == ExitKind::Stopped as u64 => (code & 0xFF) << 8 | 0x7F,
+        kind if kind == ExitKind::Continued as u64 => 0xFFFF,
         _ => SIGKILL,
     }
 }
 
-/// How a child has ended, without waiting for it.
+/// What became of a child, without waiting for it.
 pub(crate) fn look(process: Number) -> Option<c_int> {
-    process::try_wait(process).ok().map(|end| encoded(&end))
+    clavis::wait(process, wait_flags::ALL).ok().map(|end| encoded(&end))
 }
 
-/// Waits for a child (-1: any; a process group is the process itself, so 0 is any and others are
-/// what their absolute value says). `ECHILD` when there is none. Nothing here is ever stopped.
+/// The kernel's flags for what `options` ask to be told.
+fn told(options: c_int) -> u64 {
+    let flag = |option, flag| if options & option != 0 { flag } else { 0 };
+    let keep = flag(WNOWAIT, wait_flags::KEEP);
+    keep | flag(WUNTRACED, wait_flags::STOPPED) | flag(WCONTINUED, wait_flags::CONTINUED)
+}
+
+/// Waits for a child (-1: any; 0: any of the own process group; a group's number negated: any of
+/// that). `ECHILD` when there is none. A child that has ended is forgotten, but with `WNOWAIT`.
 pub(crate) fn wait_for(wanted: pid_t, options: c_int) -> Result<(pid_t, c_int)> {
-    if options & !(WNOHANG | WUNTRACED | WCONTINUED) != 0 {
+    if options & !(WNOHANG | WUNTRACED | WCONTINUED | WNOWAIT) != 0 {
         return Err(error(EINVAL));
     }
-    let wanted = (!(-1..=0).contains(&wanted)).then_some(wanted.wrapping_abs());
+    let group = match wanted {
+        0 => Some(super::group::own()),
+        wanted if wanted < -1 => Some(wanted.wrapping_neg()),
+        _ => None,
+    };
+    let children = || {
+        children::all().filter(|(number, handle)| match (wanted, group) {
+            (1.., _) => *number == wanted,
+            (_, Some(group)) => super::group::of_child(*number, *handle) == group,
+            _ => true,
+        })
+    };
+    // Only with more than one child: what becomes of them.
+    let mut queue = None;
     loop {
-        let children = || children::all().filter(|child| wanted.is_none_or(|pid| pid == child.0));
         let (mut first, mut count) = (None, 0);
         for (number, handle) in children() {
-            match process::try_wait(handle) {
-                Ok(end) if children::forget(number, handle) => {
-                    return Ok((number, encoded(&end)));
+            let flags = wait_flags::NONBLOCK | told(options);
+            match clavis::wait(handle, flags) {
+                Ok(end) => {
+                    let ended = end.kind < ExitKind::Stopped as u64;
+                    if !ended || options & WNOWAIT != 0 || children::forget(number, handle) {
+                        return Ok((number, encoded(&end)));
+                    }
                 }
-                Ok(_) => {}
                 Err(problem) if problem.errno == EAGAIN => {
                     first = first.or(Some(handle));
                     count += 1;
@@ -57,10 +82,14 @@ pub(crate) fn wait_for(wanted: pid_t, options: c_int) -> Result<(pid_t, c_int)> 
         if options & WNOHANG != 0 {
             return Ok((0, 0));
         }
-        let waited = if count == 1 {
-            process::wait(first).map(drop)
-        } else {
-            wait_any(children().map(|child| child.1))
+        let waited = match &queue {
+            _ if count == 1 => {
+                // What comes is taken the same way as above.
+                clavis::wait(first, told(options) | wait_flags::KEEP).map(drop)
+            }
+            Some(queue) => wait_any(queue),
+            // What happened before it was made is looked for once more.
+            None => watching(children().map(|child| child.1)).map(|made| queue = Some(made)),
         };
         match waited {
             Err(problem) if problem.errno == EBADF => {}
@@ -69,19 +98,38 @@ pub(crate) fn wait_for(wanted: pid_t, options: c_int) -> Result<(pid_t, c_int)> 
     }
 }
 
-/// Waits until one of some processes has ended.
-fn wait_any(processes: impl Iterator<Item = Number>) -> Result<()> {
+/// A queue of what becomes of some processes.
+fn watching(processes: impl Iterator<Item = Number>) -> Result<Handle> {
     let queue = object::event_queue(Place::Upper)?;
     for (index, process) in processes.enumerate() {
         let registered =
             crate::event::register(queue.number(), process.raw(), EventFlags::EVENT_READ, index);
         match registered {
-            Err(problem) if problem.errno == EBADF => return Ok(()),
+            Err(problem) if problem.errno == EBADF => {}
             registered => registered?,
         }
     }
+    Ok(queue)
+}
+
+/// Waits until something became of one of them.
+fn wait_any(queue: &Handle) -> Result<()> {
     let mut event = [0; size_of::<syscall::data::Event>()];
     crate::event::read(queue.number(), &mut event, None).map(drop)
+}
+
+/// `si_code` and `si_status` for what became of a child.
+pub(crate) fn cause(end: c_int) -> (c_int, c_int) {
+    const EXITED: c_int = 1;
+    const KILLED: c_int = 2;
+    const STOPPED: c_int = 5;
+    const CONTINUED: c_int = 6;
+    match end {
+        end if libc::WIFEXITED(end) => (EXITED, libc::WEXITSTATUS(end)),
+        end if libc::WIFCONTINUED(end) => (CONTINUED, libc::SIGCONT),
+        end if libc::WIFSTOPPED(end) => (STOPPED, libc::WSTOPSIG(end)),
+        end => (KILLED, libc::WTERMSIG(end)),
+    }
 }
 
 /// Waits for a child. Children are those that were forked: `ECHILD` when there is none.
@@ -131,8 +179,7 @@ pub unsafe extern "C" fn wait4(
     child
 }
 
-/// Waits for a child and tells its end as a signal would. Only ends are told (`WEXITED`), and a
-/// child that was told of is gone: `WNOWAIT` is `EINVAL`.
+/// Waits for a child and tells what became of it as a signal would. Ends are told in any case.
 ///
 /// # Safety
 /// C contract: `place` is null or takes the information.
@@ -149,7 +196,8 @@ pub unsafe extern "C" fn waitid(
     const P_PGID: c_int = 2;
     let wanted = match kind {
         P_ALL => Ok(-1),
-        P_PID | P_PGID => pid_t::try_from(id).map_err(|_| error(EINVAL)),
+        P_PID => pid_t::try_from(id).map_err(|_| error(EINVAL)),
+        P_PGID => pid_t::try_from(id).map(|id| -id).map_err(|_| error(EINVAL)),
         _ => Err(error(EINVAL)),
     };
     let waited = wanted.and_then(|wanted| wait_for(wanted, options & !WEXITED));
@@ -159,9 +207,7 @@ pub unsafe extern "C" fn waitid(
         if child != 0 {
             info.si_signo = SIGCHLD;
             info.si_pid = child;
-            let exited = libc::WIFEXITED(end);
-            info.si_code = if exited { 1 } else { 2 };
-            info.si_status = if exited { libc::WEXITSTATUS(end) } else { libc::WTERMSIG(end) };
+            (info.si_code, info.si_status) = cause(end);
         }
         // SAFETY: the contract.
         unsafe { put_if(place, info) };

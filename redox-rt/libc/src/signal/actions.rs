@@ -10,8 +10,8 @@ use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use libc::{
-    EINVAL, SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SA_SIGINFO, SIG_DFL, SIG_ERR,
-    SIG_IGN, SIGKILL, SIGSTOP, sighandler_t, siginfo_t, ucontext_t,
+    EINVAL, SA_NOCLDSTOP, SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SA_SIGINFO, SIG_DFL,
+    SIG_ERR, SIG_IGN, SIGKILL, SIGSTOP, sighandler_t, siginfo_t, ucontext_t,
 };
 
 /// C's description of what a signal does.
@@ -182,6 +182,9 @@ pub(super) fn handle(info: &SignalInfo, mask: u64, registers: Option<&mut Regist
     }
     // SAFETY: a row of a caught signal was written before it became one.
     let action = unsafe { row(info.signal as usize).read() };
+    if action.sa_flags & SA_NOCLDSTOP != 0 && super::info::is_no_end(info) {
+        return true;
+    }
     let mut blocked = mask | action.sa_mask;
     if action.sa_flags & SA_NODEFER == 0 {
         blocked |= bit;

@@ -9,8 +9,14 @@ const SI_USER: c_int = 0;
 /// The first `si_code` of each signal that a fault raises: address not mapped, invalid opcode,
 /// division by zero, breakpoint, alignment. The kernel does not tell finer.
 const FAULT: c_int = 1;
-/// `si_code` of a child that exited, and of one that a signal ended.
-const CLD: [c_int; 2] = [1, 2];
+
+/// Whether it tells that a child stopped or goes on.
+pub(super) fn is_no_end(info: &SignalInfo) -> bool {
+    info.code == SignalCode::Child as u64
+        && children::handle_of(info.value as pid_t)
+            .and_then(crate::process::wait::look)
+            .is_some_and(|end| libc::WIFSTOPPED(end) || libc::WIFCONTINUED(end))
+}
 
 /// A signal as C sees it.
 pub(super) fn told(info: &SignalInfo) -> siginfo_t {
@@ -26,16 +32,8 @@ pub(super) fn told(info: &SignalInfo) -> siginfo_t {
     told.si_pid = info.value as pid_t;
     if info.code == SignalCode::Child as u64 {
         let end = children::handle_of(told.si_pid).and_then(crate::process::wait::look);
-        let [exited, ended] = CLD;
-        match end {
-            Some(end) if !libc::WIFEXITED(end) => {
-                (told.si_code, told.si_status) = (ended, libc::WTERMSIG(end));
-            }
-            end => {
-                (told.si_code, told.si_status) =
-                    (exited, end.map_or(0, |end| libc::WEXITSTATUS(end)));
-            }
-        }
+        // One that is gone has exited.
+        (told.si_code, told.si_status) = crate::process::wait::cause(end.unwrap_or(0));
     }
     told
 }

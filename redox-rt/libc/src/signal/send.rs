@@ -30,16 +30,18 @@ pub extern "C" fn abort() -> ! {
 }
 
 /// Signals a process by number: this one, a child, or one that the namespace shows (`ESRCH` when
-/// it does not). Every process is its own group: 0 and the own number negated mean this one, and
-/// nobody can name all processes (-1: `EPERM`).
+/// it does not). 0 means the own process group, other negative numbers that group; nobody can name
+/// all processes (-1: `EPERM`).
 pub(crate) fn send(target: pid_t, signal: c_int) -> Result<()> {
     let signal = checked(signal)?;
     if target == -1 {
         return Err(error(EPERM));
     }
+    if target <= 0 {
+        return crate::process::group::send(target.wrapping_neg(), signal);
+    }
     let own = sys::thread::process_number() as pid_t;
-    let target = target.wrapping_abs();
-    if target == 0 || target == own {
+    if target == own {
         return sys::process::signal_self(signal, None);
     }
     if let Some(child) = children::handle_of(target) {
@@ -60,7 +62,7 @@ pub extern "C" fn kill(target: pid_t, signal: c_int) -> c_int {
     status(send(target, signal))
 }
 
-/// Signals a process group: every process is its own.
+/// Signals a process group (0: the own one).
 #[unsafe(no_mangle)]
 pub extern "C" fn killpg(group: pid_t, signal: c_int) -> c_int {
     if group < 0 { fail(libc::EINVAL) } else { kill(-group, signal) }

@@ -1,5 +1,6 @@
-//! The console's line discipline: what typed bytes become before a program reads them, and what
-//! written bytes become before the terminal shows them. No input or output happens here.
+//! What the console and pseudo terminals share: the line discipline (what typed bytes become before
+//! a program reads them, and what written bytes become before the terminal shows them), and which
+//! job reads and is signalled. No input or output happens here.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -14,7 +15,9 @@
 
 pub mod discipline;
 pub mod edit;
+pub mod jobs;
 pub mod termios;
 
 pub use discipline::{Discipline, Signal};
+pub use jobs::{Job, JobId, Jobs};
 pub use termios::Termios;

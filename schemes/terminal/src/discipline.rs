@@ -2,7 +2,7 @@
 use crate::edit::{Edit, show};
 use crate::termios::{
     ECHO, ECHOE, ECHOK, ECHONL, ICANON, ICRNL, IEXTEN, IGNCR, INLCR, ISIG, ONLCR, OPOST, Termios,
-    VEOF, VERASE, VINTR, VKILL, VMIN, VQUIT, VWERASE,
+    VEOF, VERASE, VINTR, VKILL, VMIN, VQUIT, VSUSP, VWERASE,
 };
 use std::collections::VecDeque;
 
@@ -17,6 +17,8 @@ pub enum Signal {
     Interrupt = 2,
     /// Ctrl-\.
     Quit = 3,
+    /// Ctrl-Z.
+    Suspend = 20,
 }
 
 /// Where a sequence of the terminal's special keys is; they edit nothing here, so they are
@@ -97,6 +99,8 @@ impl Discipline {
                 Some(Signal::Interrupt)
             } else if is(VQUIT) {
                 Some(Signal::Quit)
+            } else if is(VSUSP) {
+                Some(Signal::Suspend)
             } else {
                 None
             };
@@ -319,6 +323,7 @@ mod tests {
         assert_eq!(read(&mut discipline), None);
         typed(&mut discipline, b"next\r");
         assert_eq!(read(&mut discipline).unwrap(), b"next\n");
+        assert_eq!(typed(&mut discipline, b"\x1a\x1c").1, [Signal::Suspend, Signal::Quit]);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub const VKILL: usize = 5;
 pub const VINTR: usize = 8;
 /// Index of the character that quits.
 pub const VQUIT: usize = 9;
+/// Index of the character that suspends.
+pub const VSUSP: usize = 10;
 /// Index of the number of bytes that a raw read waits for.
 pub const VMIN: usize = 16;
 
@@ -78,6 +80,7 @@ impl Default for Termios {
             (VKILL, 0x15),
             (VINTR, 0x03),
             (VQUIT, 0x1C),
+            (VSUSP, 0x1A),
             (VMIN, 1),
         ];
         for (index, character) in defaults {

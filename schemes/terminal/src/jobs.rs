@@ -1,0 +1,220 @@
+//! Who a terminal belongs to at the moment. Every handle of a terminal belongs to a job; the one in
+//! the foreground reads, and is signalled by keys. A job is begun through a handle of another, and
+//! is over with its last handle: the terminal then goes back to the job that it was begun from.
+use crate::discipline::Signal;
+
+/// What can be signalled: processes, behind a handle that a client sent.
+pub trait Job {
+    /// Signals them; whether there were any.
+    fn signal(&self, signal: Signal) -> bool;
+    /// The process group that is meant; 0: all.
+    fn group(&self) -> u32;
+}
+
+/// Names a job; never used again for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobId(u64);
+
+/// The job of whoever opened the terminal.
+const SESSION: JobId = JobId(0);
+
+struct Entry<J> {
+    id: JobId,
+    /// Where the terminal goes when this job is over.
+    from: JobId,
+    /// Handles that belong to it.
+    handles: usize,
+    job: Option<J>,
+}
+
+/// The jobs of a terminal.
+pub struct Jobs<J> {
+    entries: Vec<Entry<J>>,
+    next: u64,
+    front: JobId,
+}
+
+impl<J> Default for Jobs<J> {
+    fn default() -> Self {
+        let session = Entry { id: SESSION, from: SESSION, handles: 0, job: None };
+        Self { entries: vec![session], next: 1, front: SESSION }
+    }
+}
+
+impl<J: Job> Jobs<J> {
+    fn entry(&mut self, id: JobId) -> Option<&mut Entry<J>> {
+        self.entries.iter_mut().find(|entry| entry.id == id)
+    }
+
+    /// The job in the foreground: a terminal that is opened now belongs to it.
+    #[must_use]
+    pub fn front(&self) -> JobId {
+        self.front
+    }
+
+    /// Begins a job through a handle of another. It has one handle.
+    pub fn begin(&mut self, from: JobId) -> JobId {
+        let id = JobId(self.next);
+        self.next = self.next.saturating_add(1);
+        self.entries.push(Entry { id, from, handles: 1, job: None });
+        id
+    }
+
+    /// A handle more.
+    pub fn opened(&mut self, id: JobId) {
+        if let Some(entry) = self.entry(id) {
+            entry.handles = entry.handles.saturating_add(1);
+        }
+    }
+
+    /// A handle less.
+    pub fn closed(&mut self, id: JobId) {
+        let Some(entry) = self.entry(id) else { return };
+        entry.handles = entry.handles.saturating_sub(1);
+        if entry.handles > 0 {
+            return;
+        }
+        let from = entry.from;
+        if id == SESSION {
+            entry.job = None;
+            return;
+        }
+        self.entries.retain(|entry| entry.id != id);
+        self.entries
+            .iter_mut()
+            .filter(|entry| entry.from == id)
+            .for_each(|entry| entry.from = from);
+        if self.front == id {
+            self.front = from;
+        }
+    }
+
+    /// Says which processes a job is.
+    pub fn set(&mut self, id: JobId, job: J) {
+        if let Some(entry) = self.entry(id) {
+            entry.job = Some(job);
+        }
+    }
+
+    /// Puts a job into the foreground.
+    pub fn to_front(&mut self, id: JobId) {
+        if self.entry(id).is_some() {
+            self.front = id;
+        }
+    }
+
+    /// Signals the job in the foreground; whether there was anybody.
+    pub fn signal(&self, signal: Signal) -> bool {
+        let front = self.entries.iter().find(|entry| entry.id == self.front);
+        front.and_then(|entry| entry.job.as_ref()).is_some_and(|job| job.signal(signal))
+    }
+
+    /// The process group in the foreground; 0: who asks through that job is.
+    #[must_use]
+    pub fn group(&self, asks: JobId) -> u32 {
+        let front = self.entries.iter().find(|entry| entry.id == self.front);
+        match front.and_then(|entry| entry.job.as_ref()).map_or(0, Job::group) {
+            // No group has that number.
+            0 if asks != self.front => i32::MAX as u32,
+            group => group,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    type Heard = Rc<RefCell<Vec<(u32, Signal)>>>;
+
+    struct Told(u32, Heard);
+
+    impl Job for Told {
+        fn signal(&self, signal: Signal) -> bool {
+            self.1.borrow_mut().push((self.0, signal));
+            true
+        }
+
+        fn group(&self) -> u32 {
+            self.0
+        }
+    }
+
+    #[test]
+    fn keys_reach_the_job_in_the_foreground_alone() {
+        let (heard, mut jobs) = (Heard::default(), Jobs::default());
+        assert!(!jobs.signal(Signal::Interrupt));
+        let one = jobs.begin(jobs.front());
+        jobs.set(one, Told(1, Rc::clone(&heard)));
+        let two = jobs.begin(SESSION);
+        jobs.set(two, Told(2, Rc::clone(&heard)));
+        assert_eq!(jobs.front(), SESSION);
+        jobs.to_front(two);
+        assert!(jobs.signal(Signal::Suspend));
+        jobs.to_front(SESSION);
+        assert!(!jobs.signal(Signal::Interrupt));
+        jobs.to_front(one);
+        assert!(jobs.signal(Signal::Quit));
+        assert_eq!(*heard.borrow(), [(2, Signal::Suspend), (1, Signal::Quit)]);
+        assert_eq!((jobs.group(one), jobs.group(SESSION)), (1, 1));
+        jobs.to_front(SESSION);
+        assert_eq!((jobs.group(one), jobs.group(SESSION)), (i32::MAX as u32, 0));
+    }
+
+    #[test]
+    fn a_job_is_over_with_its_last_handle_and_the_terminal_goes_back() {
+        let (heard, mut jobs) = (Heard::default(), Jobs::default());
+        let outer = jobs.begin(SESSION);
+        jobs.set(outer, Told(1, Rc::clone(&heard)));
+        let inner = jobs.begin(outer);
+        jobs.opened(inner);
+        jobs.set(inner, Told(2, heard));
+        jobs.to_front(inner);
+        jobs.closed(inner);
+        assert_eq!(jobs.front(), inner);
+        jobs.closed(outer);
+        assert_eq!(jobs.front(), inner, "its own end puts nobody else back");
+        jobs.closed(inner);
+        assert_eq!(jobs.front(), SESSION, "where it came from is over too");
+        jobs.to_front(inner);
+        assert_eq!(jobs.front(), SESSION);
+        assert_eq!(jobs.entries.len(), 1);
+        jobs.closed(inner);
+        jobs.opened(inner);
+    }
+
+    #[test]
+    fn any_order_of_calls_leaves_a_living_job_in_the_foreground() {
+        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+        println!("SEED={seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (heard, mut jobs) = (Heard::default(), Jobs::default());
+        let mut handles = vec![SESSION; 3];
+        (0..3).for_each(|_| jobs.opened(SESSION));
+        for _ in 0..20_000 {
+            let Some(id) = random.choice(&handles).copied() else {
+                handles.push(SESSION);
+                jobs.opened(SESSION);
+                continue;
+            };
+            match random.u8(0..6) {
+                0 => handles.push(jobs.begin(id)),
+                1 => {
+                    jobs.opened(id);
+                    handles.push(id);
+                }
+                2 => jobs.set(id, Told(1, Rc::clone(&heard))),
+                3 => jobs.to_front(id),
+                _ => {
+                    let at = random.usize(..handles.len());
+                    jobs.closed(handles.swap_remove(at));
+                }
+            }
+            assert!(jobs.front() == SESSION || handles.contains(&jobs.front()));
+            assert!(jobs.entries.len() <= handles.len() + 1);
+        }
+    }
+}
