@@ -49,8 +49,41 @@ pub(crate) fn main(what: &str) -> ExitCode {
             }
         }
         "echo-bytes" => echo_bytes(),
+        "crowd" => match crowd() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("crowd: {error}");
+                ExitCode::FAILURE
+            }
+        },
         _ => ExitCode::from(99),
     }
+}
+
+/// Threads that wait at Unix sockets until there is nothing more to read.
+fn crowd() -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    let mut ends = Vec::new();
+    let mut readers = Vec::new();
+    for _ in 0..40 {
+        let (one, mut other) = UnixStream::pair()?;
+        ends.push(one);
+        let builder = std::thread::Builder::new().stack_size(64 << 10);
+        readers.push(builder.spawn(move || other.read_exact(&mut [0]))?);
+    }
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let mut output = std::io::stdout();
+    output.write_all(b"x")?;
+    output.flush()?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    for mut end in ends {
+        end.write_all(b"x")?;
+    }
+    for reader in readers {
+        reader.join().map_err(|_| std::io::Error::other("a reader failed"))??;
+    }
+    Ok(())
 }
 
 /// Answers every byte with the same, at once.

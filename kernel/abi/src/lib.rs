@@ -22,6 +22,7 @@ pub mod params;
 pub mod rights;
 pub mod runtime;
 pub mod startup;
+pub mod unix;
 
 pub use rights::Rights;
 pub use syscall;

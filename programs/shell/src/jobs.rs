@@ -161,12 +161,12 @@ pub(crate) fn jobs(shell: &mut Shell, words: &[String]) -> Flow {
 pub(crate) fn foreground(shell: &mut Shell, words: &[String]) -> Flow {
     let Some(place) = find(shell, words) else { return failed(shell, words, "no such job") };
     let entry = shell.jobs.remove(place);
-    shell.tell(&format!("{}\n", entry.text));
     if shell.talk == Talk::Interactive
         && let Err(error) = entry.job.to_front()
     {
         shell.complain(&format!("terminal: {}", system::reason(&error)));
     }
+    shell.tell(&format!("{}\n", entry.text));
     if let Err(error) = resume(&entry) {
         shell.complain(&format!("{}: {}", entry.text, system::reason(&error)));
     }

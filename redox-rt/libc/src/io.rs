@@ -6,6 +6,7 @@ use clavis_rt::sys::file;
 use clavis_rt::{Number, Place, object};
 use core::ffi::{c_int, c_void};
 use libc::{EFAULT, EINVAL, EPIPE, F_SETFD, FD_CLOEXEC, O_CLOEXEC, SIGPIPE, iovec, off_t};
+use syscall::flag::EventFlags;
 
 /// How many buffers one call may have.
 const IOV_MAX: usize = 1024;
@@ -23,7 +24,11 @@ fn offset(offset: off_t) -> Result<u64> {
 pub unsafe extern "C" fn read(descriptor: c_int, buffer: *mut c_void, length: usize) -> isize {
     // SAFETY: the contract.
     let buffer = unsafe { target(buffer, length) };
-    count(fd(descriptor).and_then(|number| file::read(number, buffer?)))
+    count((|| {
+        let (number, buffer) = (fd(descriptor)?, buffer?);
+        // A server that has no place for one more who waits says so.
+        crate::socket::patiently(number, 0, EventFlags::EVENT_READ, || file::read(number, buffer))
+    })())
 }
 
 /// Writes at the description's offset.
@@ -34,7 +39,10 @@ pub unsafe extern "C" fn read(descriptor: c_int, buffer: *mut c_void, length: us
 pub unsafe extern "C" fn write(descriptor: c_int, buffer: *const c_void, length: usize) -> isize {
     // SAFETY: the contract.
     let buffer = unsafe { source(buffer, length) };
-    count(piped(fd(descriptor).and_then(|number| file::write(number, buffer?))))
+    count(piped((|| {
+        let (number, buffer) = (fd(descriptor)?, buffer?);
+        crate::socket::patiently(number, 0, EventFlags::EVENT_WRITE, || file::write(number, buffer))
+    })()))
 }
 
 /// Signals the thread that nobody reads what it writes.
@@ -81,7 +89,7 @@ pub unsafe extern "C" fn pwrite(
 ///
 /// # Safety
 /// `amount` descriptions of buffers are readable.
-unsafe fn buffers<'a>(buffers: *const iovec, amount: c_int) -> Result<&'a [iovec]> {
+pub(crate) unsafe fn buffers<'a>(buffers: *const iovec, amount: c_int) -> Result<&'a [iovec]> {
     let amount = usize::try_from(amount).ok().filter(|amount| *amount <= IOV_MAX);
     let amount = amount.ok_or(error(EINVAL))?;
     if amount == 0 {

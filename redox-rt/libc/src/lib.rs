@@ -92,6 +92,8 @@ pub mod priority;
 #[cfg(target_os = "redox")]
 pub mod process;
 #[cfg(target_os = "redox")]
+pub mod pseudo;
+#[cfg(target_os = "redox")]
 pub mod pthread;
 #[cfg(target_os = "redox")]
 pub mod redox;

@@ -3,15 +3,17 @@
 use crate::errno::{answer, error, fail, status};
 use crate::pointer::{bytes, bytes_mut, fd, get, put};
 use clavis_abi::error::Result;
+use clavis_rt::sys::call::call_in;
 use clavis_rt::sys::file;
 use clavis_rt::{Handle, Number, Place};
 use core::ffi::{c_int, c_ulong, c_void};
 use core::mem::MaybeUninit;
 use libc::{
-    BRKINT, CS8, CSIZE, ECHO, ECHONL, EFAULT, EINVAL, ENOSYS, ENOTTY, FIONBIO, ICANON, ICRNL,
-    IEXTEN, IGNBRK, IGNCR, INLCR, ISIG, ISTRIP, IXON, O_NONBLOCK, OPOST, PARENB, PARMRK, TCGETS,
-    TCSETS, TIOCGPGRP, TIOCGWINSZ, TIOCSCTTY, TIOCSPGRP, TIOCSWINSZ, pid_t, speed_t, winsize,
+    BRKINT, CS8, CSIZE, ECHO, ECHONL, EFAULT, EINVAL, ENOTTY, FIONBIO, ICANON, ICRNL, IEXTEN,
+    IGNBRK, IGNCR, INLCR, ISIG, ISTRIP, IXON, O_NONBLOCK, OPOST, PARENB, PARMRK, TCGETS, TCSETS,
+    TIOCGPGRP, TIOCGWINSZ, TIOCSCTTY, TIOCSPGRP, TIOCSWINSZ, pid_t, speed_t, winsize,
 };
+use syscall::flag::CallFlags;
 
 /// C's settings of a terminal.
 pub(crate) type Termios = libc::termios;
@@ -166,10 +168,21 @@ pub extern "C" fn tcdrain(descriptor: c_int) -> c_int {
     crate::io::fsync(descriptor)
 }
 
-/// What waits cannot be thrown away: `ENOSYS`.
+/// Throws away what was typed and not read; what was written is on its way and stays.
 #[unsafe(no_mangle)]
-pub extern "C" fn tcflush(_descriptor: c_int, _queue: c_int) -> c_int {
-    fail(ENOSYS)
+pub extern "C" fn tcflush(descriptor: c_int, queue: c_int) -> c_int {
+    /// Call of a terminal.
+    const FLUSH: u64 = 4;
+    status(fd(descriptor).and_then(|terminal| {
+        is_terminal(terminal)?;
+        match queue {
+            libc::TCIFLUSH | libc::TCIOFLUSH => {
+                call_in(terminal, &[], CallFlags::empty(), &[FLUSH]).map(drop)
+            }
+            libc::TCOFLUSH => Ok(()),
+            _ => Err(error(EINVAL)),
+        }
+    }))
 }
 
 /// Controls a descriptor: settings, size and foreground of a terminal, and `FIONBIO`; all else is

@@ -1,13 +1,12 @@
-//! What terminals are called and whose they are. The console is the only one: it has no sessions,
-//! breaks or flow control, and there are no pseudo terminals.
-use crate::errno::{error, fail};
+//! What terminals are called and whose they are. They have no breaks and no flow control.
+use crate::errno::{error, fail, status};
 use crate::pointer::fd;
-use crate::termios::Termios;
+use crate::termios::{Termios, is_terminal};
 use clavis_abi::error::Result;
 use clavis_rt::namespace;
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int};
-use libc::{EFAULT, EINVAL, ENOSYS, ENOTTY, ERANGE, pid_t, speed_t, winsize};
+use libc::{EFAULT, EINVAL, ENOTTY, ERANGE, pid_t, speed_t};
 
 /// Most bytes of a terminal's name.
 const NAME_MAX: usize = 256;
@@ -16,7 +15,7 @@ const NAME_MAX: usize = 256;
 ///
 /// # Safety
 /// `length` bytes of the place are writable.
-unsafe fn name(descriptor: c_int, place: *mut c_char, length: usize) -> Result<()> {
+pub(crate) unsafe fn name(descriptor: c_int, place: *mut c_char, length: usize) -> Result<()> {
     let number = fd(descriptor)?;
     if crate::termios::isatty(descriptor) == 0 {
         return Err(error(crate::errno::errno()));
@@ -45,11 +44,26 @@ pub unsafe extern "C" fn ttyname_r(descriptor: c_int, place: *mut c_char, length
     crate::errno::number(unsafe { name(descriptor, place, length) })
 }
 
-/// Where [`ttyname`] writes.
-struct Name(UnsafeCell<[c_char; NAME_MAX]>);
+/// Where [`ttyname`] and `ptsname` write.
+pub(crate) struct Name(UnsafeCell<[c_char; NAME_MAX]>);
 
-// SAFETY: C's rule for `ttyname`: the program calls it in one thread at a time.
+// SAFETY: C's rule for these functions: the program calls them in one thread at a time.
 unsafe impl Sync for Name {}
+
+impl Name {
+    /// Nothing was written yet.
+    pub(crate) const fn new() -> Name {
+        Name(UnsafeCell::new([0; NAME_MAX]))
+    }
+
+    /// Where its bytes lie.
+    pub(crate) fn place(&self) -> *mut c_char {
+        self.0.get().cast()
+    }
+
+    /// How many there are.
+    pub(crate) const LENGTH: usize = NAME_MAX;
+}
 
 /// The name of a terminal, good until the next call, or null.
 ///
@@ -57,8 +71,8 @@ unsafe impl Sync for Name {}
 /// C contract: no other thread does the same meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ttyname(descriptor: c_int) -> *mut c_char {
-    static LAST: Name = Name(UnsafeCell::new([0; NAME_MAX]));
-    let place = LAST.0.get().cast();
+    static LAST: Name = Name::new();
+    let place = LAST.place();
     // SAFETY: the place has that many bytes.
     match unsafe { name(descriptor, place, NAME_MAX) } {
         Ok(()) => place,
@@ -66,25 +80,23 @@ pub unsafe extern "C" fn ttyname(descriptor: c_int) -> *mut c_char {
     }
 }
 
-macro_rules! absent {
-    ($($name:ident($($kind:ty),*) -> $answer:ty;)*) => {$(
-        /// There is no such thing: `ENOSYS`.
-        #[unsafe(no_mangle)]
-        pub extern "C" fn $name($(_: $kind),*) -> $answer {
-            fail(ENOSYS)
-        }
-    )*};
+/// Breaks and flow control are for lines that have them: `ENOTTY` for what is no terminal, and
+/// nothing happens on one.
+#[unsafe(no_mangle)]
+pub extern "C" fn tcsendbreak(descriptor: c_int, _duration: c_int) -> c_int {
+    status(fd(descriptor).and_then(is_terminal))
 }
-absent! {
-    tcgetsid(c_int) -> pid_t;
-    tcsendbreak(c_int, c_int) -> c_int;
-    tcflow(c_int, c_int) -> c_int;
-    login_tty(c_int) -> c_int;
-    posix_openpt(c_int) -> c_int;
-    grantpt(c_int) -> c_int;
-    unlockpt(c_int) -> c_int;
-    ptsname(c_int) -> *mut c_char;
-    openpty(*mut c_int, *mut c_int, *mut c_char, *const Termios, *const winsize) -> c_int;
+
+/// As [`tcsendbreak`].
+#[unsafe(no_mangle)]
+pub extern "C" fn tcflow(descriptor: c_int, _action: c_int) -> c_int {
+    status(fd(descriptor).and_then(is_terminal))
+}
+
+/// The group in the foreground of a terminal stands for its session.
+#[unsafe(no_mangle)]
+pub extern "C" fn tcgetsid(descriptor: c_int) -> pid_t {
+    crate::foreground::tcgetpgrp(descriptor)
 }
 
 macro_rules! speeds {

@@ -1,7 +1,4 @@
 //! The controller: its ports and interrupt as handles, and what waits to be sent.
-use clavis::account::Account;
-use clavis::{Handle, Number};
-use scheme_terminal::{Job, Signal};
 use scheme_uart::{Interrupts, PortHandle, StartError, Uart};
 use std::collections::VecDeque;
 use syscall::error::{ENODEV, Error, Result};
@@ -12,30 +9,6 @@ const OUTPUT_MAX: usize = 16 * 1024;
 const INPUT_BURST: usize = 256;
 /// How often the controller is looked after for one interrupt before others get their turn.
 const ROUNDS: usize = 64;
-
-/// A job: an account, or the processes of a group in it.
-pub(crate) struct Processes {
-    account: Account,
-    group: u32,
-}
-
-impl Processes {
-    pub(crate) fn new(number: usize, group: u32) -> Self {
-        let handle = Handle::from_number(Number::from_raw(number));
-        Self { account: Account::from_handle(handle), group }
-    }
-}
-
-impl Job for Processes {
-    fn signal(&self, signal: Signal) -> bool {
-        let alive = self.account.usage().is_ok_and(|usage| usage.processes != 0);
-        alive && self.account.signal_group(self.group as usize, signal as usize).is_ok()
-    }
-
-    fn group(&self) -> u32 {
-        self.group
-    }
-}
 
 fn failed(error: clavis::Error) -> Error {
     Error::new(error.errno())

@@ -1,27 +1,20 @@
 //! The terminal as its clients see it: open handles, the line discipline, and the controller.
-use crate::driver::{Driver, Processes};
+use crate::driver::Driver;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
 use scheme_daemon::copy_path;
-use scheme_terminal::termios::SIZE as TERMIOS_SIZE;
-use scheme_terminal::{Discipline, JobId, Jobs, Termios};
+use scheme_terminal::protocol::{self, Part};
+use scheme_terminal::{Discipline, JobId, Jobs, Processes};
 use slab::Slab;
 use std::collections::VecDeque;
 use syscall::error::{
     EBADF, EEXIST, EINVAL, ENOENT, ENOTDIR, EOPNOTSUPP, EROFS, EWOULDBLOCK, Error, Result,
 };
-use syscall::flag::{F_SETFL, FobtainFdFlags, MODE_CHR, O_CREAT, O_DIRECTORY, O_EXCL};
+use syscall::flag::{F_SETFL, MODE_CHR, O_CREAT, O_DIRECTORY, O_EXCL};
 use syscall::schemev2::NewFdFlags;
 use syscall::{EventFlags, Stat};
 
 const NAME: &str = "console";
-/// Low half of the word that comes with a handle: the processes of the job that the terminal's
-/// handle belongs to. The high half is their group, or 0.
-const SEND_JOB: u64 = 1;
-/// Call: the job that the handle belongs to is in the foreground from now on.
-const CALL_FRONT: u64 = 2;
-/// Call: the process group in the foreground; 0: the handle's job is, and has none.
-const CALL_GROUP: u64 = 3;
 /// Rows and columns, and the size in pixels (unknown), as `struct winsize` has them.
 const WINDOW: [u16; 4] = [24, 80, 0, 0];
 
@@ -32,8 +25,7 @@ enum Open {
         /// Events that the kernel wants to hear of.
         interest: EventFlags,
     },
-    Termios,
-    Window,
+    Part(Part),
 }
 
 pub(crate) struct Terminal {
@@ -121,15 +113,7 @@ impl Terminal {
     /// Takes the handle of a job's processes.
     pub(crate) fn receive(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
         let job = self.terminal(request.id())?;
-        let &[word, ..] = request.metadata() else { return Err(Error::new(EINVAL)) };
-        let group = u32::try_from(word >> 32).unwrap_or(0);
-        if word & u64::from(u32::MAX) != SEND_JOB || request.num_fds() != 1 {
-            return Err(Error::new(EINVAL));
-        }
-        let mut number = [usize::MAX];
-        request.obtain_fd(socket, FobtainFdFlags::UPPER_TBL, &mut number)?;
-        let [number] = number;
-        self.jobs.set(job, Processes::new(number, group));
+        self.jobs.set(job, protocol::processes(socket, request)?);
         Ok(0)
     }
 
@@ -160,21 +144,6 @@ impl Terminal {
         }
         Ok(taken)
     }
-
-    fn set_window(&mut self, data: &[u8]) -> Result<usize> {
-        let (words, rest) = data.as_chunks::<2>();
-        if words.len() < 2 || words.len() > self.window.len() || !rest.is_empty() {
-            return Err(Error::new(EINVAL));
-        }
-        let words = words.iter().map(|bytes| u16::from_le_bytes(*bytes));
-        self.window.iter_mut().zip(words).for_each(|(to, word)| *to = word);
-        Ok(data.len())
-    }
-}
-
-fn copy(from: &[u8], out: &mut [u8]) -> usize {
-    out.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    from.len().min(out.len())
 }
 
 impl SchemeSync for Terminal {
@@ -210,13 +179,14 @@ impl SchemeSync for Terminal {
     fn dup(&mut self, id: usize, message: &[u8], _: &CallerCtx) -> Result<OpenResult> {
         let job = self.terminal(id)?;
         match message {
-            b"job" => {
+            protocol::NEW_JOB => {
                 let job = self.jobs.begin(job);
                 self.opened_for(job)
             }
-            b"termios" => self.opened(Open::Termios),
-            b"winsize" => self.opened(Open::Window),
-            _ => Err(Error::new(EINVAL)),
+            _ => {
+                let part = Part::from_message(message).ok_or(Error::new(EINVAL))?;
+                self.opened(Open::Part(part))
+            }
         }
     }
 
@@ -225,12 +195,7 @@ impl SchemeSync for Terminal {
             Open::Root => Err(Error::new(EBADF)),
             Open::Terminal { job, .. } if *job != self.jobs.front() => Err(Error::new(EWOULDBLOCK)),
             Open::Terminal { .. } => self.discipline.read(buf).ok_or(Error::new(EWOULDBLOCK)),
-            Open::Termios => Ok(copy(&self.discipline.settings().to_bytes(), buf)),
-            Open::Window => {
-                let bytes: Vec<u8> =
-                    self.window.iter().flat_map(|word| word.to_le_bytes()).collect();
-                Ok(copy(&bytes, buf))
-            }
+            Open::Part(part) => Ok(part.read(self.discipline.settings(), self.window, buf)),
         }
     }
 
@@ -238,12 +203,14 @@ impl SchemeSync for Terminal {
         match self.get(id)? {
             Open::Root => Err(Error::new(EROFS)),
             Open::Terminal { .. } => self.write_output(buf),
-            Open::Termios => {
-                let bytes: &[u8; TERMIOS_SIZE] = buf.try_into().map_err(|_| Error::new(EINVAL))?;
-                self.discipline.set(Termios::from_bytes(bytes));
+            Open::Part(Part::Settings) => {
+                self.discipline.set(protocol::settings(buf)?);
                 Ok(buf.len())
             }
-            Open::Window => self.set_window(buf),
+            Open::Part(Part::Window) => {
+                self.window = protocol::window(self.window, buf)?;
+                Ok(buf.len())
+            }
         }
     }
 
@@ -285,12 +252,16 @@ impl SchemeSync for Terminal {
     fn call(&mut self, id: usize, _: &mut [u8], words: &[u64], _: &CallerCtx) -> Result<usize> {
         let job = self.terminal(id)?;
         match words.first() {
-            Some(&CALL_FRONT) => {
+            Some(&protocol::CALL_FRONT) => {
                 self.jobs.to_front(job);
                 self.front_changed();
                 Ok(0)
             }
-            Some(&CALL_GROUP) => Ok(usize::try_from(self.jobs.group(job)).unwrap_or(0)),
+            Some(&protocol::CALL_FLUSH) => {
+                self.discipline.flush();
+                Ok(0)
+            }
+            Some(&protocol::CALL_GROUP) => Ok(usize::try_from(self.jobs.group(job)).unwrap_or(0)),
             _ => Err(Error::new(EINVAL)),
         }
     }

@@ -1,12 +1,16 @@
 //! Requests that cannot be answered yet.
 //!
 //! A scheme says `EWOULDBLOCK` where its client has to wait; the request is kept and tried again
-//! when something changed, in the order in which requests came. The kernel bounds how many an
-//! endpoint holds, so they are bounded here too.
+//! when something changed, in the order in which requests came. Each keeps a place of the endpoint
+//! from others, so only so many may wait: beyond that the answer is `EAGAIN`, and C programs wait
+//! for an event instead (libc does that by itself).
 use redox_scheme::scheme::{Op, SchemeResponse, SchemeState, SchemeSync};
 use redox_scheme::{CallRequest, CallerCtx, CancellationRequest, Response};
 use std::collections::VecDeque;
 use syscall::error::{EAGAIN, ECANCELED, ENOSYS, EWOULDBLOCK, Error, Result};
+
+/// Requests that wait at most; the endpoint has places for others left.
+const PARKED: usize = 64;
 
 /// The requests that wait.
 pub struct Waiting {
@@ -42,7 +46,7 @@ impl Waiting {
     ) -> Option<Response> {
         Some(match op.handle_sync_dont_consume(&caller, scheme, &mut self.state) {
             SchemeResponse::Regular(result) if would_block(&result) => {
-                if op.is_explicitly_nonblock() {
+                if op.is_explicitly_nonblock() || self.requests.len() >= PARKED {
                     return Some(Response::new(Err(Error::new(EAGAIN)), op));
                 }
                 self.requests.push_back((caller, op));

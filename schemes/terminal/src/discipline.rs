@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 /// Bytes that wait to be read at most; what is typed beyond is answered by the bell.
 pub const READY_MAX: usize = 65_536;
 
-/// A signal that a key sends to the job.
+/// A signal that a key, or the terminal itself, sends to the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Signal {
@@ -19,6 +19,10 @@ pub enum Signal {
     Quit = 3,
     /// Ctrl-Z.
     Suspend = 20,
+    /// No key: who typed is gone.
+    HangUp = 1,
+    /// No key: what the terminal is shown in has another size.
+    Window = 28,
 }
 
 /// Where a sequence of the terminal's special keys is; they edit nothing here, so they are

@@ -16,8 +16,13 @@
 pub mod discipline;
 pub mod edit;
 pub mod jobs;
+#[cfg(target_os = "redox")]
+mod processes;
+pub mod protocol;
 pub mod termios;
 
 pub use discipline::{Discipline, Signal};
 pub use jobs::{Job, JobId, Jobs};
+#[cfg(target_os = "redox")]
+pub use processes::Processes;
 pub use termios::Termios;

@@ -16,6 +16,8 @@ mod std_files;
 mod std_library;
 mod std_threads;
 mod support;
+mod terminals;
+mod unix_sockets;
 
 use crate::run::Case;
 
@@ -29,6 +31,8 @@ pub(crate) const CASES: &[&[Case]] = &[
     machine::CASES,
     posix::CASES,
     jobs::CASES,
+    unix_sockets::CASES,
+    terminals::CASES,
     std_library::CASES,
     std_files::CASES,
     std_threads::CASES,
