@@ -102,6 +102,8 @@ pub mod select;
 #[cfg(target_os = "redox")]
 pub mod semaphore;
 #[cfg(target_os = "redox")]
+pub mod shm;
+#[cfg(target_os = "redox")]
 pub mod signal;
 #[cfg(target_os = "redox")]
 pub mod signal_name;

@@ -1,14 +1,14 @@
 //! Mappings.
-use crate::errno::{answer, fail, status};
+use crate::errno::{fail, status};
 use crate::pointer::fd;
 use clavis_abi::PAGE_SIZE;
 use clavis_abi::error::Result;
 use clavis_rt::Number;
 use clavis_rt::sys::memory;
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_int, c_void};
 use libc::{
-    EINVAL, ENOSYS, MAP_ANON, MAP_FAILED, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ,
-    PROT_WRITE, mode_t, off_t,
+    EINVAL, MAP_ANON, MAP_FAILED, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_EXEC, PROT_READ,
+    PROT_WRITE, off_t,
 };
 use syscall::data::Map;
 use syscall::flag::MapFlags;
@@ -161,16 +161,4 @@ pub extern "C" fn mlockall(flags: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn munlockall() -> c_int {
     0
-}
-
-/// Shared memory is a handle here, passed on, not a name: `ENOSYS`.
-#[unsafe(no_mangle)]
-pub extern "C" fn shm_open(_name: *const c_char, _flags: c_int, _mode: mode_t) -> c_int {
-    fail(ENOSYS)
-}
-
-/// See [`shm_open`]: `ENOSYS`.
-#[unsafe(no_mangle)]
-pub extern "C" fn shm_unlink(_name: *const c_char) -> c_int {
-    answer(Err(crate::errno::error(ENOSYS)))
 }

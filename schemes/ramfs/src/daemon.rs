@@ -12,6 +12,7 @@ use syscall::flag::{F_SETFL, MapFlags, MunmapFlags, StdFsCallKind};
 use syscall::schemev2::NewFdFlags;
 use syscall::{EventFlags, Stat, StatVfs, StdFsCallMeta, TimeSpec};
 
+/// The name that it serves unless its second argument is another.
 const NAME: &str = "file";
 /// The directory for files that programs need for a while.
 const TEMPORARY: &str = "tmp";
@@ -20,7 +21,10 @@ const DEFAULT_MIB: u64 = 32;
 /// The uppermost bit of a word.
 const TOP: u64 = 1 << 63;
 
-struct Ramfs(Handles);
+struct Ramfs {
+    files: Handles,
+    name: String,
+}
 
 fn now() -> TimeSpec {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -41,10 +45,10 @@ impl Daemon for Ramfs {
     ) -> Result<usize> {
         let (owner, kind, range) = lock(id, &metadata, caller)?;
         match wanted {
-            StdFsCallKind::Lock => self.0.lock(id, owner, kind, range).map(|()| 0),
-            StdFsCallKind::Unlock => self.0.unlock(id, owner, range).map(|()| 0),
+            StdFsCallKind::Lock => self.files.lock(id, owner, kind, range).map(|()| 0),
+            StdFsCallKind::Unlock => self.files.unlock(id, owner, range).map(|()| 0),
             StdFsCallKind::GetLock => {
-                let held = self.0.lock_in_the_way(id, owner, kind, range)?;
+                let held = self.files.lock_in_the_way(id, owner, kind, range)?;
                 let held = held.ok_or(Error::new(ESRCH))?;
                 let exclusive = if held.kind == LockKind::Exclusive { TOP } else { 0 };
                 let words = [held.range.start(), held.range.length() | exclusive];
@@ -63,7 +67,7 @@ impl Daemon for Ramfs {
 
 impl SchemeSync for Ramfs {
     fn scheme_root(&mut self) -> Result<usize> {
-        self.0.root()
+        self.files.root()
     }
 
     fn openat(
@@ -74,16 +78,16 @@ impl SchemeSync for Ramfs {
         _status: u32,
         _caller: &CallerCtx,
     ) -> Result<OpenResult> {
-        let opened = self.0.open(fd, path, flags as u64)?;
+        let opened = self.files.open(fd, path, flags as u64)?;
         Ok(OpenResult::ThisScheme { number: opened.number, flags: NewFdFlags::POSITIONED })
     }
 
     fn unlinkat(&mut self, fd: usize, path: &str, flags: usize, _: &CallerCtx) -> Result<()> {
-        self.0.unlink(fd, path, flags as u64)
+        self.files.unlink(fd, path, flags as u64)
     }
 
     fn read(&mut self, id: usize, buf: &mut [u8], at: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        self.0.read(id, buf, at)
+        self.files.read(id, buf, at)
     }
 
     fn write(
@@ -94,23 +98,23 @@ impl SchemeSync for Ramfs {
         flags: u32,
         _: &CallerCtx,
     ) -> Result<usize> {
-        self.0.write(id, buf, at, flags)
+        self.files.write(id, buf, at, flags)
     }
 
     fn fsize(&mut self, id: usize, _: &CallerCtx) -> Result<u64> {
-        self.0.size(id)
+        self.files.size(id)
     }
 
     fn ftruncate(&mut self, id: usize, len: u64, _: &CallerCtx) -> Result<()> {
-        self.0.truncate(id, len)
+        self.files.truncate(id, len)
     }
 
     fn fchmod(&mut self, id: usize, mode: u16, _: &CallerCtx) -> Result<()> {
-        self.0.set_mode(id, mode)
+        self.files.set_mode(id, mode)
     }
 
     fn fchown(&mut self, id: usize, owner: u32, group: u32, _: &CallerCtx) -> Result<()> {
-        self.0.set_owner(id, owner, group)
+        self.files.set_owner(id, owner, group)
     }
 
     fn std_fs_call(
@@ -125,31 +129,31 @@ impl SchemeSync for Ramfs {
             // The owner in the lower half of the word, the group in the upper one.
             StdFsCallKind::Fchown => {
                 let word = metadata.arg1;
-                self.0.set_owner(id, word as u32, (word >> 32) as u32).map(|()| 0)
+                self.files.set_owner(id, word as u32, (word >> 32) as u32).map(|()| 0)
             }
             _ => Err(Error::new(EOPNOTSUPP)),
         }
     }
 
     fn futimens(&mut self, id: usize, times: &[TimeSpec], _: &CallerCtx) -> Result<()> {
-        self.0.set_times(id, times)
+        self.files.set_times(id, times)
     }
 
     fn fcntl(&mut self, id: usize, command: usize, flags: usize, _: &CallerCtx) -> Result<usize> {
         match command {
-            F_SETFL => self.0.set_flags(id, flags).map(|()| 0),
+            F_SETFL => self.files.set_flags(id, flags).map(|()| 0),
             _ => Err(Error::new(EINVAL)),
         }
     }
 
     fn fevent(&mut self, id: usize, flags: EventFlags, _: &CallerCtx) -> Result<EventFlags> {
-        self.0.inode(id)?;
+        self.files.inode(id)?;
         Ok(flags & (EventFlags::EVENT_READ | EventFlags::EVENT_WRITE))
     }
 
     fn fpath(&mut self, id: usize, buf: &mut [u8], _: &CallerCtx) -> Result<usize> {
-        let path = self.0.path(id)?;
-        Ok(scheme_daemon::copy_path(&format!("/scheme/{NAME}/{path}"), buf))
+        let path = self.files.path(id)?;
+        Ok(scheme_daemon::copy_path(&format!("/scheme/{}/{path}", self.name), buf))
     }
 
     fn relpathat(
@@ -159,11 +163,11 @@ impl SchemeSync for Ramfs {
         buf: &mut [u8],
         _: &CallerCtx,
     ) -> Result<usize> {
-        Ok(scheme_daemon::copy_path(&self.0.path_from(id, directory)?, buf))
+        Ok(scheme_daemon::copy_path(&self.files.path_from(id, directory)?, buf))
     }
 
     fn flink(&mut self, id: usize, path: &str, _: &CallerCtx) -> Result<usize> {
-        self.0.link_self(id, path).map(|()| 0)
+        self.files.link_self(id, path).map(|()| 0)
     }
 
     fn flinkat(
@@ -177,11 +181,11 @@ impl SchemeSync for Ramfs {
         if flags != 0 {
             return Err(Error::new(EINVAL));
         }
-        self.0.link_at(id, directory, path).map(|()| 0)
+        self.files.link_at(id, directory, path).map(|()| 0)
     }
 
     fn frename(&mut self, id: usize, path: &str, _: &CallerCtx) -> Result<usize> {
-        self.0.rename_self(id, path).map(|()| 0)
+        self.files.rename_self(id, path).map(|()| 0)
     }
 
     fn frenameat(
@@ -193,15 +197,15 @@ impl SchemeSync for Ramfs {
         flags: u32,
         _: &CallerCtx,
     ) -> Result<usize> {
-        self.0.rename_at((old_dir, old_path), (new_dir, new_path), flags).map(|()| 0)
+        self.files.rename_at((old_dir, old_path), (new_dir, new_path), flags).map(|()| 0)
     }
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
-        self.0.stat(id, stat)
+        self.files.stat(id, stat)
     }
 
     fn fstatvfs(&mut self, id: usize, stat: &mut StatVfs, _: &CallerCtx) -> Result<()> {
-        self.0.stat_vfs(id, stat)
+        self.files.stat_vfs(id, stat)
     }
 
     fn getdents<'buf>(
@@ -210,7 +214,7 @@ impl SchemeSync for Ramfs {
         buf: DirentBuf<&'buf mut [u8]>,
         after: u64,
     ) -> Result<DirentBuf<&'buf mut [u8]>> {
-        self.0.list(id, buf, after)
+        self.files.list(id, buf, after)
     }
 
     fn mmap_prep(
@@ -221,7 +225,7 @@ impl SchemeSync for Ramfs {
         _flags: MapFlags,
         _: &CallerCtx,
     ) -> Result<usize> {
-        self.0.map(id, offset, size)
+        self.files.map(id, offset, size)
     }
 
     fn munmap(
@@ -232,11 +236,11 @@ impl SchemeSync for Ramfs {
         _flags: MunmapFlags,
         _: &CallerCtx,
     ) -> Result<()> {
-        self.0.unmap(id, offset)
+        self.files.unmap(id, offset)
     }
 
     fn on_close(&mut self, id: usize) {
-        self.0.close(id);
+        self.files.close(id);
     }
 }
 
@@ -253,13 +257,19 @@ fn lock(
 }
 
 fn run() -> Result<()> {
-    let mib = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_MIB);
+    let mut arguments = std::env::args().skip(1);
+    let mib = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_MIB);
     let socket = scheme_daemon::endpoint(Resolution::Structural)?;
-    let files = Handles::new(mib.saturating_mul(1 << 20), now).with_directory(TEMPORARY)?;
-    let mut ramfs = Ramfs(files);
-    scheme_daemon::serve(&socket, NAME, &mut ramfs)
+    let files = Handles::new(mib.saturating_mul(1 << 20), now);
+    let (files, name) = match arguments.next() {
+        Some(name) => (files, name),
+        None => (files.with_directory(TEMPORARY)?, NAME.to_owned()),
+    };
+    let mut ramfs = Ramfs { files, name };
+    let name = ramfs.name.clone();
+    scheme_daemon::serve(&socket, &name, &mut ramfs)
 }
 
 pub(crate) fn main() -> ExitCode {
-    scheme_daemon::exit(NAME, run())
+    scheme_daemon::exit("ramfs", run())
 }

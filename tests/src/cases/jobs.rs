@@ -113,8 +113,10 @@ fn killed() -> Verdict {
 
 fn groups() -> Verdict {
     use std::os::unix::process::CommandExt;
-    // SAFETY: they only ask.
-    let (own, mine) = unsafe { (libc::getpgrp(), libc::getpgid(0)) };
+    // SAFETY: it only asks.
+    let own = unsafe { libc::getpgrp() };
+    // SAFETY: as above.
+    let mine = unsafe { libc::getpgid(0) };
     check(own == mine && own > 0, "a process has a group")?;
     let start = |group: i32| {
         said("spawn", Command::new(PROGRAM).args(["--act", "sleep"]).process_group(group).spawn())

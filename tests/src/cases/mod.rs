@@ -11,6 +11,7 @@ mod posix;
 mod processes;
 mod rights;
 mod servers;
+mod shared_memory;
 mod std_environment;
 mod std_files;
 mod std_library;
@@ -33,6 +34,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     jobs::CASES,
     unix_sockets::CASES,
     terminals::CASES,
+    shared_memory::CASES,
     std_library::CASES,
     std_files::CASES,
     std_threads::CASES,

@@ -162,13 +162,12 @@ fn message(
     head.msg_control = control.as_mut_ptr().cast::<c_void>();
     head.msg_controllen = mem::size_of_val(control);
     let fd = socket.as_raw_fd();
-    // SAFETY: the buffers live during the call.
-    let moved = unsafe {
-        if send {
-            libc::sendmsg(fd, &raw const head, 0)
-        } else {
-            libc::recvmsg(fd, &raw mut head, 0)
-        }
+    let moved = if send {
+        // SAFETY: the buffers live during the call.
+        unsafe { libc::sendmsg(fd, &raw const head, 0) }
+    } else {
+        // SAFETY: as above.
+        unsafe { libc::recvmsg(fd, &raw mut head, 0) }
     };
     usize::try_from(moved).map(|moved| (moved, head)).map_err(|_| io::Error::last_os_error())
 }

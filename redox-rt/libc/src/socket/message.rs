@@ -5,6 +5,7 @@ use crate::control_message::{CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR};
 use crate::errno::{count, error};
 use crate::io::buffers;
 use crate::pointer::{bytes, bytes_mut, fd};
+use alloc::vec;
 use alloc::vec::Vec;
 use clavis_abi::error::Result;
 use clavis_abi::limits::BATCH_MAX;
@@ -116,16 +117,14 @@ pub(super) fn receive(socket: Number, room: usize, flags: c_int) -> Result<Recei
     if flags & !(MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_WAITALL) != 0 {
         return Err(error(EOPNOTSUPP));
     }
-    let mut payload = Vec::new();
-    payload.resize(DATA + room.min(MOST), 0);
+    let mut payload = vec![0; DATA + room.min(MOST)];
     let peek = if flags & MSG_PEEK != 0 { unix::PEEK } else { 0 };
     let words = [unix::RECEIVE, peek, 0];
     let copied =
         patiently(socket, flags, EventFlags::EVENT_READ, || ask_for(socket, &mut payload, words))?;
     let mut received = Received { payload, copied };
     while flags & MSG_WAITALL != 0 && peek == 0 && received.copied < room.min(MOST) {
-        let mut more = Vec::new();
-        more.resize(DATA + room.min(MOST) - received.copied, 0);
+        let mut more = vec![0; DATA + room.min(MOST) - received.copied];
         let next =
             patiently(socket, flags, EventFlags::EVENT_READ, || ask_for(socket, &mut more, words));
         match next {

@@ -4,7 +4,7 @@
 //! the flags have the values that glibc and musl give them.
 use crate::errno::{error, number};
 use crate::pointer::{get, put};
-use crate::process::{setpgid, setsid};
+use crate::process::group::{setpgid, setsid};
 use crate::signal::actions;
 use clavis_abi::error::Result;
 use clavis_rt::sys::process::signal_mask;
