@@ -1,12 +1,12 @@
 //! Reading, writing and duplicating descriptors.
 use crate::errno::{answer, count, error, status};
 use crate::pointer::{fd, source, target};
+use crate::socket::{For, patiently, timeouts};
 use clavis_abi::error::{Error, Result};
 use clavis_rt::sys::file;
 use clavis_rt::{Number, Place, object};
 use core::ffi::{c_int, c_void};
 use libc::{EFAULT, EINVAL, EPIPE, F_SETFD, FD_CLOEXEC, O_CLOEXEC, SIGPIPE, iovec, off_t};
-use syscall::flag::EventFlags;
 
 /// How many buffers one call may have.
 const IOV_MAX: usize = 1024;
@@ -27,7 +27,7 @@ pub unsafe extern "C" fn read(descriptor: c_int, buffer: *mut c_void, length: us
     count((|| {
         let (number, buffer) = (fd(descriptor)?, buffer?);
         // A server that has no place for one more who waits says so.
-        crate::socket::patiently(number, 0, EventFlags::EVENT_READ, || file::read(number, buffer))
+        patiently(number, 0, For::Receiving, || file::read(number, buffer))
     })())
 }
 
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn write(descriptor: c_int, buffer: *const c_void, length:
     let buffer = unsafe { source(buffer, length) };
     count(piped((|| {
         let (number, buffer) = (fd(descriptor)?, buffer?);
-        crate::socket::patiently(number, 0, EventFlags::EVENT_WRITE, || file::write(number, buffer))
+        patiently(number, 0, For::Sending, || file::write(number, buffer))
     })()))
 }
 
@@ -218,6 +218,7 @@ pub extern "C" fn lseek(descriptor: c_int, place: off_t, whence: c_int) -> off_t
 #[unsafe(no_mangle)]
 pub extern "C" fn close(descriptor: c_int) -> c_int {
     crate::epoll::forget(descriptor);
+    timeouts::forget(descriptor);
     status(fd(descriptor).and_then(file::close))
 }
 
@@ -261,6 +262,7 @@ fn duplicate_onto(descriptor: c_int, new: c_int) -> Result<()> {
     // C owns the new number.
     let copy = crate::fcntl::descriptor(file::dup2(number, new, &[])?);
     crate::epoll::forget(copy);
+    timeouts::forget(copy);
     crate::epoll::duplicated(descriptor, copy);
     Ok(())
 }

@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "descriptors_travel_through_unix_sockets", run: descriptors },
     Case { name: "descriptors_that_nobody_takes_are_closed", run: untaken },
     Case { name: "a_unix_socket_that_would_wait_says_so_and_tells_when_not", run: polled },
+    Case { name: "a_time_out_ends_a_wait_at_a_unix_socket", run: timed },
     Case { name: "who_blocks_on_unix_sockets_leaves_room_for_others", run: crowded },
     Case { name: "sockets_of_other_families_and_files_are_refused", run: refused },
 ];
@@ -290,6 +291,26 @@ fn polled() -> Verdict {
     let _client = said("connect", UnixStream::connect(&path))?;
     said("accept", listener.accept())?;
     said("remove", fs::remove_file(&path))
+}
+
+fn timed() -> Verdict {
+    let (mut one, other) = said("pair", UnixStream::pair())?;
+    let span = Duration::from_millis(30);
+    said("set", one.set_read_timeout(Some(span)).and(one.set_write_timeout(Some(span))))?;
+    check(said("get", one.read_timeout())? == Some(span), "it is told")?;
+    let late = one.read(&mut [0]).map_err(|error| error.kind());
+    check(late == Err(ErrorKind::WouldBlock), &format!("nothing came: {late:?}"))?;
+    let full = loop {
+        match one.write(&[0; 8192]) {
+            Ok(_) => {}
+            Err(error) => break error.kind(),
+        }
+    };
+    check(full == ErrorKind::WouldBlock, &format!("nobody reads: {full:?}"))?;
+    said("set", one.set_read_timeout(None))?;
+    check(said("get", one.read_timeout())?.is_none(), "it is gone")?;
+    drop(other);
+    check(said("read", one.read(&mut [0]))? == 0, "it waits for the end")
 }
 
 /// More threads wait in reads than the service keeps requests, and others go on.

@@ -1,6 +1,6 @@
 //! Messages with addresses and descriptors.
 use super::address::Address;
-use super::{ask, ask_for, patiently};
+use super::{For, ask, ask_for, patiently};
 use crate::control_message::{CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR};
 use crate::errno::{count, error};
 use crate::io::buffers;
@@ -17,7 +17,6 @@ use libc::{
     EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP, EPIPE, MSG_CTRUNC, MSG_DONTWAIT, MSG_EOR, MSG_PEEK,
     MSG_TRUNC, MSG_WAITALL, SCM_RIGHTS, SIGPIPE, SOL_SOCKET, cmsghdr, msghdr,
 };
-use syscall::flag::EventFlags;
 
 /// Bytes that one call moves at most: what a socket keeps.
 const MOST: usize = 65_536;
@@ -48,7 +47,7 @@ pub(super) fn send(
         _ => send_handles(socket, descriptors, Sending::Clone, &[0])? as u64,
     };
     let words = [unix::SEND, key.len() as u64, batch];
-    let sent = patiently(socket, flags, EventFlags::EVENT_WRITE, || ask(socket, &payload, words));
+    let sent = patiently(socket, flags, For::Sending, || ask(socket, &payload, words));
     if sent.is_err() && batch != 0 {
         // What failed is told, not that they stay until the socket is closed.
         let _ = ask(socket, &[], [unix::DROP, batch, 0]);
@@ -120,13 +119,11 @@ pub(super) fn receive(socket: Number, room: usize, flags: c_int) -> Result<Recei
     let mut payload = vec![0; DATA + room.min(MOST)];
     let peek = if flags & MSG_PEEK != 0 { unix::PEEK } else { 0 };
     let words = [unix::RECEIVE, peek, 0];
-    let copied =
-        patiently(socket, flags, EventFlags::EVENT_READ, || ask_for(socket, &mut payload, words))?;
+    let copied = patiently(socket, flags, For::Receiving, || ask_for(socket, &mut payload, words))?;
     let mut received = Received { payload, copied };
     while flags & MSG_WAITALL != 0 && peek == 0 && received.copied < room.min(MOST) {
         let mut more = vec![0; DATA + room.min(MOST) - received.copied];
-        let next =
-            patiently(socket, flags, EventFlags::EVENT_READ, || ask_for(socket, &mut more, words));
+        let next = patiently(socket, flags, For::Receiving, || ask_for(socket, &mut more, words));
         match next {
             Ok(0) | Err(_) => break,
             Ok(next) => {

@@ -4,6 +4,7 @@
 pub mod address;
 pub mod message;
 pub mod options;
+pub mod timeouts;
 
 use crate::errno::{answer, count, error, status};
 use crate::event::{EVENT_SIZE, register};
@@ -13,14 +14,16 @@ use clavis_abi::error::Result;
 use clavis_abi::unix;
 use clavis_rt::sys::call::{call_both, call_in};
 use clavis_rt::sys::file;
+use clavis_rt::sys::time::set_deadline;
 use clavis_rt::{Handle, Number, Place, namespace, object};
 use core::ffi::{c_int, c_void};
 use libc::{
-    AF_UNIX, EAFNOSUPPORT, EAGAIN, EINVAL, ENODEV, ENOENT, ENOTSOCK, EPROTONOSUPPORT, FD_CLOEXEC,
-    MSG_DONTWAIT, O_CLOEXEC, O_NONBLOCK, O_RDWR, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_CLOEXEC,
-    SOCK_DGRAM, SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM, sockaddr, socklen_t,
+    AF_UNIX, EAFNOSUPPORT, EAGAIN, EINVAL, ENODEV, ENOENT, ENOTSOCK, EPROTONOSUPPORT, ETIMEDOUT,
+    FD_CLOEXEC, MSG_DONTWAIT, O_CLOEXEC, O_NONBLOCK, O_RDWR, SHUT_RD, SHUT_RDWR, SHUT_WR,
+    SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_SEQPACKET, SOCK_STREAM, sockaddr, socklen_t,
 };
 use syscall::flag::{CallFlags, EventFlags};
+pub(crate) use timeouts::For;
 
 /// A message to the service about a socket.
 pub(crate) fn ask(socket: Number, payload: &[u8], words: [u64; 3]) -> Result<usize> {
@@ -48,14 +51,37 @@ fn is_impatient(socket: Number, flags: c_int) -> bool {
     flags & MSG_DONTWAIT != 0 || set().is_ok_and(|flags| flags & O_NONBLOCK as usize != 0)
 }
 
-/// Tries until it is done: `EAGAIN` is waited for, unless the descriptor says otherwise or has no
-/// events to wait for.
+/// Tries until it is done: `EAGAIN` is waited for, unless the descriptor says otherwise, has no
+/// events to wait for, or its time is over.
 pub(crate) fn patiently<T>(
     socket: Number,
     flags: c_int,
-    events: EventFlags,
+    what: For,
+    attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let Some(until) = timeouts::until(socket, what) else {
+        return repeatedly(socket, flags, what, attempt);
+    };
+    // Zero would mean that there is none.
+    set_deadline(Some(until.max(1)))?;
+    let result = repeatedly(socket, flags, what, attempt);
+    set_deadline(None)?;
+    result.map_err(|problem| match problem.errno {
+        ETIMEDOUT => error(EAGAIN),
+        _ => problem,
+    })
+}
+
+fn repeatedly<T>(
+    socket: Number,
+    flags: c_int,
+    what: For,
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
+    let events = match what {
+        For::Receiving => EventFlags::EVENT_READ,
+        For::Sending => EventFlags::EVENT_WRITE,
+    };
     loop {
         match attempt() {
             Err(problem) if problem.errno == EAGAIN && !is_impatient(socket, flags) => {
@@ -63,7 +89,7 @@ pub(crate) fn patiently<T>(
                 if register(queue.number(), socket.raw(), events, 0).is_err() {
                     return Err(problem);
                 }
-                crate::event::read(queue.number(), &mut [0; EVENT_SIZE], None)?;
+                file::read(queue.number(), &mut [0; EVENT_SIZE])?;
             }
             result => return result,
         }
@@ -168,9 +194,7 @@ pub unsafe extern "C" fn connect(socket: c_int, to: *const sockaddr, length: soc
     let to = unsafe { Address::read(to, length) };
     status((|| {
         let (socket, key) = (fd(socket)?, to?.key()?);
-        patiently(socket, 0, EventFlags::EVENT_WRITE, || {
-            ask(socket, &key, [unix::CONNECT, 0, 0]).map(drop)
-        })
+        patiently(socket, 0, For::Sending, || ask(socket, &key, [unix::CONNECT, 0, 0]).map(drop))
     })())
 }
 
@@ -204,7 +228,7 @@ pub unsafe extern "C" fn accept4(
         if flags & !(SOCK_CLOEXEC | SOCK_NONBLOCK) != 0 {
             return Err(error(EINVAL));
         }
-        let made = patiently(listening, 0, EventFlags::EVENT_READ, || {
+        let made = patiently(listening, 0, For::Receiving, || {
             file::dup(listening, unix::ACCEPT, Place::Lowest)
                 .map_err(|problem| judged(listening, problem))
         })?;

@@ -1,15 +1,15 @@
-//! Options of sockets: they can be asked for, and none can be changed.
-use super::{ask, ask_for};
-use crate::errno::{error, fail, status};
+//! Options of sockets: they can be asked for, and those changed that are about time.
+use super::{For, ask, ask_for, timeouts};
+use crate::errno::{error, status};
 use crate::pointer::{bytes, bytes_mut, fd, get, put};
 use clavis_abi::error::Result;
 use clavis_abi::unix;
 use clavis_rt::Number;
 use core::ffi::{c_int, c_void};
 use libc::{
-    AF_UNIX, EFAULT, ENOPROTOOPT, SO_ACCEPTCONN, SO_DOMAIN, SO_ERROR, SO_PEERCRED, SO_PROTOCOL,
-    SO_RCVBUF, SO_SNDBUF, SO_TYPE, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET, socklen_t,
-    ucred,
+    AF_UNIX, EFAULT, EINVAL, ENOPROTOOPT, SO_ACCEPTCONN, SO_DOMAIN, SO_ERROR, SO_PEERCRED,
+    SO_PROTOCOL, SO_RCVBUF, SO_RCVTIMEO, SO_SNDBUF, SO_SNDTIMEO, SO_TYPE, SOCK_DGRAM,
+    SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET, socklen_t, timeval, ucred,
 };
 
 /// Bytes that wait in a socket at most.
@@ -78,21 +78,51 @@ pub unsafe extern "C" fn getsockopt(
             // SAFETY: the bytes of three words.
             return tell(unsafe { bytes((&raw const peer).cast(), size_of::<ucred>()) });
         }
+        if let Some(what) = waiting(option) {
+            word(socket, SO_TYPE)?;
+            const SIZE: socklen_t = size_of::<timeval>() as socklen_t;
+            // SAFETY: the contract.
+            if unsafe { get(length) }? < SIZE {
+                return Err(error(EINVAL));
+            }
+            // SAFETY: the contract: there is room for it.
+            unsafe { put(place.cast(), timeouts::get(socket, what)) }?;
+            // SAFETY: the contract.
+            return unsafe { put(length, SIZE) };
+        }
         tell(&word(socket, option)?.to_ne_bytes())
     })())
 }
 
-/// No option of a socket can be changed: `ENOPROTOOPT`.
-#[unsafe(no_mangle)]
-pub extern "C" fn setsockopt(
-    socket: c_int,
-    _level: c_int,
-    _option: c_int,
-    _value: *const c_void,
-    _length: socklen_t,
-) -> c_int {
-    match fd(socket).and_then(|socket| ask(socket, &[], [unix::KIND, 0, 0])) {
-        Ok(_) => fail(ENOPROTOOPT),
-        Err(problem) => fail(problem.errno),
+/// The option about time that a number means.
+fn waiting(option: c_int) -> Option<For> {
+    match option {
+        SO_RCVTIMEO => Some(For::Receiving),
+        SO_SNDTIMEO => Some(For::Sending),
+        _ => None,
     }
+}
+
+/// Changes an option of a socket: `SO_RCVTIMEO`, `SO_SNDTIMEO`. `ENOPROTOOPT` for all others.
+///
+/// # Safety
+/// C contract: `length` bytes of `value` are readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn setsockopt(
+    socket: c_int,
+    level: c_int,
+    option: c_int,
+    value: *const c_void,
+    length: socklen_t,
+) -> c_int {
+    status((|| {
+        let socket = fd(socket)?;
+        word(socket, SO_TYPE)?;
+        let what = waiting(option).filter(|_| level == SOL_SOCKET).ok_or(error(ENOPROTOOPT))?;
+        if (length as usize) < size_of::<timeval>() {
+            return Err(error(EINVAL));
+        }
+        // SAFETY: the contract: so many bytes are readable.
+        timeouts::set(socket, what, &unsafe { get(value.cast::<timeval>()) }?)
+    })())
 }

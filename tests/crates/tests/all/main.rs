@@ -7,4 +7,5 @@ mod parallel;
 mod redox;
 mod redoxfs;
 mod scheme;
+mod sockets;
 mod waiting;
