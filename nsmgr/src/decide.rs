@@ -28,6 +28,8 @@ const LISTING: u64 = 1 << 56;
 /// A request as it arrived.
 #[derive(Debug)]
 pub struct Request<'p> {
+    /// The Sqe's tag, which names the request until it is answered.
+    pub tag: u32,
     /// The Sqe's opcode.
     pub opcode: u8,
     /// Its arguments.
@@ -117,6 +119,8 @@ impl Manager<'_> {
         let all = Rights::all().bits();
         let flags = entry_flags::REGISTER;
         let offer = Offer { name, handle: slot?, rights: all, inherit: all, flags, prefix: "" };
+        // A successor finds the name and issues another ticket for it.
+        self.serving = None;
         self.bind(namespace, &offer)
     }
 
@@ -130,7 +134,8 @@ impl Manager<'_> {
     }
 
     fn dispatch(&mut self, request: Request<'_>) -> Result<Decision> {
-        let Request { opcode, args: [number, _, _, first, second, _], payload } = request;
+        let Request { tag, opcode, args: [number, _, _, first, second, _], payload } = request;
+        self.serving = None;
         let Some(opcode) = Opcode::try_from_raw(opcode) else {
             return Err(Error::new(EOPNOTSUPP));
         };
@@ -142,6 +147,7 @@ impl Manager<'_> {
             Opcode::Cancel | Opcode::Detach | Opcode::Munmap => return Ok(Decision::Nothing),
             _ => {}
         }
+        self.serving = Some(tag);
         let subject = self.subject(number)?;
         match opcode {
             Opcode::OpenAt => self.open_at(subject, payload, first),

@@ -125,7 +125,7 @@ impl Manager<'_> {
             return Err(Error::new(EDQUOT));
         }
         self.state.room(parent, cost)?;
-        self.commit(cost)?;
+        self.commit(cost, number)?;
         Ok(number)
     }
 

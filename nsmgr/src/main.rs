@@ -17,7 +17,7 @@ extern crate alloc;
 mod journal;
 
 use clavis_nsmgr::{Decision, ForwardPath, Manager, Request};
-use clavis_rt::abi::error::{EINTR, EKEYREJECTED, ENOENT};
+use clavis_rt::abi::error::{ECANCELED, EINTR, EKEYREJECTED, ENOENT};
 use clavis_rt::abi::params::endpoint_flags;
 use clavis_rt::abi::startup::EntryKind;
 use clavis_rt::server::{self, Answer, Server};
@@ -61,11 +61,15 @@ fn serve(startup: &Startup<'_>, journal: &mut Journal) -> Result<()> {
     let server = Server::new(socket);
     let mut request = receive(&server)?;
     loop {
-        let decision = manager.decide(Request {
-            opcode: request.opcode(),
-            args: request.args(),
-            payload: request.payload(),
-        });
+        let decision = match left_over(&server, &mut manager, &request) {
+            Some(result) => Decision::Reply(result),
+            None => manager.decide(Request {
+                tag: request.tag(),
+                opcode: request.opcode(),
+                args: request.args(),
+                payload: request.payload(),
+            }),
+        };
         let mut daemon = Daemon { server: &server, slots, journal };
         let answer = daemon.carry_out(&mut manager, &request, decision);
         let next = match answer {
@@ -81,6 +85,21 @@ fn serve(startup: &Startup<'_>, journal: &mut Journal) -> Result<()> {
             Err(error) => return Err(error),
         };
     }
+}
+
+/// The answer to a request that a predecessor had carried out, or that nobody waits for any more:
+/// whatever was made for that goes when it is answered. Requests of this instance are answered
+/// before they can be cancelled.
+fn left_over(
+    server: &Server,
+    manager: &mut Manager<'_>,
+    request: &server::Request,
+) -> Option<Result<u64>> {
+    let done = manager.done(request.tag(), || server.is_again(request));
+    if done.is_none() && request.is_cancellation() {
+        return Some(Err(Error::new(ECANCELED)));
+    }
+    done.map(Ok)
 }
 
 fn receive(server: &Server) -> Result<server::Request> {
@@ -157,7 +176,7 @@ impl Daemon<'_> {
                 self.keep(taken, |handle| manager.received(ticket, handle)).map(|_| value(0))
             }
         };
-        if request.is_notice() {
+        if request.is_notice() && !request.is_cancellation() {
             return None;
         }
         Some(answer.unwrap_or_else(|error| {

@@ -1,7 +1,7 @@
 //! The manager: state and log together. Every change is logged before it is answered.
 use crate::log::Log;
 use crate::name::Name;
-use crate::record::{Binding, RECORD_MAX, Record, Terms};
+use crate::record::{Binding, NOBODY, RECORD_MAX, Record, Terms};
 use crate::state::{NAMESPACE_UNITS, Object, State, no_memory, units};
 use alloc::vec::Vec;
 use clavis_abi::error::{EDQUOT, EEXIST, ENOENT, EROFS, Error, Result};
@@ -12,6 +12,9 @@ use clavis_abi::namespace::entry_flags;
 const UNIT_BYTES: usize = 2 * RECORD_MAX;
 /// Bytes of log beyond twice the state that are kept before it is compacted.
 const SLACK: usize = 16 * 1024;
+
+/// The bits of a tag that name a place in the endpoint's queue; the others count its tenants.
+const PLACE: u32 = 0xFFFF;
 
 /// What a name is bound to, and on which terms.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +41,8 @@ pub struct Manager<'s> {
     /// Bytes that the state needs in the log.
     baseline: usize,
     pub(crate) frame: Vec<u8>,
+    /// The request that is being carried out.
+    pub(crate) serving: Option<u32>,
     /// Holds a path that an entry's prefix was put before.
     pub(crate) path: Vec<u8>,
 }
@@ -58,7 +63,8 @@ impl<'s> Manager<'s> {
         state.released.clear();
         let mut path = Vec::new();
         path.try_reserve_exact(PATH_MAX).map_err(no_memory)?;
-        let mut manager = Manager { state, log, baseline: 0, frame: Vec::new(), path };
+        let mut manager =
+            Manager { state, log, baseline: 0, frame: Vec::new(), serving: None, path };
         manager.baseline = manager.log.used();
         if !manager.log.exists() {
             manager.compact()?;
@@ -80,7 +86,7 @@ impl<'s> Manager<'s> {
     pub fn create(&mut self, permissions: u64, budget: u32) -> Result<u64> {
         let id = self.state.next();
         let number = id.saturating_add(1);
-        self.change(NAMESPACE_UNITS, |manager| {
+        self.change(NAMESPACE_UNITS, number, |manager| {
             manager.record(&Record::Namespace {
                 id,
                 parent: 0,
@@ -110,6 +116,23 @@ impl<'s> Manager<'s> {
     /// received but not yet recorded, and can be closed.
     pub fn handles(&self) -> impl Iterator<Item = u64> {
         self.state.handles()
+    }
+
+    /// A request comes, which may have been a predecessor's before (`again` finds out). Answers the
+    /// result if the predecessor carried it out.
+    pub fn done(&mut self, tag: u32, again: impl FnOnce() -> bool) -> Option<u64> {
+        let (done, result) = self.state.done?;
+        if done == tag && again() {
+            return Some(result);
+        }
+        if (done ^ tag) & PLACE == 0 {
+            // Its place has another request, so that one was answered. Tags come round: forget it.
+            let forget = Record::Done { tag: NOBODY, result: 0 };
+            self.serving = None;
+            let _ = self.change(0, 0, |manager| manager.record(&forget));
+            self.state.done = None;
+        }
+        None
     }
 
     /// A handle that no name is bound to any more; to be closed. Ask until it is `None`.
@@ -148,7 +171,7 @@ impl<'s> Manager<'s> {
         if self.state.object(number).is_some() {
             // Without room in the log the number comes back after a restart: it is held by nobody
             // and costs its units.
-            let _ = self.change(0, |manager| manager.record(&Record::Drop { number }));
+            let _ = self.change(0, 0, |manager| manager.record(&Record::Drop { number }));
         }
     }
 
@@ -157,21 +180,22 @@ impl<'s> Manager<'s> {
         self.state.room(namespace, 1)?;
         let number = self.state.next();
         let permissions = permissions & mask;
-        self.change(1, |manager| {
+        self.change(1, number, |manager| {
             manager.record(&Record::Access { number, namespace, permissions })
         })?;
         Ok(number)
     }
 
     pub(crate) fn seal(&mut self, namespace: u64) -> Result<()> {
-        self.change(0, |manager| manager.record(&Record::Seal { namespace }))
+        self.change(0, 0, |manager| manager.record(&Record::Seal { namespace }))
     }
 
     pub(crate) fn unbind(&mut self, namespace: u64, name: Name) -> Result<()> {
         self.unsealed(namespace)?;
         self.state.resolve(namespace, name.as_str()).ok_or(Error::new(ENOENT))?;
         if !self.state.is_open(namespace) {
-            return self.change(0, |manager| manager.record(&Record::Unbind { namespace, name }));
+            return self
+                .change(0, 0, |manager| manager.record(&Record::Unbind { namespace, name }));
         }
         // What an open child removes stays away, whatever its parent has.
         let own =
@@ -185,14 +209,14 @@ impl<'s> Manager<'s> {
             binding: Binding::Hidden,
             terms: Terms { rights: 0, inherit: 0, flags: 0, prefix: "" },
         };
-        self.change(cost, |manager| manager.record(&hide))
+        self.change(cost, 0, |manager| manager.record(&hide))
     }
 
     pub(crate) fn bind(&mut self, namespace: u64, offer: &Offer<'_>) -> Result<()> {
         let cost = units(offer.prefix);
         self.state.room(namespace, cost)?;
         let bind = offer_record(namespace, offer);
-        self.change(cost, |manager| manager.record(&bind))
+        self.change(cost, 0, |manager| manager.record(&bind))
     }
 
     pub(crate) fn ticket(&mut self, namespace: u64, name: Name, terms: &Terms<'_>) -> Result<u64> {
@@ -200,7 +224,7 @@ impl<'s> Manager<'s> {
         self.state.room(namespace, cost)?;
         let number = self.state.next();
         let ticket = Record::Ticket { number, namespace, name, terms: *terms };
-        self.change(cost, |manager| manager.record(&ticket))?;
+        self.change(cost, number, |manager| manager.record(&ticket))?;
         Ok(number)
     }
 
@@ -227,7 +251,7 @@ impl<'s> Manager<'s> {
         self.frame = frame;
         encoded?;
         // The ticket paid as much as the name costs.
-        self.commit(0)
+        self.commit(0, 0)
     }
 
     pub(crate) fn record(&mut self, record: &Record<'_>) -> Result<()> {
@@ -235,15 +259,24 @@ impl<'s> Manager<'s> {
     }
 
     /// Makes a change of `units` more: what `encode` puts into the frame happens wholly or not.
-    fn change(&mut self, units: u32, encode: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    fn change(
+        &mut self,
+        units: u32,
+        result: u64,
+        encode: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
         self.frame.clear();
         encode(self)?;
-        self.commit(units)
+        self.commit(units, result)
     }
 
-    pub(crate) fn commit(&mut self, units: u32) -> Result<()> {
+    /// Makes the change in the frame, together with the result of the request that asked for it.
+    pub(crate) fn commit(&mut self, units: u32, result: u64) -> Result<()> {
         if units > 0 && self.state.units().saturating_add(units) > self.capacity() {
             return Err(Error::new(EDQUOT));
+        }
+        if let Some(tag) = self.serving {
+            self.record(&Record::Done { tag, result })?;
         }
         let frame = core::mem::take(&mut self.frame);
         let result = self.store(&frame);

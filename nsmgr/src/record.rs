@@ -52,8 +52,12 @@ pub(crate) enum Record<'a> {
     Unbind { namespace: u64, name: Name },
     /// A namespace is sealed.
     Seal { namespace: u64 },
+    /// The request with that tag was carried out, with this result.
+    Done { tag: u32, result: u64 },
 }
 
+/// The tag that no request has.
+pub(crate) const NOBODY: u32 = u32::MAX;
 /// Flag of a [`Record::Namespace`]: it sees its parent's names.
 pub(crate) const OPEN: u8 = 1;
 /// Flag of a [`Record::Namespace`]: it is sealed.
@@ -99,6 +103,7 @@ impl<'a> Record<'a> {
             }
             Record::Unbind { namespace, ref name } => out.tag(7).word(namespace).name(name),
             Record::Seal { namespace } => out.tag(8).word(namespace),
+            Record::Done { tag, result } => out.tag(9).word(u64::from(tag)).word(result),
         };
         Ok(())
     }
@@ -149,6 +154,10 @@ impl<'a> Record<'a> {
             },
             7 => Record::Unbind { namespace: input.word()?, name: input.name()? },
             8 => Record::Seal { namespace: input.word()? },
+            9 => {
+                let tag = u32::try_from(input.word()?).ok()?;
+                Record::Done { tag, result: input.word()? }
+            }
             _ => return None,
         };
         *frame = input.0;

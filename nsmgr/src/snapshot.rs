@@ -51,6 +51,9 @@ impl State {
                 None => {}
             }
         }
+        if let Some((tag, result)) = self.done {
+            emit(&Record::Done { tag, result })?;
+        }
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! pays for what. It changes only by [`State::apply`]ing records.
 use crate::name::Name;
 use crate::namespace::{Entry, Namespace, OwnedTerms};
-use crate::record::{Binding, OPEN, Record, SEALED, Terms, records};
+use crate::record::{Binding, NOBODY, OPEN, Record, SEALED, Terms, records};
 use alloc::vec::Vec;
 use clavis_abi::error::{EDQUOT, ENOMEM, Error, Result};
 use hashbrown::HashMap;
@@ -66,6 +66,8 @@ pub(crate) struct State {
     pub(crate) released: Vec<u64>,
     /// Units in use altogether.
     pub(crate) units: u32,
+    /// The last request that changed something, and its result.
+    pub(crate) done: Option<(u32, u64)>,
 }
 
 impl State {
@@ -250,6 +252,8 @@ impl State {
                 self.bind(namespace, serial, name, binding, terms);
             }
             Record::Unbind { namespace, ref name } => self.unbind(namespace, name),
+            Record::Done { tag: NOBODY, .. } => self.done = None,
+            Record::Done { tag, result } => self.done = Some((tag, result)),
             Record::Seal { namespace } => {
                 if let Some(namespace) = self.namespaces.get_mut(&namespace) {
                     namespace.sealed = true;

@@ -51,7 +51,7 @@ fn offer(
 
 fn ask(manager: &mut Manager<'_>, opcode: Opcode, args: [u64; 6], payload: &[u8]) -> Decision {
     let mut payload = payload.to_vec();
-    manager.decide(Request { opcode: opcode as u8, args, payload: &mut payload })
+    manager.decide(Request { tag: 0, opcode: opcode as u8, args, payload: &mut payload })
 }
 
 fn open(manager: &mut Manager<'_>, number: u64, path: &str) -> Decision {
@@ -124,7 +124,8 @@ fn names(manager: &mut Manager<'_>, number: u64) -> Vec<String> {
     loop {
         let mut payload = [0; 64];
         let args = [listing, 0, 0, 3, cursor, HEADER];
-        let request = Request { opcode: Opcode::StdFsCall as u8, args, payload: &mut payload };
+        let request =
+            Request { tag: 0, opcode: Opcode::StdFsCall as u8, args, payload: &mut payload };
         let Decision::Reply(Ok(length)) = manager.decide(request) else { panic!() };
         if length == 0 {
             return names;
@@ -313,7 +314,8 @@ fn a_listing_goes_on_where_it_was_when_names_come_and_go() {
     let mut payload = [0; 40];
     let mut step = |manager: &mut Manager<'_>, cursor| {
         let args = [listing, 0, 0, 3, cursor, HEADER];
-        let request = Request { opcode: Opcode::StdFsCall as u8, args, payload: &mut payload };
+        let request =
+            Request { tag: 0, opcode: Opcode::StdFsCall as u8, args, payload: &mut payload };
         let Decision::Reply(Ok(length)) = manager.decide(request) else { panic!() };
         let (header, name) = DirentIter::new(&payload[..length as usize]).next()?.unwrap();
         let name = String::from_utf8_lossy(name);
@@ -381,12 +383,12 @@ fn what_is_known_of_a_name_can_be_asked() {
     let mut payload = EntryInfo::question("file").unwrap();
     let args = [child, 0, 0, call::ENTRY, 0, 0];
     let opcode = Opcode::Call as u8;
-    let request = Request { opcode, args, payload: payload.as_mut_bytes() };
+    let request = Request { tag: 0, opcode, args, payload: payload.as_mut_bytes() };
     assert_eq!(manager.decide(request), Decision::Reply(Ok(0)));
     let info = EntryInfo::read_from_bytes(payload.as_bytes()).unwrap();
     assert_eq!((info.rights, info.sealed), (5, 1));
     let mut short = [0; 8];
-    let request = Request { opcode, args, payload: &mut short };
+    let request = Request { tag: 0, opcode, args, payload: &mut short };
     assert_eq!(manager.decide(request), refused(EINVAL));
 }
 

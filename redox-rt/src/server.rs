@@ -139,6 +139,12 @@ impl Server {
         if moved? == 2 { Ok(Request::from_bytes(&bytes)) } else { Err(Error::new(EIO)) }
     }
 
+    /// Whether a server that died had a request before this one.
+    #[must_use]
+    pub fn is_again(&self, request: &Request) -> bool {
+        sys::clavis::request_info(self.socket, request.sqe.tag).is_ok_and(|info| info.again != 0)
+    }
+
     fn exchange(&self, cqe: &Cqe, bytes: &mut [u8; SQE]) -> Result<usize> {
         for (to, from) in bytes.iter_mut().zip(cqe.iter()) {
             *to = *from;
@@ -170,6 +176,19 @@ impl Request {
     #[must_use]
     pub fn opcode(&self) -> u8 {
         self.sqe.opcode
+    }
+
+    /// What names the request until it is answered.
+    #[must_use]
+    pub fn tag(&self) -> u32 {
+        self.sqe.tag
+    }
+
+    /// Whether it says that nobody waits for the request with its tag any more. That request is
+    /// still to be answered.
+    #[must_use]
+    pub fn is_cancellation(&self) -> bool {
+        self.sqe.opcode == Opcode::Cancel as u8
     }
 
     /// The arguments.

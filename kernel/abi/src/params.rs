@@ -35,7 +35,9 @@ pub mod handle_flags {
 pub mod endpoint_flags {
     /// The server walks by node and keeps BENEATH by construction.
     pub const STRUCTURAL: u64 = 1 << 0;
-    /// A successor may continue the epoch: the server vouches for old numbers.
+    /// A successor may continue the epoch: the server vouches for old numbers, and what its
+    /// predecessor had taken and not answered is delivered to it again, under the same tags. It
+    /// receives in one thread.
     pub const ADOPT: u64 = 1 << 1;
 }
 
@@ -342,6 +344,8 @@ wire! {
         pub rights: u64,
         /// Its open flags of 64 bits, for OpenAt.
         pub flags: u64,
+        /// 1: a server that died had it before.
+        pub again: u64,
     }
 }
 

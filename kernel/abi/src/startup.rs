@@ -111,6 +111,9 @@ pub enum EntryKind {
     FactoryWindow = 41,
     /// Factory of handle tables.
     FactoryTable = 42,
+    /// First of the endpoints' sockets that outlive a service's instances: the one of the n-th
+    /// name that its manifest lets it register lies under `Endpoint + n`.
+    Endpoint = 128,
     /// First of the service-defined kinds: a manifest gives a service its handles under
     /// `Custom + n`, in the order in which its `give` lines stand.
     Custom = 256,

@@ -2,7 +2,7 @@
 mod common;
 use clavis_abi::Rights;
 use clavis_abi::error::{EDEADLK, EIO, ENODEV, ENOENT, EOWNERDEAD, ETIMEDOUT};
-use clavis_abi::params::{MintParams, endpoint_flags};
+use clavis_abi::params::MintParams;
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::{O_RDONLY, O_RDWR};
 use clavis_abi::syscall::schemev2::{CqeOpcode, Opcode};
@@ -220,46 +220,6 @@ fn an_answer_with_a_foreign_tag_does_not_touch_its_number() {
             t.receive(3).unwrap();
         });
         t.read(handle, 10).unwrap();
-    });
-}
-
-#[test]
-fn a_server_that_adopts_gets_unanswered_opens_of_its_predecessor_once_more() {
-    scene(|t| {
-        let (scheme, account) = (t.entry(EntryKind::FactoryScheme), t.entry(EntryKind::Account));
-        let socket = t.socket(scheme).unwrap();
-        t.declare(socket, endpoint_flags::ADOPT).unwrap();
-        let handle = t.mint(socket, 1, 0).unwrap();
-        let dies = |t: &mut Thread| {
-            t.receive(3).unwrap();
-            t.exit(1);
-        };
-        let first = t.process(account, &[Give::all(socket, 3)], dies).unwrap();
-        t.spawn(1, move |t| {
-            let opened = t.open(handle, "a", NONE).unwrap();
-            t.close(opened).unwrap();
-            // A second crash on the same request fails it.
-            assert_eq!(errno(t.open(handle, "b", NONE)), EOWNERDEAD);
-        })
-        .unwrap();
-        t.wait(first).unwrap();
-        let second = t
-            .process(account, &[Give::all(socket, 3)], |t| {
-                let sqe = t.receive(3).unwrap();
-                assert_eq!(t.path(&sqe), "a");
-                t.reply(3, sqe.tag, 5).unwrap();
-                loop {
-                    let sqe = t.receive(3).unwrap();
-                    if sqe.opcode == Opcode::OpenAt as u8 {
-                        t.exit(1);
-                    }
-                }
-            })
-            .unwrap();
-        t.wait(second).unwrap();
-        let third = t.process(account, &[Give::all(socket, 3)], dies).unwrap();
-        t.wait(third).unwrap();
-        t.settle();
     });
 }
 

@@ -1,7 +1,9 @@
-//! Death in the middle of every write: the successor finds the state before or after the change.
+//! Death in the middle of every write: the successor finds the state before or after the change,
+//! and does what its predecessor left undone.
 use super::random::{Random, World};
-use crate::Manager;
+use crate::{Decision, Manager};
 use alloc::vec;
+use alloc::vec::Vec;
 use clavis_abi::namespace::permissions;
 
 const BYTES: usize = 24 * 1024;
@@ -42,6 +44,69 @@ fn killed_at_any_byte_a_change_is_whole_or_absent() {
         successor.state.check();
     }
     assert!(compactions > 0, "the log was never compacted");
+}
+
+/// Copies what was written up to a byte; answers how many bytes there were.
+fn replay(to: &mut [u8], journal: &[(usize, Vec<u8>)], most: usize) -> usize {
+    let mut count = 0;
+    for (at, bytes) in journal {
+        for (i, byte) in bytes.iter().enumerate() {
+            if count < most {
+                to[at + i] = *byte;
+            }
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Two managers with the same clients. One is never killed; the other dies within each request,
+/// before it or after it was carried out, and its successor gets the request again, as the kernel
+/// delivers what was not answered. Nobody can tell them apart.
+#[test]
+fn clients_of_a_manager_that_is_killed_all_the_time_notice_nothing() {
+    let mut random = Random::seeded();
+    let (mut memory, mut mortal) = (vec![0; BYTES], vec![0; BYTES]);
+    let mut manager = Manager::open(&mut memory).unwrap();
+    let budget = manager.capacity();
+    let number = manager.create(permissions::ALL, budget).unwrap();
+    replay(&mut mortal, &manager.journal(), usize::MAX);
+    let mut world = World::new(number);
+    let mut repeated = 0;
+    let mut tenants = [0_u32; 3];
+    for _ in 0..4000 {
+        let message = world.ask(&mut random);
+        // Few places whose tenants are counted in two bits: tags come round all the time.
+        let place = random.below(tenants.len());
+        tenants[place] = (tenants[place] + 1) % 4;
+        let tag = place as u32 | tenants[place] << 16;
+        let expected = message.perform(&mut manager, tag);
+        world.learn(&message, &expected);
+
+        let mut predecessor = mortal.clone();
+        let mut dying = Manager::open(&mut predecessor).unwrap();
+        assert_eq!(dying.done(tag, || false), None);
+        let _ = message.perform(&mut dying, tag);
+        let journal = dying.journal();
+        let total = journal.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        let written = if random.below(3) == 0 { total } else { random.below(total + 1) };
+        replay(&mut mortal, &journal, written);
+
+        let mut successor = Manager::open(&mut mortal).unwrap();
+        let found = match successor.done(tag, || true) {
+            Some(result) => {
+                repeated += 1;
+                Decision::Reply(Ok(result))
+            }
+            None => message.perform(&mut successor, tag),
+        };
+        assert_eq!(found, expected, "{message:?}");
+        successor.state.check();
+        successor.state.done = None;
+        manager.state.done = None;
+        assert_eq!(successor.dump(), manager.dump());
+    }
+    assert!(repeated > 100, "only {repeated} requests were answered from the record");
 }
 
 #[test]

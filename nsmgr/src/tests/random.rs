@@ -3,7 +3,6 @@
 use super::{bind, buffer, manager, offer};
 use crate::{Decision, Manager, Request};
 use alloc::vec::Vec;
-use clavis_abi::error::Result;
 use clavis_abi::namespace::{Encoder, ForkItem, entry_flags, permissions};
 use clavis_abi::syscall::schemev2::Opcode;
 use std::string::String;
@@ -42,6 +41,47 @@ impl Random {
 
 const NAMES: [&str; 6] = ["file", "log", "null", "one", "two", "three"];
 
+/// A request of a client.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    opcode: Opcode,
+    args: [u64; 6],
+    payload: Vec<u8>,
+    /// What it gives is a ticket.
+    ticket: bool,
+    /// The handle that a slot made for it or sent with it has.
+    handle: u64,
+}
+
+impl Message {
+    fn new(opcode: Opcode, number: u64, payload: &[u8]) -> Message {
+        let args = [number, 0, 0, 0, 0, 0];
+        Message { opcode, args, payload: payload.to_vec(), ticket: false, handle: 0 }
+    }
+
+    /// A manager carries it out, as the daemon lets it.
+    pub(super) fn perform(&self, manager: &mut Manager<'_>, tag: u32) -> Decision {
+        let mut payload = self.payload.clone();
+        let (opcode, args) = (self.opcode as u8, self.args);
+        let decision = manager.decide(Request { tag, opcode, args, payload: &mut payload });
+        let decision = match decision {
+            Decision::MakeSlot { namespace, name } => {
+                match manager.made(namespace, name, Ok(self.handle)) {
+                    Ok(()) => Decision::Issue { slot: manager.slot(namespace, &name).unwrap() },
+                    Err(error) => Decision::Reply(Err(error)),
+                }
+            }
+            Decision::Receive { ticket } => {
+                Decision::Reply(manager.received(ticket, Ok(self.handle)).map(|()| 0))
+            }
+            Decision::Mint(number) => Decision::Reply(Ok(number)),
+            other => other,
+        };
+        while manager.released().is_some() {}
+        decision
+    }
+}
+
 /// A world of clients that hold numbers.
 pub(super) struct World {
     pub(super) numbers: Vec<u64>,
@@ -54,8 +94,30 @@ impl World {
         World { numbers: [number].into(), tickets: Vec::new(), next_handle: 100 }
     }
 
-    /// One plausible request.
+    /// One plausible request is carried out.
     pub(super) fn step(&mut self, manager: &mut Manager<'_>, random: &mut Random) {
+        let message = self.ask(random);
+        let decision = message.perform(manager, 0);
+        self.learn(&message, &decision);
+    }
+
+    /// One plausible request.
+    pub(super) fn ask(&mut self, random: &mut Random) -> Message {
+        self.next_handle += 1;
+        let mut message = self.question(random);
+        message.handle = self.next_handle;
+        message
+    }
+
+    /// A client hears what came of its request.
+    pub(super) fn learn(&mut self, message: &Message, decision: &Decision) {
+        if let (Opcode::Dup, Decision::Reply(Ok(new))) = (message.opcode, decision) {
+            let list = if message.ticket { &mut self.tickets } else { &mut self.numbers };
+            list.push(*new);
+        }
+    }
+
+    fn question(&mut self, random: &mut Random) -> Message {
         let number = random.pick(&self.numbers);
         let name = random.pick(&NAMES);
         let mut message = [0; 512];
@@ -65,7 +127,7 @@ impl World {
                 for _ in 0..random.below(4) {
                     encoder = encoder.name(random.pick(&["file", "l*", "*", "one"])).unwrap();
                 }
-                self.dup(manager, number, encoder.finish(), false);
+                Message::new(Opcode::Dup, number, encoder.finish())
             }
             2 | 3 => {
                 let flags = random.below(8) as u64;
@@ -81,73 +143,47 @@ impl World {
                     };
                     encoder = encoder.item(&item).unwrap();
                 }
-                self.dup(manager, number, encoder.finish(), false);
+                Message::new(Opcode::Dup, number, encoder.finish())
             }
             4 | 5 => {
                 let prefix = random.pick(&["", "a", "a/b"]);
                 let flags = random.next() & (entry_flags::STORED | entry_flags::REPLACE);
                 let encoder =
                     Encoder::bind(&mut message, flags, random.next(), random.next(), name, prefix);
-                self.dup(manager, number, encoder.unwrap().finish(), true);
+                let bind = Message::new(Opcode::Dup, number, encoder.unwrap().finish());
+                Message { ticket: true, ..bind }
             }
             6 if !self.tickets.is_empty() => {
-                let at = random.below(self.tickets.len());
-                self.redeem(manager, self.tickets[at]);
+                let ticket = random.pick(&self.tickets);
+                let sent = Message::new(Opcode::Sendfd, ticket, &[]);
+                Message { args: [ticket, 0, 0, 1, 0, 0], ..sent }
             }
             7 => {
                 let encoder = Encoder::register(&mut message, name).unwrap();
-                self.dup(manager, number, encoder.finish(), false);
+                Message::new(Opcode::Dup, number, encoder.finish())
             }
             8 if self.numbers.len() > 1 => {
                 let at = 1 + random.below(self.numbers.len() - 1);
-                let closed = self.numbers.swap_remove(at);
-                send(manager, Opcode::CloseMsg, [closed, 0, 0, 0, 0, 0], &mut []);
+                Message::new(Opcode::CloseMsg, self.numbers.swap_remove(at), &[])
             }
             9 if !self.tickets.is_empty() => {
                 let at = random.below(self.tickets.len());
-                let closed = self.tickets.swap_remove(at);
-                send(manager, Opcode::CloseMsg, [closed, 0, 0, 0, 0, 0], &mut []);
+                Message::new(Opcode::CloseMsg, self.tickets.swap_remove(at), &[])
             }
             10 => {
-                let mut path = format!("/scheme/{name}").into_bytes();
-                send(manager, Opcode::UnlinkAt, [number, 0, 0, 0, 0, 0], &mut path);
+                let path = format!("/scheme/{name}");
+                Message::new(Opcode::UnlinkAt, number, path.as_bytes())
             }
             11 if random.below(40) == 0 => {
-                send(manager, Opcode::Call, [number, 0, 0, 1, 0, 0], &mut []);
+                let seal = Message::new(Opcode::Call, number, &[]);
+                Message { args: [number, 0, 0, 1, 0, 0], ..seal }
             }
             _ => {
-                let mut path = format!("/scheme/{name}/x").into_bytes();
-                send(manager, Opcode::OpenAt, [number, 0, 0, 0, 0, 0], &mut path);
+                let path = format!("/scheme/{name}/x");
+                Message::new(Opcode::OpenAt, number, path.as_bytes())
             }
         }
-        while manager.released().is_some() {}
     }
-
-    fn dup(&mut self, manager: &mut Manager<'_>, number: u64, message: &[u8], ticket: bool) {
-        let mut message = message.to_vec();
-        match send(manager, Opcode::Dup, [number, 0, 0, 0, 0, 0], &mut message) {
-            Decision::Mint(new) if ticket => self.tickets.push(new),
-            Decision::Mint(new) => self.numbers.push(new),
-            Decision::MakeSlot { namespace, name } => {
-                self.next_handle += 1;
-                let _ = manager.made(namespace, name, Ok(self.next_handle));
-            }
-            _ => {}
-        }
-    }
-
-    fn redeem(&mut self, manager: &mut Manager<'_>, ticket: u64) {
-        if let Decision::Receive { ticket } =
-            send(manager, Opcode::Sendfd, [ticket, 0, 0, 1, 0, 0], &mut [])
-        {
-            self.next_handle += 1;
-            let _: Result<()> = manager.received(ticket, Ok(self.next_handle));
-        }
-    }
-}
-
-fn send(manager: &mut Manager<'_>, opcode: Opcode, args: [u64; 6], payload: &mut [u8]) -> Decision {
-    manager.decide(Request { opcode: opcode as u8, args, payload })
 }
 
 #[test]
@@ -201,7 +237,7 @@ fn garbage_gets_an_error_and_changes_nothing_for_others() {
         }
         if args[0] != other && args[0] & !(1 << 56) != other - 1 {
             let opcode = random.next() as u8 % 40;
-            let request = Request { opcode, args, payload: &mut payload };
+            let request = Request { tag: 1, opcode, args, payload: &mut payload };
             if opcode != Opcode::CloseMsg as u8 || args[0] != number {
                 let _ = manager.decide(request);
             }
@@ -235,7 +271,9 @@ fn no_fork_has_more_than_its_parent() {
             let item = ForkItem { name, flags, rights: random.next(), inherit: random.next() };
             encoder = encoder.item(&item).unwrap();
         }
-        world.dup(&mut manager, parent, encoder.finish(), false);
+        let fork = Message::new(Opcode::Dup, parent, encoder.finish());
+        let decision = fork.perform(&mut manager, 0);
+        world.learn(&fork, &decision);
         let Some(&child) = world.numbers.get(known) else { continue };
         for (name, (parent, child)) in
             NAMES.iter().zip(before.into_iter().zip(rights(&mut manager, child)))

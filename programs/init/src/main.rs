@@ -18,8 +18,10 @@
 
 extern crate alloc;
 
+mod ending;
 mod given;
 mod journal;
+mod kept;
 mod service;
 mod supervise;
 mod world;

@@ -1,6 +1,7 @@
 //! One process: the namespace manager or a service, from its line in the manifest.
 use crate::given::Given;
-use crate::world::World;
+use crate::kept::Kept;
+use crate::world::{Named, World};
 use alloc::string::String;
 use alloc::vec::Vec;
 use boot_image::Entry;
@@ -27,6 +28,8 @@ pub(crate) struct Holdings {
     account: Handle,
     /// Its devices, in the order of the manifest.
     devices: Vec<Handle>,
+    /// What one instance leaves to the next; `None`: it is made at the next start.
+    kept: Option<Kept>,
 }
 
 impl Holdings {
@@ -41,7 +44,7 @@ impl Holdings {
                 Give::Entry(_) | Give::Account | Give::SelfProcess => continue,
             });
         }
-        Ok(Holdings { account, devices })
+        Ok(Holdings { account, devices, kept: None })
     }
 
     /// The account.
@@ -49,15 +52,24 @@ impl Holdings {
         self.account.number()
     }
 
+    /// Throws away what one instance leaves to the next: the handles of its clients say that they
+    /// are dead.
+    pub(crate) fn forget(&mut self) {
+        self.kept = None;
+    }
+
     /// Starts the service.
     pub(crate) fn start(
-        &self,
+        &mut self,
         given: &Given,
         file: &Entry<'_>,
         service: &Service,
-        namespace: &Handle,
+        (names, namespace): (&[Named], &Handle),
         argument: Option<&String>,
     ) -> Result<Handle> {
+        if self.kept.is_none() {
+            self.kept = Some(Kept::new(given, service, names)?);
+        }
         let mut args: Vec<&[u8]> = Vec::new();
         args.push(service.program.as_bytes());
         args.extend(service.args.iter().chain(argument).map(|text| text.as_bytes()));
@@ -87,6 +99,7 @@ impl Holdings {
         }
         let entry = spawn::Given::entry;
         handles.push(entry(namespace.number(), EntryKind::Namespace as u64));
+        handles.extend(self.kept.iter().flat_map(Kept::handles));
         let mut devices = self.devices.iter().zip(EntryKind::Custom as u64..);
         for give in &service.gives {
             match *give {

@@ -1,5 +1,6 @@
-//! Watching: one event queue on which init hears of every process that ended and every name that
-//! was registered, and the moments at which what ended starts again.
+//! Watching: one event queue on which init hears of every process and account that ended and every
+//! name that was registered or lost, and the moments at which what ended starts again.
+use crate::ending::{Ended, is_alive};
 use crate::given::Given;
 use crate::journal::say;
 use crate::service::{Holdings, start_manager};
@@ -9,12 +10,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use boot_image::Image;
 use clavis_rt::abi::error::{EINTR, ENOENT, ETIMEDOUT};
-use clavis_rt::abi::params::{ExitKind, ExitStatus, power};
+use clavis_rt::abi::params::power;
 use clavis_rt::abi::startup::EntryKind;
-use clavis_rt::process::{self, SIGKILL};
+use clavis_rt::process::SIGKILL;
 use clavis_rt::sys::time::{Clock, now, set_deadline};
 use clavis_rt::{Error, Handle, Number, Place, Result, object, sys};
-use service_manifest::{Backoff, End, Manifest, Restart, Selection, Service};
+use service_manifest::{
+    End, Ending, FAILURES, Life, Manifest, Next, Restart, Selection, Service, Supervise,
+};
 use syscall::data::Event;
 use syscall::flag::EventFlags;
 
@@ -24,27 +27,18 @@ const MANAGER: &str = "bin/nsmgr";
 const MANAGER_EVENT: usize = usize::MAX;
 /// Event data: set for a slot, whose index lies in the other bits.
 const SLOT_EVENT: usize = 1 << 32;
+/// Event data: set for the account of the service whose index lies in the other bits.
+const ACCOUNT_EVENT: usize = 1 << 33;
 /// Events read at once.
 const EVENTS: usize = 16;
 
-/// Where a service is in its life.
-enum Stage {
-    /// It was not asked for.
-    Unwanted,
-    /// It waits for names to be registered.
-    Waiting,
-    /// It runs.
-    Running { process: Handle, since: u64 },
-    /// It starts at that moment.
-    Pausing { until: u64 },
-    /// It ended for good.
-    Ended,
-}
-
 /// A process under supervision.
 struct Watched {
-    stage: Stage,
-    backoff: Backoff,
+    life: Life,
+    /// The process that init started, until it ends.
+    process: Option<Handle>,
+    /// It is not fit to go on: a service lost a name, the namespace manager its state.
+    broken: bool,
     argument: Option<String>,
     holdings: Option<Holdings>,
 }
@@ -63,8 +57,59 @@ pub(crate) struct Supervisor<'m> {
 }
 
 impl Watched {
-    fn new(stage: Stage) -> Watched {
-        Watched { stage, backoff: Backoff::default(), argument: None, holdings: None }
+    fn new(life: Life) -> Watched {
+        Watched { life, process: None, broken: false, argument: None, holdings: None }
+    }
+
+    /// An instance was started, or not.
+    fn started(&mut self, name: &str, started: Result<Handle>, now: u64) {
+        match started {
+            Ok(process) => {
+                self.process = Some(process);
+                self.life.started(now);
+            }
+            Err(error) => {
+                let how = format_args!("did not start: {error}");
+                self.ended(name, Ending::Failure, &how, Restart::Always, now);
+            }
+        }
+    }
+
+    /// An instance ended: what is left of it ends too. Answers whether another one will start.
+    fn ended(
+        &mut self,
+        name: &str,
+        ending: Ending,
+        how: &dyn core::fmt::Display,
+        restart: Restart,
+        now: u64,
+    ) -> bool {
+        self.process = None;
+        if let Some(holdings) = &self.holdings {
+            // What it started goes with it; an account without processes answers ESRCH.
+            let _ = sys::clavis::signal(holdings.account(), SIGKILL);
+        }
+        let ending = if self.broken { Ending::Failure } else { ending };
+        self.broken = false;
+        match self.life.ended(ending, restart, now) {
+            Next::Again { pause, afresh } => {
+                let word = if afresh { "; afresh" } else { "; again" };
+                say!("{name} {how}{word} in {} ms", pause / 1_000_000);
+                match &mut self.holdings {
+                    Some(holdings) if afresh => holdings.forget(),
+                    Some(_) => {}
+                    // The namespace manager: there is no other state for it.
+                    None => self.broken = afresh,
+                }
+                true
+            }
+            Next::Done => {
+                if ending != Ending::Success {
+                    say!("{name} {how}");
+                }
+                false
+            }
+        }
     }
 }
 
@@ -80,9 +125,9 @@ impl<'m> Supervisor<'m> {
             Fatal
         })?;
         let filled = world.names.iter().map(|_| false).collect();
-        let services = manifest.services.iter().map(|_| Watched::new(Stage::Unwanted)).collect();
-        let manager = Watched::new(Stage::Pausing { until: 0 });
-        let mut supervisor =
+        let services = manifest.services.iter().map(|_| Watched::new(Life::unwanted())).collect();
+        let manager = Watched::new(Life::wanted());
+        let supervisor =
             Supervisor { given, image, manifest, world, queue, filled, manager, services };
         supervisor.watch_slots();
         Ok(supervisor)
@@ -92,7 +137,7 @@ impl<'m> Supervisor<'m> {
     pub(crate) fn select(&mut self, selected: &[Selection]) {
         for one in selected {
             if let Some(watched) = self.services.get_mut(one.service) {
-                watched.stage = Stage::Waiting;
+                watched.life = Life::wanted();
                 watched.argument.clone_from(&one.argument);
             }
         }
@@ -112,7 +157,7 @@ impl<'m> Supervisor<'m> {
     /// Supervises for ever.
     pub(crate) fn run(&mut self) -> core::result::Result<(), Fatal> {
         loop {
-            let next = self.start_due(now(Clock::Monotonic));
+            let next = self.start_due(now(Clock::Monotonic))?;
             if let Err(error) = self.wait(next) {
                 say!("waiting failed: {error}");
                 return Err(Fatal);
@@ -120,11 +165,9 @@ impl<'m> Supervisor<'m> {
         }
     }
 
-    fn watch_slots(&mut self) {
+    fn watch_slots(&self) {
         for (index, named) in self.world.names.iter().enumerate() {
-            let awaited =
-                self.manifest.services.iter().any(|service| service.waits.contains(&named.name));
-            let Some(slot) = named.slot.as_ref().filter(|_| awaited) else { continue };
+            let Some(slot) = &named.slot else { continue };
             let flags = EventFlags::EVENT_READ | EventFlags::EVENT_WRITE;
             if let Err(error) = self.watch(slot.number(), flags, SLOT_EVENT | index) {
                 say!("`{}` cannot be watched: {error}", named.name);
@@ -138,38 +181,26 @@ impl<'m> Supervisor<'m> {
     }
 
     /// Starts what is due. Answers when the next start is due.
-    fn start_due(&mut self, now: u64) -> Option<u64> {
-        let mut next = None;
-        let mut later = |moment| next = Some(next.map_or(moment, |next: u64| next.min(moment)));
-        match self.manager.stage {
-            Stage::Pausing { until } if until <= now => {
-                let started = self.start_manager();
-                self.manager.stage = self.started("nsmgr", started, MANAGER_EVENT, now, None);
-            }
-            _ => {}
+    fn start_due(&mut self, now: u64) -> core::result::Result<Option<u64>, Fatal> {
+        if self.manager.life.is_due(now, || true) {
+            let started = self.start_manager();
+            self.manager.started("nsmgr", started, now);
         }
-        if let Stage::Pausing { until } = self.manager.stage {
-            later(until);
+        if self.manager.broken {
+            say!("nsmgr ended {FAILURES} times in a row: its state cannot be relied on");
+            return Err(Fatal);
         }
         for (index, service) in self.manifest.services.iter().enumerate() {
-            let due = match self.services.get(index).map(|watched| &watched.stage) {
-                Some(Stage::Waiting) => self.is_ready(service),
-                Some(Stage::Pausing { until }) => *until <= now,
-                _ => false,
-            };
-            if due {
+            let watched = self.services.get(index);
+            if watched.is_some_and(|watched| watched.life.is_due(now, || self.is_ready(service))) {
                 let started = self.start(index, service);
-                let stage = self.started(&service.name, started, index, now, Some(index));
                 if let Some(watched) = self.services.get_mut(index) {
-                    watched.stage = stage;
+                    watched.started(&service.name, started, now);
                 }
             }
-            if let Some(Watched { stage: Stage::Pausing { until }, .. }) = self.services.get(index)
-            {
-                later(*until);
-            }
         }
-        next
+        let all = self.services.iter().chain([&self.manager]);
+        Ok(all.filter_map(|watched| watched.life.moment()).min())
     }
 
     /// Whether the names that a service waits for are registered.
@@ -183,46 +214,35 @@ impl<'m> Supervisor<'m> {
 
     fn start_manager(&self) -> Result<Handle> {
         let file = file(&self.image, MANAGER).ok_or(Error::new(ENOENT))?;
-        start_manager(self.given, &file, &self.world)
+        let process = start_manager(self.given, &file, &self.world)?;
+        self.watch(process.number(), EventFlags::EVENT_READ, MANAGER_EVENT)?;
+        Ok(process)
     }
 
     fn start(&mut self, index: usize, service: &Service) -> Result<Handle> {
         let missing = Error::new(ENOENT);
         let file = file(&self.image, &service.program).ok_or(missing)?;
-        let watched = self.services.get_mut(index).ok_or(missing)?;
-        let holdings = match watched.holdings.take() {
+        let held = self.services.get_mut(index).and_then(|watched| watched.holdings.take());
+        let mut holdings = match held {
             Some(holdings) => holdings,
-            None => Holdings::new(self.given, service)?,
-        };
-        let holdings = watched.holdings.insert(holdings);
-        let namespace = self.world.namespaces.get(index).ok_or(missing)?;
-        holdings.start(self.given, &file, service, namespace, watched.argument.as_ref())
-    }
-
-    /// The stage after an attempt to start.
-    fn started(
-        &mut self,
-        name: &str,
-        started: Result<Handle>,
-        data: usize,
-        now: u64,
-        index: Option<usize>,
-    ) -> Stage {
-        let watched = started.and_then(|process| {
-            self.watch(process.number(), EventFlags::EVENT_READ, data).map(|()| process)
-        });
-        match watched {
-            Ok(process) => Stage::Running { process, since: now },
-            Err(error) => {
-                let watched = match index {
-                    Some(index) => self.services.get_mut(index),
-                    None => Some(&mut self.manager),
-                };
-                let pause = watched.map_or(0, |watched| watched.backoff.pause(0));
-                say!("{name} did not start: {error}; again in {} ms", pause / 1_000_000);
-                Stage::Pausing { until: now.saturating_add(pause) }
+            None => {
+                let holdings = Holdings::new(self.given, service)?;
+                if service.supervise == Supervise::Account {
+                    let account = holdings.account();
+                    self.watch(account, EventFlags::EVENT_READ, ACCOUNT_EVENT | index)?;
+                }
+                holdings
             }
-        }
+        };
+        let namespace = self.world.namespaces.get(index).ok_or(missing)?;
+        let watched = self.services.get_mut(index).ok_or(missing)?;
+        let world = (self.world.names.as_slice(), namespace);
+        let argument = watched.argument.as_ref();
+        let started = holdings.start(self.given, &file, service, world, argument);
+        watched.holdings = Some(holdings);
+        let process = started?;
+        self.watch(process.number(), EventFlags::EVENT_READ, index)?;
+        Ok(process)
     }
 
     /// Waits for events until a moment.
@@ -246,86 +266,83 @@ impl<'m> Supervisor<'m> {
 
     fn hear(&mut self, event: &Event) {
         let now = now(Clock::Monotonic);
+        let index = event.data & !(SLOT_EVENT | ACCOUNT_EVENT);
         if event.data == MANAGER_EVENT {
-            if let Some(status) = ended(&mut self.manager.stage) {
-                let pause = self.manager.backoff.pause(now.saturating_sub(status.since));
-                say!("nsmgr {}; again in {} ms", status.how, pause / 1_000_000);
-                let _ = sys::clavis::signal(self.world.account.number(), SIGKILL);
-                self.manager.stage = Stage::Pausing { until: now.saturating_add(pause) };
-            }
+            self.manager_ended(now);
         } else if event.data & SLOT_EVENT != 0 {
-            self.look_at_slot(event.data & !SLOT_EVENT);
+            self.look_at_slot(index);
+        } else if event.data & ACCOUNT_EVENT != 0 {
+            self.account_ended(index, now);
         } else {
-            self.ended(event.data, now);
+            self.process_ended(index, now);
         }
     }
 
-    /// Finds out whether a name is registered now: an event may tell of several changes.
+    /// Finds out whether a name is registered now: an event may tell of several changes. A service
+    /// that lost one serves nobody through it any more, so it ends.
     fn look_at_slot(&mut self, index: usize) {
-        let slot = self.world.names.get(index).and_then(|named| named.slot.as_ref());
-        let (Some(slot), Some(filled)) = (slot, self.filled.get_mut(index)) else { return };
+        let Some(named) = self.world.names.get(index) else { return };
+        let (Some(slot), Some(filled)) = (&named.slot, self.filled.get_mut(index)) else { return };
         let ready = sys::file::fevent(slot.number(), EventFlags::EVENT_READ);
+        let before = *filled;
         *filled = ready.is_ok_and(|ready| ready.contains(EventFlags::EVENT_READ));
+        if !before || *filled {
+            return;
+        }
+        for (service, watched) in self.manifest.services.iter().zip(&mut self.services) {
+            let account = watched.holdings.as_ref().map(Holdings::account);
+            if let Some(account) = account
+                && service.registers.contains(&named.name)
+                && watched.life.runs()
+                && is_alive(account)
+            {
+                say!("{} lost `{}`", service.name, named.name);
+                watched.broken = true;
+                let _ = sys::clavis::signal(account, SIGKILL);
+            }
+        }
+    }
+
+    fn manager_ended(&mut self, now: u64) {
+        let Some(status) = self.manager.process.as_ref().and_then(Ended::of) else { return };
+        let _ = sys::clavis::signal(self.world.account.number(), SIGKILL);
+        self.manager.ended("nsmgr", status.ending(), &status, Restart::Always, now);
+    }
+
+    /// The process that init started has ended, and with it the service, unless that is supervised
+    /// by its account and the process left another one behind.
+    fn process_ended(&mut self, index: usize, now: u64) {
+        let Some(service) = self.manifest.services.get(index) else { return };
+        let Some(watched) = self.services.get_mut(index) else { return };
+        let Some(status) = watched.process.as_ref().and_then(Ended::of) else { return };
+        let account = watched.holdings.as_ref().map(Holdings::account);
+        let goes_on = service.supervise == Supervise::Account
+            && status.ending() == Ending::Success
+            && account.is_some_and(is_alive);
+        if goes_on {
+            watched.process = None;
+        } else {
+            self.finish(index, status.ending(), &status, now);
+        }
+    }
+
+    /// The last process of an account that is supervised has ended.
+    fn account_ended(&mut self, index: usize, now: u64) {
+        let Some(watched) = self.services.get(index) else { return };
+        let account = watched.holdings.as_ref().map(Holdings::account);
+        let is_over = watched.process.is_none() && !account.is_some_and(is_alive);
+        if watched.life.runs() && is_over {
+            self.finish(index, Ending::Failure, &"has no process left", now);
+        }
     }
 
     /// Decides what happens to a service that ended.
-    fn ended(&mut self, index: usize, now: u64) {
+    fn finish(&mut self, index: usize, ending: Ending, how: &dyn core::fmt::Display, now: u64) {
         let Some(service) = self.manifest.services.get(index) else { return };
         let Some(watched) = self.services.get_mut(index) else { return };
-        let Some(status) = ended(&mut watched.stage) else { return };
-        if let Some(holdings) = &watched.holdings {
-            // What it started goes with it; an account without processes answers ESRCH.
-            let _ = sys::clavis::signal(holdings.account(), SIGKILL);
-        }
-        let again = match service.restart {
-            Restart::Always => true,
-            Restart::OnFailure => !status.success,
-            Restart::Never => false,
-        };
-        if again {
-            let pause = watched.backoff.pause(now.saturating_sub(status.since));
-            say!("{} {}; again in {} ms", service.name, status.how, pause / 1_000_000);
-            watched.stage = Stage::Pausing { until: now.saturating_add(pause) };
-            return;
-        }
-        if !status.success {
-            say!("{} {}", service.name, status.how);
-        }
-        if service.end == End::PowerOff {
+        let again = watched.ended(&service.name, ending, how, service.restart, now);
+        if !again && service.end == End::PowerOff {
             self.power_off();
-        }
-    }
-}
-
-/// How a process ended.
-struct Ending {
-    how: How,
-    success: bool,
-    since: u64,
-}
-
-/// Takes the status of a process that ended; `None`: it has not.
-fn ended(stage: &mut Stage) -> Option<Ending> {
-    let Stage::Running { process, since } = stage else { return None };
-    let status = process::wait(process.number()).ok()?;
-    let since = *since;
-    let success = status.kind == ExitKind::Exit as u64 && status.code == 0;
-    *stage = Stage::Ended;
-    Some(Ending { how: How(status), success, since })
-}
-
-/// An exit status in words.
-struct How(ExitStatus);
-
-impl core::fmt::Display for How {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let code = self.0.code;
-        match self.0.kind {
-            kind if kind == ExitKind::Exit as u64 => write!(f, "exited with {code}"),
-            kind if kind == ExitKind::Signal as u64 => write!(f, "was ended by signal {code}"),
-            kind if kind == ExitKind::Fault as u64 => write!(f, "faulted at {code:#x}"),
-            kind if kind == ExitKind::OutOfMemory as u64 => f.write_str("ran out of memory"),
-            _ => f.write_str("was killed"),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The namespace manager's world: its handle table and its state, built before it runs.
 use crate::given::Given;
+use crate::kept::{endpoint, object_of};
 use alloc::string::String;
 use alloc::vec::Vec;
 use clavis_nsmgr::{Manager, Name, Offer};
 use clavis_rt::abi::error::{EINVAL, ENOENT};
 use clavis_rt::abi::limits::PRIORITIES;
-use clavis_rt::abi::namespace::{SCHEME_CREATION_CAP, entry_flags, permissions};
-use clavis_rt::abi::params::MintParams;
+use clavis_rt::abi::namespace::{entry_flags, permissions};
 use clavis_rt::abi::startup::EntryKind;
 use clavis_rt::account::{self, UNLIMITED};
 use clavis_rt::{Error, Handle, Number, Place, Result, Rights, object, sys, view};
@@ -48,8 +48,7 @@ pub(crate) struct World {
 impl World {
     /// Makes everything that the namespace manager starts from.
     pub(crate) fn build(given: &Given, manifest: &Manifest) -> Result<World> {
-        let capability = sys::file::openat(given.schemes, SCHEME_CREATION_CAP, 0, Place::Upper)?;
-        let socket = sys::file::dup(capability.number(), b"create-scheme", Place::Upper)?;
+        let socket = endpoint(given)?;
         let table = object::table(Place::Upper)?;
         let account = account::create(given.account, &UNLIMITED, Place::Upper)?;
         let memory = object::memory(STATE, Place::Upper)?;
@@ -84,14 +83,7 @@ impl World {
         view::release_state(state)?;
         let mut namespaces = Vec::new();
         for number in written? {
-            let params = MintParams {
-                number,
-                flags: (O_RDONLY | O_DIRECTORY) as u64,
-                rights: Rights::all().bits(),
-                inherit: Rights::all().bits(),
-                ..MintParams::default()
-            };
-            namespaces.push(sys::clavis::mint(socket.number(), &params, Place::Upper)?);
+            namespaces.push(object_of(socket.number(), number, O_RDONLY | O_DIRECTORY)?);
         }
         Ok(World { names, namespaces, table, account })
     }

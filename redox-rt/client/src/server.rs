@@ -4,8 +4,15 @@
 use crate::c;
 use crate::error::{Result, check};
 use crate::handle::{AsNumber, Handle, owned};
+#[cfg(feature = "scheme")]
+use crate::{
+    error::Error,
+    handle::{Number, query},
+};
 pub use clavis_abi::params::endpoint_flags;
 use clavis_abi::params::{MintParams, OUT_UPPER, RequestInfo};
+#[cfg(feature = "scheme")]
+use clavis_abi::{error::EINVAL, params::ObjectType};
 
 /// Declares properties of the endpoint behind a socket ([`endpoint_flags`]).
 ///
@@ -35,4 +42,18 @@ pub fn request_info(socket: &impl AsNumber, tag: u32) -> Result<RequestInfo> {
     // SAFETY: it writes one RequestInfo.
     check(unsafe { c::clavis_request_info(socket.number().raw(), tag, &raw mut info) })?;
     Ok(info)
+}
+
+/// The socket of an endpoint that this process was given, as the published library takes it. It
+/// closes the socket when it is dropped; there is one such value of a socket in a process.
+///
+/// # Errors
+/// `EBADF`; `EINVAL` for what is no socket.
+#[cfg(feature = "scheme")]
+pub fn socket(number: Number) -> Result<redox_scheme::Socket> {
+    if query(&number)?.object != Some(ObjectType::Socket) {
+        return Err(Error::from_errno(EINVAL));
+    }
+    // SAFETY: only the kernel writes what is read from a socket, so the addresses in it are true.
+    Ok(unsafe { redox_scheme::Socket::from_fd(libredox::Fd::new(number.raw())) })
 }

@@ -12,8 +12,11 @@
     clippy::arithmetic_side_effects
 )]
 
+mod endpoint;
 mod serve;
 mod waiting;
 
-pub use serve::{Daemon, Resolution, copy_path, endpoint, exit, serve};
+pub use endpoint::{Endpoint, Resolution, endpoint};
+pub(crate) use serve::answer_all;
+pub use serve::{Daemon, Done, Tag, copy_path, exit, serve};
 pub use waiting::Waiting;

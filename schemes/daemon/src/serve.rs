@@ -1,22 +1,49 @@
 //! A daemon that answers every request at once.
 use clavis::Number;
-use clavis::server::{declare, endpoint_flags};
+use clavis::server::request_info;
 use redox_scheme::scheme::{Op, SchemeState, SchemeSync, register_sync_scheme};
 use redox_scheme::{
-    CallRequest, CallerCtx, RequestKind, Response, SendFdRequest, SignalBehavior, Socket,
+    CallRequest, CallerCtx, CancellationRequest, Id, OpenResult, RequestKind, Response,
+    SendFdRequest, SignalBehavior, Socket,
 };
+use std::hash::{Hash, Hasher};
 use std::process::ExitCode;
 use syscall::StdFsCallMeta;
-use syscall::error::{ENOSYS, EOPNOTSUPP, Error, Result};
+use syscall::error::{ECANCELED, ENOSYS, EOPNOTSUPP, Error, Result};
 use syscall::flag::StdFsCallKind;
+use syscall::schemev2::{Cqe, NewFdFlags};
 
-/// How a server resolves the paths of opens.
+/// Names a request as long as it is not answered, beyond the life of the instance that has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tag(pub u32);
+
+impl Tag {
+    /// The library keeps the tag to itself, but hashes it.
+    fn of(id: &Id) -> Tag {
+        #[derive(Default)]
+        struct Word(u32);
+        impl Hasher for Word {
+            fn write(&mut self, _: &[u8]) {}
+            fn write_u32(&mut self, word: u32) {
+                self.0 = word;
+            }
+            fn finish(&self) -> u64 {
+                u64::from(self.0)
+            }
+        }
+        let mut word = Word::default();
+        id.hash(&mut word);
+        Tag(word.0)
+    }
+}
+
+/// What came of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resolution {
-    /// By node, from the directory's own node; it keeps paths beneath a directory when asked to.
-    Structural,
-    /// It makes no promise: opens that must stay beneath a directory reach it with one component.
-    Flat,
+pub enum Done {
+    /// This result.
+    Result(usize),
+    /// A handle with this number.
+    Opened(usize),
 }
 
 /// A scheme as this crate runs it.
@@ -36,6 +63,15 @@ pub trait Daemon: SchemeSync {
         Err(Error::new(EOPNOTSUPP))
     }
 
+    /// What came of a request with that tag, if an earlier instance carried it out and may not have
+    /// answered it.
+    fn done(&self, _tag: Tag) -> Option<Done> {
+        None
+    }
+
+    /// A request is about to be carried out.
+    fn begin(&mut self, _tag: Tag) {}
+
     /// Takes handles that a client sends.
     ///
     /// # Errors
@@ -45,31 +81,26 @@ pub trait Daemon: SchemeSync {
     }
 }
 
-/// Makes an endpoint.
-///
-/// # Errors
-/// What the namespace and the kernel answer; `ENOENT` without the right to create schemes.
-pub fn endpoint(resolution: Resolution) -> Result<Socket> {
-    let socket = Socket::create()?;
-    if resolution == Resolution::Structural {
-        let number = Number::from_raw(socket.inner().raw());
-        let declared = declare(&number, endpoint_flags::STRUCTURAL);
-        declared.map_err(|error| Error::new(error.errno()))?;
-    }
-    Ok(socket)
-}
-
 /// Registers the scheme and serves it until its endpoint ends.
 ///
 /// # Errors
 /// What registering or the socket answers.
 pub fn serve<S: Daemon>(socket: &Socket, name: &str, scheme: &mut S) -> Result<()> {
     register_sync_scheme(socket, name, scheme)?;
+    answer_all(socket, scheme)
+}
+
+/// Serves a scheme that is registered.
+///
+/// # Errors
+/// What the socket answers.
+pub(crate) fn answer_all<S: Daemon>(socket: &Socket, scheme: &mut S) -> Result<()> {
     let mut state = SchemeState::new();
     let mut next = socket.next_request(SignalBehavior::Restart)?;
     while let Some(request) = next {
         let response = match request.kind() {
-            RequestKind::Call(call) => answer(scheme, &mut state, call),
+            RequestKind::Call(call) => repeated(socket, scheme, call)
+                .unwrap_or_else(|call| answer(scheme, &mut state, call)),
             RequestKind::SendFd(request) => {
                 Response::new(scheme.receive_handles(socket, &request), request)
             }
@@ -84,7 +115,7 @@ pub fn serve<S: Daemon>(socket: &Socket, name: &str, scheme: &mut S) -> Result<(
                             state.on_detach(id, inode, pid);
                         }
                     }
-                    // Everything is answered before the next receive: nothing is left to cancel.
+                    RequestKind::Cancellation(request) => cancelled(socket, scheme, &request)?,
                     _ => {}
                 }
                 next = socket.next_request(SignalBehavior::Restart)?;
@@ -95,6 +126,51 @@ pub fn serve<S: Daemon>(socket: &Socket, name: &str, scheme: &mut S) -> Result<(
         (_, next) = socket.write_response_and_await_next_request(behavior, response)?;
     }
     Ok(())
+}
+
+/// The answer to a request that an earlier instance had carried out; the request itself if it is
+/// still to be carried out.
+fn repeated<S: Daemon>(
+    socket: &Socket,
+    scheme: &mut S,
+    call: CallRequest,
+) -> core::result::Result<Response, CallRequest> {
+    let tag = Tag::of(&call.request_id());
+    match scheme.done(tag).filter(|_| is_again(socket, tag)) {
+        Some(Done::Result(result)) => Ok(Response::ok(result, call)),
+        Some(Done::Opened(number)) => {
+            let flags = NewFdFlags::POSITIONED;
+            Ok(Response::open_dup_like(Ok(OpenResult::ThisScheme { number, flags }), call))
+        }
+        None => {
+            scheme.begin(tag);
+            Err(call)
+        }
+    }
+}
+
+/// Nobody waits for a request of an earlier instance any more: it is answered all the same, so
+/// that the kernel undoes what it made. Requests of this instance are answered before the next
+/// receive.
+fn cancelled<S: Daemon>(
+    socket: &Socket,
+    scheme: &mut S,
+    request: &CancellationRequest,
+) -> Result<()> {
+    let tag = Tag::of(&request.id);
+    let result = match scheme.done(tag).filter(|_| is_again(socket, tag)) {
+        Some(Done::Result(result) | Done::Opened(result)) => Ok(result),
+        None => Err(Error::new(ECANCELED)),
+    };
+    let cqe = Cqe { tag: tag.0, result: Error::mux(result) as u64, ..Cqe::default() };
+    libredox::call::write(socket.inner().raw(), &cqe)?;
+    Ok(())
+}
+
+/// Whether a server that died had a request before this one.
+fn is_again(socket: &Socket, tag: Tag) -> bool {
+    let number = Number::from_raw(socket.inner().raw());
+    request_info(&number, tag.0).is_ok_and(|info| info.again != 0)
 }
 
 fn answer<S: Daemon>(scheme: &mut S, state: &mut SchemeState, call: CallRequest) -> Response {

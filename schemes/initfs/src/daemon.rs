@@ -4,7 +4,7 @@ use clavis::EntryKind;
 use clavis_initfs::Files;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Resolution, copy_path};
+use scheme_daemon::{Daemon, Endpoint, Resolution, copy_path};
 use std::process::ExitCode;
 use syscall::dirent::DirentBuf;
 use syscall::error::{EINVAL, ENODEV, EROFS, Error, Result};
@@ -20,7 +20,7 @@ impl Daemon for Initfs {}
 
 impl SchemeSync for Initfs {
     fn scheme_root(&mut self) -> Result<usize> {
-        Ok(self.0.root())
+        Ok(Files::ROOT)
     }
 
     fn openat(
@@ -114,10 +114,6 @@ impl SchemeSync for Initfs {
         // The image stays where it is; nothing was set up for the mapping.
         Ok(())
     }
-
-    fn on_close(&mut self, id: usize) {
-        self.0.close(id);
-    }
 }
 
 fn run() -> Result<()> {
@@ -132,9 +128,9 @@ fn run() -> Result<()> {
         eprintln!("{NAME}: the boot image is damaged: {problem:?}");
         Error::new(ENODEV)
     })?;
-    let socket = scheme_daemon::endpoint(Resolution::Structural)?;
+    let endpoint = Endpoint::of_name(0, Resolution::Structural)?;
     let address = bytes.as_ptr().expose_provenance();
-    scheme_daemon::serve(&socket, NAME, &mut Initfs(Files::new(image, address)))
+    endpoint.serve(NAME, &mut Initfs(Files::new(image, address)))
 }
 
 pub(crate) fn main() -> ExitCode {

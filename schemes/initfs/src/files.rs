@@ -1,8 +1,7 @@
-//! Open files and directories of the image.
+//! Files and directories of the image.
 use crate::path::resolve;
 use boot_image::{Entry, Image, Node, PAGE};
 use clavis_abi::params::open_flags;
-use slab::Slab;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use syscall::Stat;
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
@@ -13,23 +12,23 @@ use syscall::flag::{
     MODE_DIR, MODE_FILE, O_CREAT, O_DIRECTORY, O_EXCL, O_SYMLINK, O_TRUNC, O_WRONLY,
 };
 
+/// Bits of a number that hold how many components of the path it means.
+const DEPTH_BITS: u32 = 16;
+
+/// What a number stands for.
 struct Open<'a> {
-    path: String,
-    inode: u64,
+    path: &'a str,
     file: Option<Entry<'a>>,
 }
 
-impl<'a> Open<'a> {
-    fn new(path: String, file: Option<Entry<'a>>) -> Self {
-        Self { inode: inode(&path), path, file }
-    }
-}
-
-/// The image, where it lies in this process, and the open handles on it.
+/// The image, and where it lies in this process.
+///
+/// A number tells by itself what it stands for, so nothing is remembered of an open, and the next
+/// instance serves the same handles: it is the place of the node's first file in the image, and how
+/// many components of that file's path name the node.
 pub struct Files<'a> {
     image: Image<'a>,
     address: usize,
-    open: Slab<Open<'a>>,
 }
 
 fn inode(path: &str) -> u64 {
@@ -39,20 +38,35 @@ fn inode(path: &str) -> u64 {
     hasher.finish()
 }
 
+fn components(path: &str) -> usize {
+    path.split('/').filter(|component| !component.is_empty()).count()
+}
+
 impl<'a> Files<'a> {
+    /// The number of the root.
+    pub const ROOT: usize = 0;
+
     /// A file system over a checked image that is mapped at `address`.
     #[must_use]
     pub fn new(image: Image<'a>, address: usize) -> Self {
-        Self { image, address, open: Slab::new() }
+        Self { image, address }
     }
 
-    /// A new handle on the root.
-    pub fn root(&mut self) -> usize {
-        self.open.insert(Open::new(String::new(), None))
+    fn number(&self, path: &str) -> Result<usize> {
+        let place = self.image.place(path).checked_shl(DEPTH_BITS).ok_or(Error::new(ENOENT))?;
+        Ok(place | components(path))
     }
 
-    fn get(&self, number: usize) -> Result<&Open<'a>> {
-        self.open.get(number).ok_or(Error::new(EBADF))
+    fn get(&self, number: usize) -> Result<Open<'a>> {
+        if number == Self::ROOT {
+            return Ok(Open { path: "", file: None });
+        }
+        let depth = number & ((1 << DEPTH_BITS) - 1);
+        let entry = self.image.nth(number >> DEPTH_BITS).ok_or(Error::new(EBADF))?;
+        let mut ends = entry.path.match_indices('/').map(|(end, _)| end).chain([entry.path.len()]);
+        let end = depth.checked_sub(1).and_then(|before| ends.nth(before));
+        let path = end.and_then(|end| entry.path.get(..end)).ok_or(Error::new(EBADF))?;
+        Ok(Open { path, file: (path.len() == entry.path.len()).then_some(entry) })
     }
 
     fn file(&self, number: usize) -> Result<Entry<'a>> {
@@ -64,9 +78,9 @@ impl<'a> Files<'a> {
     /// # Errors
     /// See [`resolve`]; `EROFS` for anything that would change the image, `EEXIST`, `ENOTDIR`,
     /// `EINVAL` for O_SYMLINK; `EACCES` for execution of what is not executable.
-    pub fn open(&mut self, number: usize, path: &str, flags: u64) -> Result<usize> {
+    pub fn open(&self, number: usize, path: &str, flags: u64) -> Result<usize> {
         let has = |flag: usize| flags & flag as u64 != 0;
-        let start = &self.get(number)?.path;
+        let start = self.get(number)?.path;
         let (path, node) = match resolve(&self.image, start, path, flags) {
             Err(error) if error.errno == ENOENT && has(O_CREAT) => return Err(Error::new(EROFS)),
             result => result?,
@@ -90,12 +104,7 @@ impl<'a> Files<'a> {
         if flags & open_flags::EXEC != 0 && !file.is_some_and(|file| file.executable) {
             return Err(Error::new(EACCES));
         }
-        Ok(self.open.insert(Open::new(path, file)))
-    }
-
-    /// Forgets a handle.
-    pub fn close(&mut self, number: usize) {
-        self.open.try_remove(number);
+        self.number(&path)
     }
 
     /// Reads.
@@ -124,8 +133,8 @@ impl<'a> Files<'a> {
     ///
     /// # Errors
     /// `EBADF`.
-    pub fn path(&self, number: usize) -> Result<&str> {
-        Ok(&self.get(number)?.path)
+    pub fn path(&self, number: usize) -> Result<&'a str> {
+        Ok(self.get(number)?.path)
     }
 
     /// The inode number.
@@ -133,7 +142,7 @@ impl<'a> Files<'a> {
     /// # Errors
     /// `EBADF`.
     pub fn inode(&self, number: usize) -> Result<u64> {
-        Ok(self.get(number)?.inode)
+        Ok(inode(self.get(number)?.path))
     }
 
     /// What is known of the file.
@@ -142,7 +151,7 @@ impl<'a> Files<'a> {
     /// `EBADF`.
     pub fn stat(&self, number: usize, stat: &mut Stat) -> Result<()> {
         let open = self.get(number)?;
-        stat.st_ino = open.inode;
+        stat.st_ino = inode(open.path);
         stat.st_blksize = PAGE as u32;
         stat.st_nlink = 1;
         stat.st_mode = match open.file {
@@ -172,9 +181,9 @@ impl<'a> Files<'a> {
             return Err(Error::new(ENOTDIR));
         }
         let skip = usize::try_from(after).unwrap_or(usize::MAX);
-        let children = self.image.children(&open.path).zip(1_u64..).skip(skip);
+        let children = self.image.children(open.path).zip(1_u64..).skip(skip);
         for (index, (child, place)) in children.enumerate() {
-            let path = match open.path.as_str() {
+            let path = match open.path {
                 "" => child.name.to_owned(),
                 directory => format!("{directory}/{}", child.name),
             };
@@ -217,15 +226,13 @@ mod tests {
     use super::*;
     use syscall::dirent::{DirentHeader, DirentIter};
 
-    fn with_files(test: impl FnOnce(&mut Files<'_>, usize)) {
+    fn with_files(test: impl FnOnce(&Files<'_>, usize)) {
         let mut builder = boot_image::Builder::new();
         builder.add("bin/sh", true, vec![1; 5000]).unwrap();
         builder.add("etc/motd", false, b"hello\n".to_vec()).unwrap();
         builder.add("etc/sub/a", false, Vec::new()).unwrap();
         let bytes = builder.build().unwrap();
-        let mut files = Files::new(Image::parse(&bytes).unwrap(), 0x10_0000);
-        let root = files.root();
-        test(&mut files, root);
+        test(&Files::new(Image::parse(&bytes).unwrap(), 0x10_0000), Files::ROOT);
     }
 
     fn list(files: &Files<'_>, number: usize, room: usize) -> Vec<String> {
@@ -261,6 +268,28 @@ mod tests {
             assert_eq!(list(files, etc, 32), ["motd", "sub"]);
             assert_eq!(list(files, root, 32), ["bin", "etc"]);
             assert_eq!(files.read(etc, &mut out, 0).unwrap_err().errno, EISDIR);
+        });
+    }
+
+    #[test]
+    fn a_number_means_the_same_to_every_instance_and_others_mean_nothing() {
+        with_files(|files, root| {
+            let mut numbers = vec![root];
+            for path in ["bin", "bin/sh", "etc", "etc/motd", "etc/sub", "etc/sub/a"] {
+                let number = files.open(root, path, 0).unwrap();
+                let other = Files::new(files.image, 0x20_0000);
+                assert_eq!(other.path(number), Ok(path));
+                assert_eq!(files.open(number, "", 0), Ok(number));
+                assert!(!numbers.contains(&number));
+                numbers.push(number);
+            }
+            for number in (0..1 << 20).chain([usize::MAX, usize::MAX << 16]) {
+                match files.path(number) {
+                    // A node can be reached by any file below it.
+                    Ok(path) => assert!(files.open(root, path, 0).is_ok()),
+                    Err(error) => assert_eq!(error.errno, EBADF),
+                }
+            }
         });
     }
 

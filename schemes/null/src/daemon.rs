@@ -3,7 +3,7 @@ use clavis_abi::params::BIRTH_RANDOM;
 use clavis_nulld::{Device, Source};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Resolution};
+use scheme_daemon::{Daemon, Endpoint, Resolution};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
@@ -98,17 +98,18 @@ impl SchemeSync for Server {
     }
 }
 
-fn run(device: Device) -> Result<()> {
-    let socket = scheme_daemon::endpoint(Resolution::Structural)?;
-    scheme_daemon::serve(&socket, device.name(), &mut Server { device, source: Kernel })
+/// Serves a device: the n-th name of the manifest.
+fn run(n: u64, device: Device) -> Result<()> {
+    let endpoint = Endpoint::of_name(n, Resolution::Structural)?;
+    endpoint.serve(device.name(), &mut Server { device, source: Kernel })
 }
 
 /// Serves until one of the three ends: then all end, and the service is started anew as a whole.
 pub(crate) fn main() -> ExitCode {
     let (ended, first) = mpsc::channel();
-    for device in Device::ALL {
+    for (n, device) in (0..).zip(Device::ALL) {
         let ended = ended.clone();
-        thread::spawn(move || ended.send((device, run(device))));
+        thread::spawn(move || ended.send((device, run(n, device))));
     }
     // Only the threads hold ends now: one that panics takes its end along.
     drop(ended);

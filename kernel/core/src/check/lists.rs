@@ -6,6 +6,7 @@ use crate::kernel::Kernel;
 use crate::kernel::Work;
 use crate::machine::Machine;
 use crate::memory::space::{Space, SpaceId, SpaceK};
+use crate::scheme::endpoint::Notice;
 use crate::task::process::ProcessState;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -68,6 +69,11 @@ impl<M: Machine> Kernel<M> {
     fn check_notices(&self) -> Checked {
         let (mut closing, mut unmapping, mut filled) = (0, 0, 0);
         for (id, endpoint) in self.endpoints.iter() {
+            match endpoint.in_hand {
+                Some(Notice::Close(_)) => closing += 1,
+                Some(Notice::Unmap(_)) => unmapping += 1,
+                None => {}
+            }
             for close in members(&self.descriptions, &endpoint.closes)? {
                 let description = &self.descriptions[close];
                 let is_own = matches!(description.object, Object::Scheme(o) if o.endpoint == id);

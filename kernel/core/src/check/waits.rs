@@ -214,7 +214,11 @@ impl<M: Machine> Kernel<M> {
                 let waits = thread.blocked == Blocked::Request(id);
                 ensure!(waits || goes_on, "nobody waits for request {id:?} in {stage:?}");
             }
-            None => ensure!(stage == Stage::Delivered, "request {id:?} is abandoned in {stage:?}"),
+            None => {
+                let for_successor = stage == Stage::Queued && request.redelivered;
+                let kept = stage == Stage::Delivered || for_successor;
+                ensure!(kept, "request {id:?} is abandoned in {stage:?}");
+            }
         }
         if stage == Stage::Delivered {
             let lives = server.is_some_and(|server| self.process_lives(server));

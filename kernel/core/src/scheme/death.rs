@@ -1,5 +1,5 @@
 //! How requests end otherwise: the caller goes away, the server dies, or it says no.
-use super::endpoint::EndpointId;
+use super::endpoint::{EndpointId, Notice};
 use super::request::{Gives, Request, RequestId, Stage};
 use super::send::Makes;
 use crate::account::Resource;
@@ -54,6 +54,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn request_leave(&mut self, id: RequestId) {
         let Self { endpoints, requests, .. } = self;
         let request = &mut requests[id];
+        request.redelivered = false;
         let Some(at) = request.endpoint.take() else { return };
         let endpoint = &mut endpoints[at];
         let (place, page) = (request.place, request.page);
@@ -145,7 +146,9 @@ impl<M: Machine> Kernel<M> {
     /// orphan, paid for by who abandoned it, until the server answers; the server is told once.
     pub(crate) fn request_abandon(&mut self, id: RequestId) {
         let Some(request) = self.requests.get_mut(id) else { return };
-        if request.stage != Stage::Delivered {
+        // What a server had that died is for its successor to answer, cancelled or not.
+        let taken = request.stage == Stage::Queued && request.redelivered;
+        if request.stage != Stage::Delivered && !taken {
             return self.request_free(id);
         }
         let Some(caller) = request.caller.take() else { return };
@@ -170,7 +173,7 @@ impl<M: Machine> Kernel<M> {
         self.account_retain(payer);
         self.orphans = self.orphans.saturating_add(1);
         self.charge_over(payer, Resource::Requests, 1);
-        if let Some(endpoint) = self.requests[id].endpoint {
+        if let (Some(endpoint), false) = (self.requests[id].endpoint, taken) {
             let Self { endpoints, requests, .. } = self;
             requests[id].order = endpoints[endpoint].take_order();
             endpoints[endpoint].queue.push_back(requests, id);
@@ -178,26 +181,31 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The process that had a request died. It may have acted on it: the caller is told so. A
-    /// server that only forwards had no effect: its successor gets the request once more.
+    /// The process that had a request died. It may have acted on it: the caller is told so. The
+    /// successor of a server that adopts gets the request once more, or its cancellation if nobody
+    /// waits for it any more: it knows what was done. A second death on a request ends it for its
+    /// caller. Handles on the way may be gone with the server.
     pub(crate) fn server_died(&mut self, id: RequestId) {
         self.requests[id].server = None;
         let Request { caller, endpoint, class, redelivered, .. } = self.requests[id];
         let adopts = endpoint
-            .is_some_and(|endpoint| self.endpoints[endpoint].flags & endpoint_flags::ADOPT != 0);
-        let harmless = matches!(class, Class::OpenAt | Class::UnlinkAt);
-        if let (Some(endpoint), true, true, false, true) =
-            (endpoint, adopts, harmless, redelivered, caller.is_some())
-        {
-            let request = &mut self.requests[id];
-            request.redelivered = true;
-            request.stage = Stage::Queued;
+            .filter(|endpoint| self.endpoints[*endpoint].flags & endpoint_flags::ADOPT != 0);
+        let (Some(endpoint), false) = (adopts, matches!(class, Class::SendFd | Class::RecvFd))
+        else {
+            return self.request_fail(id, EOWNERDEAD);
+        };
+        let request = &mut self.requests[id];
+        request.redelivered = true;
+        request.stage = Stage::Queued;
+        if !request.queued.is_linked() {
             let Self { endpoints, requests, .. } = self;
             endpoints[endpoint].queue.push_front(requests, id);
-            self.notice_queued(endpoint);
-        } else {
-            self.request_fail(id, EOWNERDEAD);
         }
+        if let (Some(caller), true) = (caller, redelivered) {
+            self.request_abandon(id);
+            self.complete_next(caller, Err(Error::new(EOWNERDEAD)));
+        }
+        self.notice_queued(endpoint);
     }
 
     /// The last socket of an endpoint is gone: every request ends, everybody who waits wakes.
@@ -233,9 +241,31 @@ impl<M: Machine> Kernel<M> {
         self.endpoint_forget(id);
     }
 
+    /// The notice that a server took last is done with: it asks for the next message.
+    #[cold]
+    pub(crate) fn notice_done(&mut self, id: EndpointId) {
+        match self.endpoints[id].in_hand.take() {
+            Some(Notice::Close(description)) => self.description_free(description),
+            Some(Notice::Unmap(grant)) => self.grant_free(grant),
+            None => {}
+        }
+    }
+
+    /// The server that took a notice died: its successor gets it.
+    pub(crate) fn notice_again(&mut self, id: EndpointId) {
+        let Self { endpoints, descriptions, grants, .. } = self;
+        let endpoint = &mut endpoints[id];
+        match endpoint.in_hand.take() {
+            Some(Notice::Close(close)) => endpoint.closes.push_front(descriptions, close),
+            Some(Notice::Unmap(unmap)) => endpoint.unmaps.push_front(grants, unmap),
+            None => {}
+        }
+    }
+
     /// Empties the slots, drops the notices and hangs up on the watchers of objects that nobody
     /// serves any more.
     fn endpoint_forget(&mut self, id: EndpointId) {
+        self.notice_done(id);
         while let Some(slot) = self.endpoints[id].slots.front() {
             self.slot_empty(slot);
         }

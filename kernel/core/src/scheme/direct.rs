@@ -3,7 +3,7 @@
 //! process at once. Each of the two either does all of its work or changes nothing: whatever is not
 //! simple (other messages, other work, deadlines, watchers, faults, handles) goes the long way by
 //! the queue and the caller's own end ([`super::finish`]), with the same outcome.
-use super::endpoint::EndpointId;
+use super::endpoint::{EndpointId, Notice};
 use super::receive::{Receive, close_sqe};
 use super::request::{Gives, Stage};
 use super::send::PayloadFrom;
@@ -117,7 +117,7 @@ impl<M: Machine> Kernel<M> {
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         if let Some(notice) = notice {
             self.endpoints[at].closes.remove(&mut self.descriptions, notice);
-            self.description_free(notice);
+            self.notice_taken(at, Notice::Close(notice));
         }
         true
     }

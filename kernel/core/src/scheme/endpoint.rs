@@ -1,5 +1,5 @@
 //! Endpoints: the kernel's side of one scheme daemon.
-use super::grant::GrantK;
+use super::grant::{GrantId, GrantK};
 use super::inbox::Mapped;
 use super::request::{RequestId, RequestK};
 use crate::account::AccountId;
@@ -38,6 +38,15 @@ pub(crate) struct QueuePlace {
     pub(crate) generation: u16,
 }
 
+/// A notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// An object's last handle is gone.
+    Close(DescriptionId),
+    /// A mapping's last piece is gone.
+    Unmap(GrantId),
+}
+
 /// An endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -60,6 +69,8 @@ pub struct Endpoint {
     pub(crate) closes: List<DescriptionK, 0>,
     /// Unmap notices, in order.
     pub(crate) unmaps: List<GrantK, 0>,
+    /// The notice that a server which adopts took last, until it asks for the next message.
+    pub(crate) in_hand: Option<Notice>,
     /// Order of the next message.
     next_order: u64,
     /// Threads that wait for messages.
@@ -184,6 +195,7 @@ impl<M: Machine> Kernel<M> {
             queue: List::new(),
             closes: List::new(),
             unmaps: List::new(),
+            in_hand: None,
             next_order: 0,
             receivers: List::new(),
             admission: List::new(),

@@ -127,6 +127,7 @@ impl<M: Machine> Kernel<M> {
             for place in mapped.iter_mut().filter(|at| at.is_some_and(|at| at.seat == id)) {
                 *place = None;
             }
+            self.notice_again(at);
             for place in 0..ENDPOINT_DEPTH {
                 let request = self.endpoints[at].places.get(place).and_then(|at| at.request);
                 if let Some(request) = request

@@ -1,5 +1,5 @@
 //! From the queue to a server: reading a socket.
-use super::endpoint::EndpointId;
+use super::endpoint::{EndpointId, Notice};
 use super::grant::{Grant, GrantId};
 use super::request::{Request, RequestId, Stage};
 use crate::container::List;
@@ -11,6 +11,7 @@ use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
 use clavis_abi::limits::SOCKET_BATCH;
+use clavis_abi::params::endpoint_flags;
 use clavis_abi::syscall::schemev2::{Opcode, Sqe, SqeFlags};
 
 /// What a receiving thread wants.
@@ -102,6 +103,10 @@ impl<M: Machine> Kernel<M> {
         let Some(endpoint) = self.endpoints.get(at).filter(|endpoint| endpoint.sockets > 0) else {
             return Err(Error::new(clavis_abi::error::EBADF));
         };
+        if endpoint.in_hand.is_some() {
+            self.notice_done(at);
+        }
+        let endpoint = &self.endpoints[at];
         let known = if receive.base == 0 { endpoint.inbox_of(caller) } else { Some(receive.base) };
         if let Some(base) = known {
             receive.base = base;
@@ -118,7 +123,7 @@ impl<M: Machine> Kernel<M> {
             };
         }
         let mut taken = 0;
-        while taken < receive.most {
+        while taken < receive.most && self.endpoints[at].in_hand.is_none() {
             let to = receive.to.part(taken * SQE, SQE).address;
             match self.take_message(caller, at, receive.base, to) {
                 Ok(true) => taken += 1,
@@ -215,12 +220,14 @@ impl<M: Machine> Kernel<M> {
         self.write_user(caller.space, to, &sqe)?;
         let Self { endpoints, requests, threads, .. } = self;
         let request = &mut requests[id];
-        if let Some(client) = request.caller {
+        if request.stage == Stage::Queued {
             request.stage = Stage::Delivered;
             request.server = Some(caller.process);
-            if let Some((client, server)) = threads.pair_mut(client, caller.thread) {
-                server.priority = server.priority.max(client.priority);
-            }
+        }
+        if let Some(client) = request.caller
+            && let Some((client, server)) = threads.pair_mut(client, caller.thread)
+        {
+            server.priority = server.priority.max(client.priority);
         }
         let link = endpoints[at].queue.detach(request);
         List::<_, 0>::mend(requests, link);
@@ -238,7 +245,7 @@ impl<M: Machine> Kernel<M> {
         self.write_user(caller.space, to, &sqe)?;
         let Self { endpoints, descriptions, .. } = self;
         endpoints[at].closes.remove(descriptions, id);
-        self.description_free(id);
+        self.notice_taken(at, Notice::Close(id));
         Ok(true)
     }
 
@@ -260,8 +267,16 @@ impl<M: Machine> Kernel<M> {
         self.write_user(caller.space, to, &sqe)?;
         let Self { endpoints, grants, .. } = self;
         endpoints[at].unmaps.remove(grants, id);
-        self.grant_free(id);
+        self.notice_taken(at, Notice::Unmap(id));
         Ok(true)
+    }
+
+    /// A server has a notice. One that adopts has to come back before the notice is forgotten.
+    pub(super) fn notice_taken(&mut self, at: EndpointId, notice: Notice) {
+        self.endpoints[at].in_hand = Some(notice);
+        if self.endpoints[at].flags & endpoint_flags::ADOPT == 0 {
+            self.notice_done(at);
+        }
     }
 
     /// The request with that tag, if that process has it.

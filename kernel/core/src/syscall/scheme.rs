@@ -60,6 +60,7 @@ impl<M: Machine> Kernel<M> {
             process: request.sqe.caller,
             rights: request.rights.bits(),
             flags: request.opening.map_or(0, |opening| opening.open_flags),
+            again: request.redelivered.into(),
         };
         self.write_struct(caller.space, buffer, size, &info)?;
         Ok(Outcome::Done(0))

@@ -50,6 +50,12 @@ fn one(
             report(format!("{this}: `{name}` is registered by {} too", other.name));
         }
     }
+    if service.keep.memory.is_some() && !service.keep.endpoints {
+        report(format!("{this}: keeps memory, but no endpoints that it would matter to"));
+    }
+    if service.keep.endpoints && service.registers.is_empty() {
+        report(format!("{this}: keeps endpoints, but registers no name"));
+    }
     for using in &service.uses {
         let UseName::Name(name) = &using.name else { continue };
         match provider(manifest, name) {

@@ -21,19 +21,19 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod backoff;
 mod check;
 mod command;
+mod life;
 mod model;
 mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use backoff::Backoff;
 pub use check::check;
 pub use command::{Selection, select};
+pub use life::{Ending, FAILURES, Life, Next};
 pub use model::{
-    End, FACTORIES, Give, Limits, Manifest, Problem, Restart, SERVICES, Service, Start, Use,
-    UseName,
+    End, FACTORIES, Give, Keep, Limits, Manifest, Problem, Restart, SERVICES, Service, Start,
+    Supervise, Use, UseName,
 };
 pub use parse::parse;

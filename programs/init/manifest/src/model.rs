@@ -44,6 +44,10 @@ pub struct Service {
     pub restart: Restart,
     /// What happens when it has ended and does not start again.
     pub end: End,
+    /// What tells that it has ended.
+    pub supervise: Supervise,
+    /// What init keeps for it from one instance to the next.
+    pub keep: Keep,
     /// Priority of its threads; `None`: init's.
     pub priority: Option<u8>,
     /// Names that it may register.
@@ -87,6 +91,24 @@ pub enum Restart {
     OnFailure,
     /// Never.
     Never,
+}
+
+/// What tells that a service has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supervise {
+    /// The end of the process that init started.
+    Process,
+    /// The end of the last process in its account: the first one may go and leave another behind.
+    Account,
+}
+
+/// What init keeps for a service from one instance to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// The endpoints of the names that it registers.
+    pub endpoints: bool,
+    /// Memory of so many bytes.
+    pub memory: Option<u64>,
 }
 
 /// What follows when a service has ended for good.

@@ -1,14 +1,15 @@
 //! Reading the text: one directive per line, `#` starts a comment, `service NAME` starts a service.
 use crate::model::{
-    End, FACTORIES, Give, Limits, Manifest, Problem, Restart, SERVICES, Service, Start, Use,
-    UseName,
+    End, FACTORIES, Give, Keep, Limits, Manifest, Problem, Restart, SERVICES, Service, Start,
+    Supervise, Use, UseName,
 };
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use clavis_abi::PAGE_SIZE;
 use clavis_abi::Rights;
-use clavis_abi::limits::PRIORITIES;
+use clavis_abi::limits::{MEMORY_PAGES, PRIORITIES};
 use clavis_abi::namespace::{entry_flags, valid_name};
 use clavis_abi::startup::EntryKind;
 
@@ -121,6 +122,14 @@ fn directive(manifest: &mut Manifest, line: usize, text: &str) -> Result<(), Str
                 _ => return Err(choice("end", rest, "ignore, power-off")),
             };
         }
+        "supervise" => {
+            service.supervise = match rest {
+                "process" => Supervise::Process,
+                "account" => Supervise::Account,
+                _ => return Err(choice("supervise", rest, "process, account")),
+            };
+        }
+        "keep" => keep(&mut service.keep, rest)?,
         "priority" => {
             let priority = number(rest)?;
             if priority >= PRIORITIES as u64 {
@@ -148,6 +157,8 @@ fn empty(name: String, line: usize) -> Service {
         start: Start::Always,
         restart: Restart::Always,
         end: End::Ignore,
+        supervise: Supervise::Process,
+        keep: Keep::default(),
         priority: None,
         registers: Vec::new(),
         uses: Vec::new(),
@@ -155,6 +166,22 @@ fn empty(name: String, line: usize) -> Service {
         waits: Vec::new(),
         limits: Limits::default(),
     }
+}
+
+/// `endpoints` or `memory BYTES`
+fn keep(keep: &mut Keep, rest: &str) -> Result<(), String> {
+    match rest.split_once(char::is_whitespace) {
+        None if rest == "endpoints" => keep.endpoints = true,
+        Some(("memory", bytes)) => {
+            let bytes = number(bytes.trim())?;
+            if bytes == 0 || bytes > (MEMORY_PAGES as u64).saturating_mul(PAGE_SIZE as u64) {
+                return Err(format!("{bytes} is no size of memory"));
+            }
+            keep.memory = Some(bytes);
+        }
+        _ => return Err(choice("keep", rest, "endpoints, memory BYTES")),
+    }
+    Ok(())
 }
 
 fn once(have: &str, what: &str) -> Result<(), String> {

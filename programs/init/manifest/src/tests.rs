@@ -1,5 +1,5 @@
 //! What a manifest means, and what is refused.
-use crate::{Backoff, End, Give, Restart, Start, check, parse, select};
+use crate::{End, Give, Keep, Restart, Start, Supervise, check, parse, select};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -13,6 +13,8 @@ service ram
   program /bin/ramfs
   register file
   use namespace
+  keep endpoints
+  keep memory 0x10_0000
   limit frames 0x1000
   priority 20
 
@@ -20,6 +22,7 @@ service serial            # the driver
   program /bin/console
   register console
   use namespace event file read-only
+  supervise account
   give port 0x3f8 8
   give irq 4
   give log
@@ -51,6 +54,8 @@ fn a_manifest_says_what_each_service_gets() {
         serial.gives,
         [Give::Ports { first: 0x3F8, count: 8 }, Give::Irq(4), Give::Entry(EntryKind::Log)]
     );
+    assert_eq!(ram.keep, Keep { endpoints: true, memory: Some(1 << 20) });
+    assert_eq!((serial.keep, serial.supervise), (Keep::default(), Supervise::Account));
     assert!(!serial.use_of("file").unwrap().rights.contains(Rights::WRITE));
     assert!(serial.use_of("time").is_none());
     assert_eq!((shell.start, shell.restart), (Start::Interactive, Restart::OnFailure));
@@ -78,6 +83,8 @@ fn what_cannot_be_read_is_named_with_its_line() {
         ("service a\nprogram /x\nlimit frames many", "line 3: `many` is not a number"),
         ("service a\nprogram /x\nenv =x", "line 3: `=x` is not NAME=VALUE"),
         ("service a\nprogram /x\nuse b b", "line 3: `b` is used twice"),
+        ("service a\nprogram /x\nkeep calm", "line 3: `calm` is no value of `keep`"),
+        ("service a\nprogram /x\nkeep memory 0", "line 3: 0 is no size of memory"),
     ] {
         let found = problems(text);
         assert!(found.iter().any(|line| line.starts_with(expected)), "{text:?}: {found:?}");
@@ -101,6 +108,8 @@ fn what_cannot_work_is_refused() {
             format!("{a}register n\nstart optional\nservice b\nprogram /y\nwait n"),
             "line 5: b: waits for a, which may not be started",
         ),
+        (format!("{a}keep endpoints"), "line 1: a: keeps endpoints, but registers no name"),
+        (format!("{a}keep memory 1"), "line 1: a: keeps memory, but no endpoints"),
         (
             format!("{a}give port 0x3f8 8\nservice b\nprogram /y\ngive port 0x3ff 1"),
             "line 4: b: shares a device",
@@ -141,14 +150,6 @@ fn a_start_line_starts_what_it_names_instead_of_the_interactive_services() {
     let (selected, unknown) = run(&["start c exec ls | cat", "start ghost"]);
     assert_eq!(selected, [(0, None), (2, Some("exec ls | cat".into()))]);
     assert_eq!(unknown, ["ghost"]);
-}
-
-#[test]
-fn pauses_grow_while_a_service_keeps_ending() {
-    let mut backoff = Backoff::default();
-    let pauses: Vec<u64> = (0..9).map(|_| backoff.pause(1)).collect();
-    assert!(pauses.is_sorted() && pauses[0] == 100_000_000 && pauses[8] == 10_000_000_000);
-    assert_eq!(backoff.pause(60_000_000_000), 100_000_000);
 }
 
 #[test]

@@ -183,8 +183,16 @@ impl<'a> Image<'a> {
         })
     }
 
-    pub(crate) fn nth(&self, index: usize) -> Option<Entry<'a>> {
-        self.entry(self.records.get(index)?)
+    /// The place among all files, in order, of the file at `path` or of the first below it.
+    #[must_use]
+    pub fn place(&self, path: &str) -> usize {
+        self.lower_bound(path)
+    }
+
+    /// The file at that place.
+    #[must_use]
+    pub fn nth(&self, place: usize) -> Option<Entry<'a>> {
+        self.entry(self.records.get(place)?)
     }
 }
 
