@@ -94,6 +94,7 @@ fn apart(name: &str) -> Verdict {
         EntryKind::FactorySlot,
         EntryKind::FactoryMemory,
         EntryKind::FactoryTable,
+        EntryKind::FactoryProcess,
     ]
     .into_iter()
     .fold(Command::new(PROGRAM), Command::own_startup);

@@ -16,6 +16,7 @@ mod std_environment;
 mod std_files;
 mod std_library;
 mod std_threads;
+mod supervision;
 mod support;
 mod terminals;
 mod unix_sockets;
@@ -27,6 +28,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     names::CASES,
     rights::CASES,
     servers::CASES,
+    supervision::CASES,
     processes::CASES,
     hostile::CASES,
     machine::CASES,
