@@ -34,12 +34,14 @@ const DEATHS: u64 = 100;
 const LIFE: u64 = 20_000_000;
 
 type Work = io::Result<()>;
+/// Something that a client does again and again.
+type Step = Box<dyn FnMut() -> Work>;
 
 /// What clients of a service do.
 struct Load {
     service: &'static str,
     /// Does everything once; it keeps what it opened first.
-    make: fn() -> io::Result<Box<dyn FnMut() -> Work>>,
+    make: fn() -> io::Result<Step>,
 }
 
 const LOADS: &[Load] = &[
@@ -59,7 +61,7 @@ fn ensure(holds: bool, what: &str) -> Work {
     if holds { Ok(()) } else { Err(wrong(what)) }
 }
 
-fn use_null() -> io::Result<Box<dyn FnMut() -> Work>> {
+fn use_null() -> io::Result<Step> {
     let mut null = OpenOptions::new().read(true).write(true).open("/scheme/null")?;
     let mut zero = File::open("/scheme/zero")?;
     Ok(Box::new(move || {
@@ -72,7 +74,7 @@ fn use_null() -> io::Result<Box<dyn FnMut() -> Work>> {
     }))
 }
 
-fn use_initfs() -> io::Result<Box<dyn FnMut() -> Work>> {
+fn use_initfs() -> io::Result<Step> {
     const MOTD: &str = "/scheme/initfs/etc/motd";
     let expected = fs::read(MOTD)?;
     let mut kept = File::open(MOTD)?;
@@ -85,7 +87,7 @@ fn use_initfs() -> io::Result<Box<dyn FnMut() -> Work>> {
     }))
 }
 
-fn use_files() -> io::Result<Box<dyn FnMut() -> Work>> {
+fn use_files() -> io::Result<Step> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let place = format!("/killed-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let mut round = 0_u64;
@@ -105,7 +107,7 @@ fn use_files() -> io::Result<Box<dyn FnMut() -> Work>> {
     }))
 }
 
-fn use_names() -> io::Result<Box<dyn FnMut() -> Work>> {
+fn use_names() -> io::Result<Step> {
     let own = Namespace::current()?;
     let null = Handle::open("/scheme/null", 0)?;
     Ok(Box::new(move || {
@@ -121,7 +123,7 @@ fn use_names() -> io::Result<Box<dyn FnMut() -> Work>> {
     }))
 }
 
-fn use_log() -> io::Result<Box<dyn FnMut() -> Work>> {
+fn use_log() -> io::Result<Step> {
     Ok(Box::new(|| {
         let mut log = OpenOptions::new().write(true).open("/scheme/log/suite")?;
         log.write_all(b"")?;
@@ -129,7 +131,7 @@ fn use_log() -> io::Result<Box<dyn FnMut() -> Work>> {
     }))
 }
 
-fn use_console() -> io::Result<Box<dyn FnMut() -> Work>> {
+fn use_console() -> io::Result<Step> {
     Ok(Box::new(|| {
         let mut console = OpenOptions::new().read(true).write(true).open("/scheme/console")?;
         console.write_all(b".")?;
