@@ -1,13 +1,10 @@
 //! Switching off and restarting.
+use clavis_abi::boot::{EXIT_DONE, EXIT_INIT_ENDED, EXIT_PANIC, EXIT_RESTART};
 use clavis_abi::params::power;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::registers;
 
-/// Value for QEMU's exit device that makes QEMU end with status 33: switched off by request.
-const EXIT_OFF: u32 = 0x10;
-/// As above, with status 35: the kernel has panicked.
-const EXIT_PANIC: u32 = 0x11;
 /// Port of QEMU's exit device.
 const EXIT_PORT: u16 = 0xF4;
 
@@ -67,13 +64,14 @@ impl Power {
     pub(crate) fn operate(&self, operation: u8) {
         match operation {
             power::OFF => self.off(),
-            power::RESTART => self.restart(),
+            power::RESTART => self.restart(EXIT_RESTART),
+            power::INIT_ENDED => self.restart(EXIT_INIT_ENDED),
             _ => {}
         }
     }
 
     fn off(&self) {
-        exit(EXIT_OFF);
+        exit(EXIT_DONE);
         let Some(Sleep { control_a, control_b, enable, types: Some((a, b)) }) = self.sleep else {
             return;
         };
@@ -99,7 +97,8 @@ impl Power {
         pause(1_000_000);
     }
 
-    fn restart(&self) {
+    fn restart(&self, why: u32) {
+        exit(why);
         if let Some(Reset { port, value }) = self.reset {
             // SAFETY: the fixed table names this register and value for it.
             unsafe { registers::port_write(port, value) };

@@ -5,7 +5,7 @@
 //! into a [`Decision`] that the daemon around it carries out; an open is always answered by
 //! *forward*, so the manager waits for nobody and remembers nothing of it.
 //!
-//! The state lives in a byte buffer as a log ([`log`](self#recovery)): init writes the first
+//! The state lives in a byte buffer as a log ([`state_log`]): init writes the first
 //! namespaces into it with this same library, and a manager that starts, for the first or for the
 //! hundredth time, replays it.
 //!
@@ -37,7 +37,6 @@ extern crate std;
 mod decide;
 mod fork;
 mod list;
-mod log;
 mod manager;
 mod name;
 mod namespace;

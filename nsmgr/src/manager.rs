@@ -1,5 +1,4 @@
 //! The manager: state and log together. Every change is logged before it is answered.
-use crate::log::Log;
 use crate::name::Name;
 use crate::record::{Binding, NOBODY, RECORD_MAX, Record, Terms};
 use crate::state::{NAMESPACE_UNITS, Object, State, no_memory, units};
@@ -7,6 +6,7 @@ use alloc::vec::Vec;
 use clavis_abi::error::{EDQUOT, EEXIST, ENOENT, EROFS, Error, Result};
 use clavis_abi::limits::PATH_MAX;
 use clavis_abi::namespace::entry_flags;
+use state_log::Log;
 
 /// Bytes of log that a unit of the state needs at most.
 const UNIT_BYTES: usize = 2 * RECORD_MAX;
@@ -66,10 +66,9 @@ impl<'s> Manager<'s> {
         let mut manager =
             Manager { state, log, baseline: 0, frame: Vec::new(), serving: None, path };
         manager.baseline = manager.log.used();
-        if !manager.log.exists() {
-            manager.compact()?;
-        }
-        Ok(manager)
+        let compacted = manager.compact();
+        // A log that is there already will do.
+        if manager.log.exists() { Ok(manager) } else { compacted.map(|()| manager) }
     }
 
     /// Units (names, handles, tickets, namespaces) that the buffer has room for.
@@ -324,7 +323,7 @@ impl<'s> Manager<'s> {
 
     #[cfg(test)]
     pub(crate) fn journal(&mut self) -> Vec<(usize, Vec<u8>)> {
-        core::mem::take(&mut self.log.journal)
+        core::mem::take(&mut self.log.trace)
     }
 
     /// The state as records, for comparison.

@@ -168,7 +168,7 @@ pub(crate) fn exec_status(
 
 fn shell_status(outcome: &Outcome, kernel: &std::path::Path, limit: Option<u64>) -> ExitCode {
     match outcome.end {
-        End::PowerOff | End::Interrupted => ExitCode::SUCCESS,
+        End::PowerOff | End::Restarted | End::Interrupted => ExitCode::SUCCESS,
         _ => {
             qemu::explain(outcome, kernel, limit);
             ExitCode::FAILURE

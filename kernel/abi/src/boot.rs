@@ -25,6 +25,10 @@ pub const EXIT_PORT: u16 = 0xF4;
 pub const EXIT_DONE: u32 = 0x10;
 /// Written to [`EXIT_PORT`] after a kernel panic.
 pub const EXIT_PANIC: u32 = 0x11;
+/// Written to [`EXIT_PORT`] instead of a restart that was asked for.
+pub const EXIT_RESTART: u32 = 0x13;
+/// Written to [`EXIT_PORT`] instead of the restart that follows the end of init.
+pub const EXIT_INIT_ENDED: u32 = 0x14;
 /// Written to [`EXIT_PORT`] by a bootloader that cannot go on.
 pub const EXIT_BOOT_FAILED: u32 = 0x12;
 

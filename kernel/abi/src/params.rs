@@ -583,6 +583,8 @@ pub mod power {
     pub const OFF: u8 = b'0';
     /// Restart the machine.
     pub const RESTART: u8 = b'r';
+    /// Restart the machine because init has ended: for the kernel alone.
+    pub const INIT_ENDED: u8 = b'i';
 }
 
 /// Command of `fcntl` on the kernel log (needs CONTROL): the argument 0 stops the kernel writing

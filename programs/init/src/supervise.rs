@@ -12,6 +12,7 @@ use boot_image::Image;
 use clavis_rt::abi::error::{EINTR, ENOENT, ETIMEDOUT};
 use clavis_rt::abi::params::power;
 use clavis_rt::abi::startup::EntryKind;
+use clavis_rt::object::Echo;
 use clavis_rt::process::SIGKILL;
 use clavis_rt::sys::time::{Clock, now, set_deadline};
 use clavis_rt::{Error, Handle, Number, Place, Result, object, sys};
@@ -159,10 +160,17 @@ impl<'m> Supervisor<'m> {
         loop {
             let next = self.start_due(now(Clock::Monotonic))?;
             if let Err(error) = self.wait(next) {
+                self.raise_voice();
                 say!("waiting failed: {error}");
                 return Err(Fatal);
             }
         }
+    }
+
+    /// Lets the log's lines appear on the serial line, whoever has it: they are init's last.
+    fn raise_voice(&self) {
+        // If that fails, the kernel still tells that init has ended.
+        let _ = object::log_echo(self.given.log, Echo::On);
     }
 
     fn watch_slots(&self) {
@@ -187,6 +195,7 @@ impl<'m> Supervisor<'m> {
             self.manager.started("nsmgr", started, now);
         }
         if self.manager.broken {
+            self.raise_voice();
             say!("nsmgr ended {FAILURES} times in a row: its state cannot be relied on");
             return Err(Fatal);
         }

@@ -7,13 +7,14 @@
 use crate::c;
 use crate::error::{Error, Result, check};
 use crate::handle::{AsNumber, Handle, owned};
+use crate::object;
 use crate::startup;
 use clavis_abi::PAGE_SIZE;
-use clavis_abi::error::{EINVAL, ENOENT};
+use clavis_abi::error::{EBUSY, EINVAL, ENOENT};
 use clavis_abi::params::{MapParams, OUT_UPPER};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::MapFlags;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// What a mapping permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +147,43 @@ pub fn boot_image(length: usize) -> Result<&'static [u8]> {
     std::mem::forget(mapping);
     // SAFETY: mapped for reading, at least that long, never unmapped; nobody writes it.
     Ok(unsafe { std::slice::from_raw_parts(start, length) })
+}
+
+/// A page as words.
+pub type Words = [AtomicU64; PAGE_SIZE / size_of::<u64>()];
+
+/// The memory of so many bytes that a service keeps its state in: the first of them, whole pages,
+/// for the service alone, and the pages behind, which it may lend to others. Mapped for the life of
+/// this process, which asks once. A process that was given none that lasts gets fresh memory.
+///
+/// Who gives a service its state gives it to that process alone and does not touch it while the
+/// process lives.
+///
+/// # Errors
+/// `EBUSY` the second time; `EINVAL` when it does not have that many bytes; refused without the
+/// MAP_ rights.
+pub fn state(bytes: usize, first: usize) -> Result<(&'static mut [u8], &'static [Words])> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(Error::from_errno(EBUSY));
+    }
+    let mapping = match startup::number(EntryKind::State) {
+        Some(given) => Mapping::new(&given, 0, bytes, Access::Shared)?,
+        None => Mapping::new(&object::memory(bytes as u64)?, 0, bytes, Access::Shared)?,
+    };
+    let pages = mapping.length / PAGE_SIZE;
+    let own = first.div_ceil(PAGE_SIZE);
+    let rest = pages.checked_sub(own).ok_or(Error::from_errno(EINVAL))?;
+    let start = mapping.start.cast_mut().cast::<u8>();
+    // The mapping stays for ever.
+    std::mem::forget(mapping);
+    // SAFETY: mapped readable and writable and never unmapped; by the rule above nobody else reaches
+    // these pages, and this is their only slice.
+    let own_bytes = unsafe { std::slice::from_raw_parts_mut(start, own * PAGE_SIZE) };
+    let behind = start.wrapping_add(own * PAGE_SIZE).cast::<Words>();
+    // SAFETY: as above, page-aligned, and only accessed through atomics.
+    let words = unsafe { std::slice::from_raw_parts(behind, rest) };
+    Ok((own_bytes, words))
 }
 
 /// A handle to the memory behind an object, for mapping with `protection` at most.

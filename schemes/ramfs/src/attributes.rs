@@ -1,17 +1,41 @@
 //! What is known of nodes beside their contents: mode, owner, times, counts.
+use crate::time::Time;
 use crate::tree::{Body, NodeId, Tree};
+use serde::{Deserialize, Serialize};
 use slotmap::Key;
-use syscall::error::Result;
+use syscall::error::{EINVAL, Error, Result};
 use syscall::flag::{MODE_DIR, MODE_FILE, MODE_PERM, MODE_SYMLINK};
 use syscall::{Stat, StatVfs, TimeSpec};
 
 /// New access and modification times; `None` leaves one as it is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
     /// Last access.
-    pub accessed: Option<TimeSpec>,
+    pub accessed: Option<Time>,
     /// Last modification.
-    pub modified: Option<TimeSpec>,
+    pub modified: Option<Time>,
+}
+
+/// `tv_nsec` that stands for the present.
+const UTIME_NOW: i32 = 0x3FFF_FFFF;
+/// `tv_nsec` that leaves a time as it is.
+const UTIME_OMIT: i32 = 0x3FFF_FFFE;
+
+impl Times {
+    /// From what UTIMENSAT takes.
+    ///
+    /// # Errors
+    /// `EINVAL` unless there are two valid times.
+    pub fn new(times: &[TimeSpec], now: Time) -> Result<Times> {
+        let &[accessed, modified] = times else { return Err(Error::new(EINVAL)) };
+        let time = |time: TimeSpec| match time.tv_nsec {
+            UTIME_NOW => Ok(Some(now)),
+            UTIME_OMIT => Ok(None),
+            0..1_000_000_000 => Ok(Some(Time::from(time))),
+            _ => Err(Error::new(EINVAL)),
+        };
+        Ok(Times { accessed: time(accessed)?, modified: time(modified)? })
+    }
 }
 
 impl Tree {
@@ -19,7 +43,7 @@ impl Tree {
     ///
     /// # Errors
     /// `ENOENT` when the node is gone.
-    pub fn set_mode(&mut self, id: NodeId, mode: u16, now: TimeSpec) -> Result<()> {
+    pub fn set_mode(&mut self, id: NodeId, mode: u16, now: Time) -> Result<()> {
         let node = self.node_mut(id)?;
         node.mode = mode & MODE_PERM;
         node.changed = now;
@@ -38,7 +62,7 @@ impl Tree {
     ///
     /// # Errors
     /// `ENOENT` when the node is gone.
-    pub fn set_owner(&mut self, id: NodeId, owner: u32, group: u32, now: TimeSpec) -> Result<()> {
+    pub fn set_owner(&mut self, id: NodeId, owner: u32, group: u32, now: Time) -> Result<()> {
         let node = self.node_mut(id)?;
         if owner != u32::MAX {
             node.owner = owner;
@@ -54,7 +78,7 @@ impl Tree {
     ///
     /// # Errors
     /// `ENOENT` when the node is gone.
-    pub fn set_times(&mut self, id: NodeId, times: Times, now: TimeSpec) -> Result<()> {
+    pub fn set_times(&mut self, id: NodeId, times: Times, now: Time) -> Result<()> {
         let node = self.node_mut(id)?;
         node.accessed = times.accessed.unwrap_or(node.accessed);
         node.modified = times.modified.unwrap_or(node.modified);
@@ -107,6 +131,6 @@ pub fn inode(id: NodeId) -> u64 {
     id.data().as_ffi()
 }
 
-fn seconds(time: TimeSpec) -> (u64, u32) {
-    (u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+fn seconds(time: Time) -> (u64, u32) {
+    (u64::try_from(time.seconds).unwrap_or(0), u32::try_from(time.nanoseconds).unwrap_or(0))
 }

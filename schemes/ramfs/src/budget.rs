@@ -1,8 +1,9 @@
 //! What the file system may keep.
+use serde::{Deserialize, Serialize};
 use syscall::error::{ENOSPC, Error, Result};
 
 /// A bound on bytes, and how much of it is in use.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Budget {
     limit: u64,
     used: u64,

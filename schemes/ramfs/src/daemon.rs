@@ -1,9 +1,13 @@
 //! Requests of the kernel, translated.
-use clavis_ramfs::Handles;
+use clavis_ramfs::attributes::Times;
+use clavis_ramfs::files::{Files, Outcome};
+use clavis_ramfs::journal::Change;
 use clavis_ramfs::locks::{Kind as LockKind, Owner, Range};
+use clavis_ramfs::store::Store;
+use clavis_ramfs::time::Time;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Resolution};
+use scheme_daemon::{Daemon, Done, Endpoint, Resolution, Tag};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use syscall::dirent::DirentBuf;
@@ -16,21 +20,32 @@ use syscall::{EventFlags, Stat, StatVfs, StdFsCallMeta, TimeSpec};
 const NAME: &str = "file";
 /// The directory for files that programs need for a while.
 const TEMPORARY: &str = "tmp";
+/// The handle that stands for the root.
+const ROOT: usize = 0;
 /// MiB that the file system may keep unless its argument says otherwise.
 const DEFAULT_MIB: u64 = 32;
+/// Bytes of the memory that it keeps everything in which the log has; the rest, one and a half times
+/// what it may keep, is pages of files.
+const LOG: usize = 16 << 20;
 /// The uppermost bit of a word.
 const TOP: u64 = 1 << 63;
 
 struct Ramfs {
-    files: Handles,
+    files: Files<'static>,
     name: String,
 }
 
-fn now() -> TimeSpec {
+fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    TimeSpec {
-        tv_sec: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i32::try_from(since.subsec_nanos()).unwrap_or(0),
+    Time {
+        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        nanoseconds: i32::try_from(since.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+impl Ramfs {
+    fn change(&mut self, change: Change<'_>) -> Result<usize> {
+        self.files.change(change, None, now())
     }
 }
 
@@ -44,11 +59,12 @@ impl Daemon for Ramfs {
         caller: &CallerCtx,
     ) -> Result<usize> {
         let (owner, kind, range) = lock(id, &metadata, caller)?;
+        let number = id;
         match wanted {
-            StdFsCallKind::Lock => self.files.lock(id, owner, kind, range).map(|()| 0),
-            StdFsCallKind::Unlock => self.files.unlock(id, owner, range).map(|()| 0),
+            StdFsCallKind::Lock => self.change(Change::Lock { number, owner, kind, range }),
+            StdFsCallKind::Unlock => self.change(Change::Unlock { number, owner, range }),
             StdFsCallKind::GetLock => {
-                let held = self.files.lock_in_the_way(id, owner, kind, range)?;
+                let held = self.files.handles().lock_in_the_way(id, owner, kind, range)?;
                 let held = held.ok_or(Error::new(ESRCH))?;
                 let exclusive = if held.kind == LockKind::Exclusive { TOP } else { 0 };
                 let words = [held.range.start(), held.range.length() | exclusive];
@@ -63,31 +79,43 @@ impl Daemon for Ramfs {
             _ => Err(Error::new(EOPNOTSUPP)),
         }
     }
+
+    fn done(&self, tag: Tag) -> Option<Done> {
+        Some(match self.files.done(tag.0)? {
+            Outcome::Result(result) => Done::Result(result),
+            Outcome::Opened(number) => Done::Opened(number),
+            Outcome::Mapped(place) => Done::Result(self.files.handles().address(place)?),
+        })
+    }
+
+    fn begin(&mut self, tag: Tag) {
+        self.files.begin(tag.0);
+    }
 }
 
 impl SchemeSync for Ramfs {
     fn scheme_root(&mut self) -> Result<usize> {
-        self.files.root()
+        Ok(ROOT)
     }
 
     fn openat(
         &mut self,
-        fd: usize,
+        number: usize,
         path: &str,
         flags: usize,
         _status: u32,
         _caller: &CallerCtx,
     ) -> Result<OpenResult> {
-        let opened = self.files.open(fd, path, flags as u64)?;
-        Ok(OpenResult::ThisScheme { number: opened.number, flags: NewFdFlags::POSITIONED })
+        let number = self.change(Change::Open { number, path, flags: flags as u64 })?;
+        Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::POSITIONED })
     }
 
-    fn unlinkat(&mut self, fd: usize, path: &str, flags: usize, _: &CallerCtx) -> Result<()> {
-        self.files.unlink(fd, path, flags as u64)
+    fn unlinkat(&mut self, number: usize, path: &str, flags: usize, _: &CallerCtx) -> Result<()> {
+        self.change(Change::Unlink { number, path, flags: flags as u64 }).map(drop)
     }
 
     fn read(&mut self, id: usize, buf: &mut [u8], at: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        self.files.read(id, buf, at)
+        self.files.handles().read(id, buf, at)
     }
 
     fn write(
@@ -98,23 +126,28 @@ impl SchemeSync for Ramfs {
         flags: u32,
         _: &CallerCtx,
     ) -> Result<usize> {
-        self.files.write(id, buf, at, flags)
+        let number = id;
+        if self.files.handles().is_link(number)? {
+            return self.change(Change::Target { number, target: buf });
+        }
+        let write = Change::Write { number, length: buf.len(), offset: at, flags };
+        self.files.change(write, Some(buf), now())
     }
 
     fn fsize(&mut self, id: usize, _: &CallerCtx) -> Result<u64> {
-        self.files.size(id)
+        self.files.handles().size(id)
     }
 
     fn ftruncate(&mut self, id: usize, len: u64, _: &CallerCtx) -> Result<()> {
-        self.files.truncate(id, len)
+        self.change(Change::Truncate { number: id, length: len }).map(drop)
     }
 
     fn fchmod(&mut self, id: usize, mode: u16, _: &CallerCtx) -> Result<()> {
-        self.files.set_mode(id, mode)
+        self.change(Change::SetMode { number: id, mode }).map(drop)
     }
 
     fn fchown(&mut self, id: usize, owner: u32, group: u32, _: &CallerCtx) -> Result<()> {
-        self.files.set_owner(id, owner, group)
+        self.change(Change::SetOwner { number: id, owner, group }).map(drop)
     }
 
     fn std_fs_call(
@@ -129,30 +162,33 @@ impl SchemeSync for Ramfs {
             // The owner in the lower half of the word, the group in the upper one.
             StdFsCallKind::Fchown => {
                 let word = metadata.arg1;
-                self.files.set_owner(id, word as u32, (word >> 32) as u32).map(|()| 0)
+                let (owner, group) = (word as u32, (word >> 32) as u32);
+                self.change(Change::SetOwner { number: id, owner, group })
             }
             _ => Err(Error::new(EOPNOTSUPP)),
         }
     }
 
     fn futimens(&mut self, id: usize, times: &[TimeSpec], _: &CallerCtx) -> Result<()> {
-        self.files.set_times(id, times)
+        let now = now();
+        let times = Times::new(times, now)?;
+        self.files.change(Change::SetTimes { number: id, times }, None, now).map(drop)
     }
 
     fn fcntl(&mut self, id: usize, command: usize, flags: usize, _: &CallerCtx) -> Result<usize> {
         match command {
-            F_SETFL => self.files.set_flags(id, flags).map(|()| 0),
+            F_SETFL => self.change(Change::SetFlags { number: id, flags }),
             _ => Err(Error::new(EINVAL)),
         }
     }
 
     fn fevent(&mut self, id: usize, flags: EventFlags, _: &CallerCtx) -> Result<EventFlags> {
-        self.files.inode(id)?;
+        self.files.handles().inode(id)?;
         Ok(flags & (EventFlags::EVENT_READ | EventFlags::EVENT_WRITE))
     }
 
     fn fpath(&mut self, id: usize, buf: &mut [u8], _: &CallerCtx) -> Result<usize> {
-        let path = self.files.path(id)?;
+        let path = self.files.handles().path(id)?;
         Ok(scheme_daemon::copy_path(&format!("/scheme/{}/{path}", self.name), buf))
     }
 
@@ -163,11 +199,11 @@ impl SchemeSync for Ramfs {
         buf: &mut [u8],
         _: &CallerCtx,
     ) -> Result<usize> {
-        Ok(scheme_daemon::copy_path(&self.files.path_from(id, directory)?, buf))
+        Ok(scheme_daemon::copy_path(&self.files.handles().path_from(id, directory)?, buf))
     }
 
     fn flink(&mut self, id: usize, path: &str, _: &CallerCtx) -> Result<usize> {
-        self.files.link_self(id, path).map(|()| 0)
+        self.change(Change::LinkSelf { number: id, path })
     }
 
     fn flinkat(
@@ -181,11 +217,11 @@ impl SchemeSync for Ramfs {
         if flags != 0 {
             return Err(Error::new(EINVAL));
         }
-        self.files.link_at(id, directory, path).map(|()| 0)
+        self.change(Change::LinkAt { target: id, directory, path })
     }
 
     fn frename(&mut self, id: usize, path: &str, _: &CallerCtx) -> Result<usize> {
-        self.files.rename_self(id, path).map(|()| 0)
+        self.change(Change::RenameSelf { number: id, path })
     }
 
     fn frenameat(
@@ -197,15 +233,16 @@ impl SchemeSync for Ramfs {
         flags: u32,
         _: &CallerCtx,
     ) -> Result<usize> {
-        self.files.rename_at((old_dir, old_path), (new_dir, new_path), flags).map(|()| 0)
+        let (old, new) = ((old_dir, old_path), (new_dir, new_path));
+        self.change(Change::RenameAt { old, new, flags })
     }
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
-        self.files.stat(id, stat)
+        self.files.handles().stat(id, stat)
     }
 
     fn fstatvfs(&mut self, id: usize, stat: &mut StatVfs, _: &CallerCtx) -> Result<()> {
-        self.files.stat_vfs(id, stat)
+        self.files.handles().stat_vfs(id, stat)
     }
 
     fn getdents<'buf>(
@@ -214,7 +251,7 @@ impl SchemeSync for Ramfs {
         buf: DirentBuf<&'buf mut [u8]>,
         after: u64,
     ) -> Result<DirentBuf<&'buf mut [u8]>> {
-        self.files.list(id, buf, after)
+        self.files.handles().list(id, buf, after)
     }
 
     fn mmap_prep(
@@ -225,7 +262,8 @@ impl SchemeSync for Ramfs {
         _flags: MapFlags,
         _: &CallerCtx,
     ) -> Result<usize> {
-        self.files.map(id, offset, size)
+        let place = self.change(Change::Map { number: id, offset, size })?;
+        self.files.handles().address(place).ok_or(Error::new(EINVAL))
     }
 
     fn munmap(
@@ -236,11 +274,12 @@ impl SchemeSync for Ramfs {
         _flags: MunmapFlags,
         _: &CallerCtx,
     ) -> Result<()> {
-        self.files.unmap(id, offset)
+        self.files.note(Change::Unmap { number: id, offset }, now())
     }
 
     fn on_close(&mut self, id: usize) {
-        self.files.close(id);
+        // Without room in the log the handle stays, and what it keeps.
+        let _ = self.files.note(Change::Close { number: id }, now());
     }
 }
 
@@ -259,15 +298,22 @@ fn lock(
 fn run() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let mib = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_MIB);
-    let socket = scheme_daemon::endpoint(Resolution::Structural)?;
-    let files = Handles::new(mib.saturating_mul(1 << 20), now);
-    let (files, name) = match arguments.next() {
-        Some(name) => (files, name),
-        None => (files.with_directory(TEMPORARY)?, NAME.to_owned()),
+    let limit = mib.checked_mul(1 << 20).ok_or(Error::new(EINVAL))?;
+    let (name, directory) = match arguments.next() {
+        Some(name) => (name, None),
+        None => (NAME.to_owned(), Some(TEMPORARY)),
     };
-    let mut ramfs = Ramfs { files, name };
-    let name = ramfs.name.clone();
-    scheme_daemon::serve(&socket, &name, &mut ramfs)
+    let endpoint = Endpoint::of_name(0, Resolution::Structural)?;
+    // Half as many pages again as may be used, for files that need theirs in a row.
+    let pages = limit.checked_add(limit / 2).and_then(|bytes| usize::try_from(bytes).ok());
+    let memory = pages.and_then(|bytes| bytes.checked_add(LOG)).ok_or(Error::new(EINVAL))?;
+    let failed = |error: clavis::Error| Error::new(error.errno());
+    let (log, rest) = clavis::memory::state(memory, LOG).map_err(failed)?;
+    // The first page of the rest holds the count of pages that were ever taken.
+    let (first, pages) = rest.split_first().ok_or(Error::new(EINVAL))?;
+    let [ever, ..] = first;
+    let files = Files::open(log, Store::lasting(pages, ever), limit, directory, now())?;
+    endpoint.serve(&name.clone(), &mut Ramfs { files, name })
 }
 
 pub(crate) fn main() -> ExitCode {

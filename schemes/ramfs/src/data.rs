@@ -1,8 +1,8 @@
 //! What files and symbolic links hold.
-use crate::budget::Budget;
-use crate::content::{Content, Mapped};
+use crate::content::{Content, Data};
+use crate::store::Space;
+use crate::time::Time;
 use crate::tree::{Body, Kind, NodeId, Tree};
-use syscall::TimeSpec;
 use syscall::error::{EINVAL, EISDIR, ENAMETOOLONG, ENOENT, Error, Result};
 
 impl Tree {
@@ -14,10 +14,10 @@ impl Tree {
         }
     }
 
-    fn content_mut(&mut self, id: NodeId) -> Result<(&mut Content, &mut Budget)> {
+    fn content_mut(&mut self, id: NodeId) -> Result<(&mut Content, &mut Space)> {
         let node = self.nodes.get_mut(id).ok_or(Error::new(ENOENT))?;
         match &mut node.body {
-            Body::File(content) => Ok((content, &mut self.budget)),
+            Body::File(content) => Ok((content, &mut self.space)),
             Body::Directory { .. } => Err(Error::new(EISDIR)),
             Body::Symlink(_) => Err(Error::new(EINVAL)),
         }
@@ -34,26 +34,27 @@ impl Tree {
             out.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
             return Ok(bytes.len().min(out.len()));
         }
-        Ok(self.content(id)?.read(offset, out))
+        Ok(self.content(id)?.read(offset, out, &self.space.store))
     }
 
     /// Writes to a file; of a symbolic link, sets the target, once.
     ///
     /// # Errors
     /// `EISDIR`, `EFBIG`, `ENOSPC`; `EINVAL` for a target that is no path or comes too late.
-    pub fn write(&mut self, id: NodeId, offset: u64, data: &[u8], now: TimeSpec) -> Result<usize> {
+    pub fn write(&mut self, id: NodeId, offset: u64, data: Data<'_>, now: Time) -> Result<usize> {
         if self.kind(id)? == Kind::Symlink {
-            return self.set_target(id, data, now);
+            let Data::Bytes(target) = data else { return Err(Error::new(EINVAL)) };
+            return self.set_target(id, target, now);
         }
-        let (content, budget) = self.content_mut(id)?;
-        let count = content.write(offset, data, budget)?;
+        let (content, space) = self.content_mut(id)?;
+        let count = content.write(offset, data, space)?;
         if count != 0 {
             self.touch(id, now)?;
         }
         Ok(count)
     }
 
-    fn set_target(&mut self, id: NodeId, data: &[u8], now: TimeSpec) -> Result<usize> {
+    fn set_target(&mut self, id: NodeId, data: &[u8], now: Time) -> Result<usize> {
         let target = str::from_utf8(data).map_err(|_| Error::new(EINVAL))?;
         if !self.target(id)?.is_empty() || target.is_empty() || target.contains('\0') {
             return Err(Error::new(EINVAL));
@@ -61,13 +62,13 @@ impl Tree {
         if target.len() > clavis_abi::limits::PATH_MAX {
             return Err(Error::new(ENAMETOOLONG));
         }
-        self.budget.take(target.len() as u64)?;
+        self.space.budget.take(target.len() as u64)?;
         self.node_mut(id)?.body = Body::Symlink(target.into());
         self.touch(id, now)?;
         Ok(data.len())
     }
 
-    fn touch(&mut self, id: NodeId, now: TimeSpec) -> Result<()> {
+    fn touch(&mut self, id: NodeId, now: Time) -> Result<()> {
         let node = self.node_mut(id)?;
         node.modified = now;
         node.changed = now;
@@ -90,18 +91,25 @@ impl Tree {
     ///
     /// # Errors
     /// `EISDIR`, `EINVAL` for a symbolic link, `EFBIG`.
-    pub fn truncate(&mut self, id: NodeId, len: u64, now: TimeSpec) -> Result<()> {
-        let (content, budget) = self.content_mut(id)?;
-        content.truncate(len, budget)?;
+    pub fn truncate(&mut self, id: NodeId, len: u64, now: Time) -> Result<()> {
+        let (content, space) = self.content_mut(id)?;
+        content.truncate(len, space)?;
         self.touch(id, now)
     }
 
-    /// Memory for a mapping of a file.
+    /// Memory for a mapping of a file: its place in the store.
     ///
     /// # Errors
     /// See [`Content::map`].
-    pub fn map(&mut self, id: NodeId, offset: u64, size: usize) -> Result<Mapped> {
-        let (content, budget) = self.content_mut(id)?;
-        content.map(offset, size, budget)
+    pub fn map(&mut self, id: NodeId, offset: u64, size: usize) -> Result<u64> {
+        let (content, space) = self.content_mut(id)?;
+        content.map(offset, size, space)
+    }
+
+    /// Ends a mapping of a file that began at an offset.
+    pub fn unmap(&mut self, id: NodeId, offset: u64) {
+        if let Ok((content, _)) = self.content_mut(id) {
+            content.unmap(offset);
+        }
     }
 }

@@ -3,11 +3,15 @@
 //! A handle remembers the directory that it was opened through: FRENAME and FLINK on it take
 //! their path beneath that directory, so they reach no further than the open did.
 use crate::attributes::{Times, inode};
-use crate::content::Run;
+use crate::content::Data;
 use crate::locks::{Kind as LockKind, Lock, Locks, Owner, Range};
+use crate::page::Bytes;
+use crate::store::Space;
+use crate::time::Time;
 use crate::tree::{Kind, NodeId, Tree};
 use crate::walk::{Place, Rules};
 use clavis_abi::params::open_flags;
+use serde::{Deserialize, Serialize};
 use slab::Slab;
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
 use syscall::error::{
@@ -16,14 +20,10 @@ use syscall::error::{
 use syscall::flag::{
     O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_STAT, O_SYMLINK, O_TRUNC, O_WRONLY,
 };
-use syscall::{Stat, StatVfs, TimeSpec};
+use syscall::{Stat, StatVfs};
 
 mod naming;
 
-/// `tv_nsec` that stands for the present.
-const UTIME_NOW: i32 = 0x3FFF_FFFF;
-/// `tv_nsec` that leaves a time as it is.
-const UTIME_OMIT: i32 = 0x3FFF_FFFE;
 /// The number of a handle.
 pub type Number = usize;
 
@@ -34,28 +34,41 @@ pub struct Opened {
     pub number: Number,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Handle {
     node: NodeId,
     /// The directory that it was opened through.
     base: NodeId,
     append: bool,
-    /// Live mappings: offset, and what keeps the memory.
-    mappings: Vec<(u64, Run)>,
+    /// Where its live mappings begin.
+    mappings: Vec<u64>,
 }
 
 /// The open handles on a file system.
+#[derive(Serialize, Deserialize)]
 pub struct Handles {
-    tree: Tree,
+    pub(crate) tree: Tree,
     open: Slab<Handle>,
     locks: Locks,
-    clock: fn() -> TimeSpec,
+    /// The time, as far as anybody told.
+    #[serde(skip)]
+    pub(crate) now: Time,
 }
 
 impl Handles {
-    /// A file system that keeps at most `limit` bytes and asks `clock` for the time.
+    /// A file system that keeps at most `limit` bytes, at that time.
     #[must_use]
-    pub fn new(limit: u64, clock: fn() -> TimeSpec) -> Self {
-        Self { tree: Tree::new(limit, clock()), open: Slab::new(), locks: Locks::default(), clock }
+    pub fn new(limit: u64, now: Time) -> Self {
+        Self::on(Tree::new(limit, now), now)
+    }
+
+    /// An empty file system in that space, at that time.
+    pub(crate) fn within(space: Space, now: Time) -> Self {
+        Self::on(Tree::within(space, now), now)
+    }
+
+    fn on(tree: Tree, now: Time) -> Self {
+        Self { tree, open: Slab::new(), locks: Locks::default(), now }
     }
 
     /// The same with one more directory in its root, open to everybody.
@@ -63,8 +76,7 @@ impl Handles {
     /// # Errors
     /// As [`Tree::create`].
     pub fn with_directory(mut self, name: &str) -> Result<Self> {
-        let now = (self.clock)();
-        self.tree.create(self.tree.root(), name, Kind::Directory, 0o777, now)?;
+        self.tree.create(self.tree.root(), name, Kind::Directory, 0o777, self.now)?;
         Ok(self)
     }
 
@@ -104,7 +116,7 @@ impl Handles {
     /// Forgets a handle.
     pub fn close(&mut self, number: Number) {
         if let Some(handle) = self.open.try_remove(number) {
-            drop(handle.mappings);
+            handle.mappings.iter().for_each(|offset| self.tree.unmap(handle.node, *offset));
             self.locks.close(handle.node, number);
             self.tree.release(handle.node);
             self.tree.release(handle.base);
@@ -129,7 +141,7 @@ impl Handles {
             Place::Node { node, .. } => {
                 self.check_existing(node, flags, as_link)?;
                 if has(O_TRUNC) && has(O_WRONLY) && self.tree.kind(node)? == Kind::File {
-                    self.tree.truncate(node, 0, (self.clock)())?;
+                    self.tree.truncate(node, 0, self.now)?;
                 }
                 node
             }
@@ -142,7 +154,7 @@ impl Handles {
                     (false, true) => Kind::Symlink,
                     (false, false) => Kind::File,
                 };
-                self.tree.create(directory, &name, kind, flags as u16, (self.clock)())?
+                self.tree.create(directory, &name, kind, flags as u16, self.now)?
             }
         };
         self.insert(node, base, has(O_APPEND))
@@ -182,12 +194,18 @@ impl Handles {
     ///
     /// # Errors
     /// `EISDIR`, `EFBIG`, `ENOSPC`, `EBADF`.
-    pub fn write(&mut self, number: Number, data: &[u8], offset: u64, flags: u32) -> Result<usize> {
+    pub fn write(
+        &mut self,
+        number: Number,
+        data: Data<'_>,
+        offset: u64,
+        flags: u32,
+    ) -> Result<usize> {
         let handle = self.get(number)?;
         let node = handle.node;
         let append = handle.append || flags as usize & O_APPEND != 0;
         let offset = if append { self.tree.size(node)? } else { offset };
-        self.tree.write(node, offset, data, (self.clock)())
+        self.tree.write(node, offset, data, self.now)
     }
 
     /// Takes over the status flags that the kernel keeps.
@@ -213,7 +231,7 @@ impl Handles {
     /// `EISDIR`, `EFBIG`, `EBADF`.
     pub fn truncate(&mut self, number: Number, len: u64) -> Result<()> {
         let node = self.node(number)?;
-        self.tree.truncate(node, len, (self.clock)())
+        self.tree.truncate(node, len, self.now)
     }
 
     /// What is known of the node.
@@ -240,7 +258,7 @@ impl Handles {
     /// `EBADF`.
     pub fn set_mode(&mut self, number: Number, mode: u16) -> Result<()> {
         let node = self.node(number)?;
-        self.tree.set_mode(node, mode, (self.clock)())
+        self.tree.set_mode(node, mode, self.now)
     }
 
     /// Sets owner and group.
@@ -249,25 +267,16 @@ impl Handles {
     /// `EBADF`.
     pub fn set_owner(&mut self, number: Number, owner: u32, group: u32) -> Result<()> {
         let node = self.node(number)?;
-        self.tree.set_owner(node, owner, group, (self.clock)())
+        self.tree.set_owner(node, owner, group, self.now)
     }
 
     /// Sets access and modification time.
     ///
     /// # Errors
-    /// `EBADF`; `EINVAL` unless there are two valid times.
-    pub fn set_times(&mut self, number: Number, times: &[TimeSpec]) -> Result<()> {
+    /// `EBADF`.
+    pub fn set_times(&mut self, number: Number, times: Times) -> Result<()> {
         let node = self.node(number)?;
-        let &[accessed, modified] = times else { return Err(Error::new(EINVAL)) };
-        let now = (self.clock)();
-        let time = |time: TimeSpec| match time.tv_nsec {
-            UTIME_NOW => Ok(Some(now)),
-            UTIME_OMIT => Ok(None),
-            0..1_000_000_000 => Ok(Some(time)),
-            _ => Err(Error::new(EINVAL)),
-        };
-        let times = Times { accessed: time(accessed)?, modified: time(modified)? };
-        self.tree.set_times(node, times, now)
+        self.tree.set_times(node, times, self.now)
     }
 
     /// Takes an advisory lock.
@@ -355,16 +364,36 @@ impl Handles {
         Ok(out)
     }
 
-    /// Memory for a mapping; kept until [`Handles::unmap`].
+    /// Makes memory for a mapping, which stays where it is until [`Handles::unmap`]. Answers its
+    /// place in the store.
     ///
     /// # Errors
     /// See [`crate::content::Content::map`].
     pub fn map(&mut self, number: Number, offset: u64, size: usize) -> Result<usize> {
         let node = self.node(number)?;
-        let mapped = self.tree.map(node, offset, size)?;
+        let place = self.tree.map(node, offset, size)?;
         let handle = self.open.get_mut(number).ok_or(Error::new(EBADF))?;
-        handle.mappings.push((offset, mapped.run));
-        Ok(mapped.address)
+        handle.mappings.push(offset);
+        usize::try_from(place).map_err(|_| Error::new(EINVAL))
+    }
+
+    /// Whether what is in the pages of files is left alone.
+    pub(crate) fn freeze(&mut self, frozen: bool) {
+        self.tree.space.store.frozen = frozen;
+    }
+
+    /// Where a page of the store lies in this process.
+    #[must_use]
+    pub fn address(&self, place: usize) -> Option<usize> {
+        self.tree.space.store.page(place as u64).map(|page| page.address())
+    }
+
+    /// Whether the handle's node is a symbolic link.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn is_link(&self, number: Number) -> Result<bool> {
+        Ok(self.tree.kind(self.node(number)?)? == Kind::Symlink)
     }
 
     /// Ends a mapping that began at `offset`.
@@ -373,8 +402,10 @@ impl Handles {
     /// `EINVAL` when there is none.
     pub fn unmap(&mut self, number: Number, offset: u64) -> Result<()> {
         let handle = self.open.get_mut(number).ok_or(Error::new(EBADF))?;
-        let found = handle.mappings.iter().position(|mapping| mapping.0 == offset);
+        let found = handle.mappings.iter().position(|mapping| *mapping == offset);
         handle.mappings.swap_remove(found.ok_or(Error::new(EINVAL))?);
+        let node = handle.node;
+        self.tree.unmap(node, offset);
         Ok(())
     }
 

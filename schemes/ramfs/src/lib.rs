@@ -27,12 +27,17 @@ pub mod attributes;
 pub mod budget;
 pub mod content;
 pub mod data;
+pub mod files;
 pub mod handles;
+pub mod journal;
 pub mod locks;
 pub mod names;
 pub mod page;
+pub mod store;
+pub mod time;
 pub mod tree;
 pub mod walk;
 
+pub use files::Files;
 pub use handles::{Handles, Opened};
 pub use tree::Tree;

@@ -4,6 +4,7 @@
 //! never conflict, and a new one replaces what the owner held of its range. Whoever owns it, a lock
 //! ends with the handle that it was taken through.
 use crate::tree::NodeId;
+use serde::{Deserialize, Serialize};
 use slotmap::SecondaryMap;
 use syscall::error::{EINVAL, ENOLCK, EWOULDBLOCK, Error, Result};
 
@@ -15,7 +16,7 @@ const PER_FILE: usize = 2048;
 const TOTAL: usize = 1 << 15;
 
 /// Whose a lock is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Owner {
     /// A process.
     Process(usize),
@@ -24,7 +25,7 @@ pub enum Owner {
 }
 
 /// What others may still do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// Take shared locks.
     Shared,
@@ -33,7 +34,7 @@ pub enum Kind {
 }
 
 /// Bytes from the first to the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     first: u64,
     last: u64,
@@ -84,7 +85,7 @@ impl Range {
 }
 
 /// A lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// Whose it is.
     pub owner: Owner,
@@ -97,7 +98,7 @@ pub struct Lock {
 }
 
 /// The locks of a file system.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Locks {
     of: SecondaryMap<NodeId, Vec<Lock>>,
     total: usize,

@@ -2,10 +2,11 @@
 //!
 //! Each entry has a cookie that never changes and is never used again, so a listing that is read
 //! in parts neither repeats nor loses an entry that stays, whatever happens in between.
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An entry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Entry<N> {
     /// Its place in the listing.
     pub cookie: u64,
@@ -14,7 +15,7 @@ pub struct Entry<N> {
 }
 
 /// The names in a directory.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Names<N> {
     by_name: BTreeMap<Box<str>, Entry<N>>,
     by_cookie: BTreeMap<u64, Box<str>>,

@@ -8,29 +8,47 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 const WORD: usize = size_of::<u64>();
 const WORDS: usize = PAGE_SIZE / WORD;
 
-/// One page, aligned so that the kernel can map it elsewhere.
-#[repr(C, align(4096))]
-pub struct Page([AtomicU64; WORDS]);
+/// The words of a page.
+pub type Words = [AtomicU64; WORDS];
 
-impl Page {
-    /// A page of zeros.
-    #[must_use]
-    pub fn zeroed() -> Self {
+/// A page of zeros, aligned so that the kernel can map it elsewhere.
+#[repr(C, align(4096))]
+pub struct Page(pub Words);
+
+impl Default for Page {
+    fn default() -> Self {
         Self([const { AtomicU64::new(0) }; WORDS])
     }
+}
 
+/// The bytes of a page.
+pub trait Bytes {
     /// Where the page lies in this process.
-    #[must_use]
-    pub fn address(&self) -> usize {
+    fn address(&self) -> usize;
+
+    /// Copies bytes out, from `offset` on; what lies behind the page's end stays untouched.
+    fn read(&self, offset: usize, out: &mut [u8]);
+
+    /// Copies bytes in, from `offset` on; what does not fit into the page is left out.
+    fn write(&self, offset: usize, data: &[u8]);
+
+    /// Makes the bytes from `offset` to the end zero.
+    fn clear_from(&self, offset: usize);
+
+    /// Takes over the contents of another page.
+    fn copy_from(&self, other: &Words);
+}
+
+impl Bytes for Words {
+    fn address(&self) -> usize {
         std::ptr::from_ref(self).expose_provenance()
     }
 
-    /// Copies bytes out, from `offset` on; what lies behind the page's end stays untouched.
-    pub fn read(&self, offset: usize, out: &mut [u8]) {
+    fn read(&self, offset: usize, out: &mut [u8]) {
         let (first, skip) = (offset / WORD, offset % WORD);
         let head = out.len().min(WORD.saturating_sub(skip));
         let (head, rest) = if skip == 0 { (&mut [][..], out) } else { out.split_at_mut(head) };
-        let mut words = self.0.iter().skip(first);
+        let mut words = self.iter().skip(first);
         if skip != 0
             && let Some(word) = words.next()
         {
@@ -50,12 +68,11 @@ impl Page {
         }
     }
 
-    /// Copies bytes in, from `offset` on; what does not fit into the page is left out.
-    pub fn write(&self, offset: usize, data: &[u8]) {
+    fn write(&self, offset: usize, data: &[u8]) {
         let (first, skip) = (offset / WORD, offset % WORD);
         let head = if skip == 0 { 0 } else { data.len().min(WORD.saturating_sub(skip)) };
         let (head, rest) = data.split_at(head);
-        let mut words = self.0.iter().skip(first);
+        let mut words = self.iter().skip(first);
         if skip != 0
             && let Some(word) = words.next()
         {
@@ -72,10 +89,9 @@ impl Page {
         }
     }
 
-    /// Makes the bytes from `offset` to the end zero.
-    pub fn clear_from(&self, offset: usize) {
+    fn clear_from(&self, offset: usize) {
         let (first, skip) = (offset / WORD, offset % WORD);
-        let mut words = self.0.iter().skip(first);
+        let mut words = self.iter().skip(first);
         if skip != 0
             && let Some(word) = words.next()
         {
@@ -84,9 +100,8 @@ impl Page {
         words.for_each(|word| word.store(0, Relaxed));
     }
 
-    /// Takes over the contents of another page.
-    pub fn copy_from(&self, other: &Page) {
-        for (to, from) in self.0.iter().zip(&other.0) {
+    fn copy_from(&self, other: &Words) {
+        for (to, from) in self.iter().zip(other) {
             to.store(from.load(Relaxed), Relaxed);
         }
     }
@@ -106,7 +121,7 @@ mod tests {
     fn a_page_reads_back_what_was_written_at_every_offset_and_length() {
         for offset in [0, 1, 7, 8, 9, 4080, 4088, 4095] {
             for len in [0, 1, 2, 7, 8, 9, 15, 16, 17] {
-                let page = Page::zeroed();
+                let page = Page::default().0;
                 let data: Vec<u8> = (1..=len as u8).collect();
                 page.write(offset, &data);
                 let fits = len.min(PAGE_SIZE - offset);
@@ -124,7 +139,7 @@ mod tests {
 
     #[test]
     fn clearing_leaves_what_lies_before() {
-        let page = Page::zeroed();
+        let page = Page::default().0;
         page.write(0, &[7; PAGE_SIZE]);
         page.clear_from(13);
         let mut all = vec![0; PAGE_SIZE];

@@ -3,9 +3,11 @@
 use crate::budget::Budget;
 use crate::content::Content;
 use crate::names::Names;
+use crate::store::{Space, Store};
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
 use slotmap::{DefaultKey, SlotMap};
 use std::collections::BTreeSet;
-use syscall::TimeSpec;
 use syscall::error::{
     EEXIST, EINVAL, EISDIR, EMLINK, ENAMETOOLONG, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, Error, Result,
 };
@@ -22,6 +24,7 @@ const ENTRY_COST: u64 = 256;
 const LINKS_MAX: usize = 65_535;
 
 /// What a node is.
+#[derive(Serialize, Deserialize)]
 pub(crate) enum Body {
     File(Content),
     Directory {
@@ -46,14 +49,15 @@ pub enum Kind {
     Symlink,
 }
 
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Node {
     pub(crate) body: Body,
     pub(crate) mode: u16,
     pub(crate) owner: u32,
     pub(crate) group: u32,
-    pub(crate) accessed: TimeSpec,
-    pub(crate) modified: TimeSpec,
-    pub(crate) changed: TimeSpec,
+    pub(crate) accessed: Time,
+    pub(crate) modified: Time,
+    pub(crate) changed: Time,
     /// Where it is named: directory and cookie.
     pub(crate) links: BTreeSet<(NodeId, u64)>,
     /// How many handles hold it.
@@ -61,10 +65,11 @@ pub(crate) struct Node {
 }
 
 /// The file system.
+#[derive(Serialize, Deserialize)]
 pub struct Tree {
     pub(crate) nodes: SlotMap<NodeId, Node>,
     root: NodeId,
-    pub(crate) budget: Budget,
+    pub(crate) space: Space,
 }
 
 /// Checks the name of a new entry.
@@ -85,7 +90,12 @@ fn entry_cost(name: &str) -> u64 {
 impl Tree {
     /// An empty file system that keeps at most `limit` bytes.
     #[must_use]
-    pub fn new(limit: u64, now: TimeSpec) -> Self {
+    pub fn new(limit: u64, now: Time) -> Self {
+        Self::within(Space::heap(limit), now)
+    }
+
+    /// An empty file system.
+    pub(crate) fn within(space: Space, now: Time) -> Self {
         let mut nodes = SlotMap::new();
         let root = nodes.insert_with_key(|root| Node {
             body: Body::Directory { names: Names::default(), parent: root, subdirectories: 0 },
@@ -98,7 +108,18 @@ impl Tree {
             links: BTreeSet::new(),
             holders: 1,
         });
-        Self { nodes, root, budget: Budget::new(limit) }
+        Self { nodes, root, space }
+    }
+
+    /// Keeps what files hold in that store, in which it may lie already.
+    pub(crate) fn settle_in(&mut self, mut store: Store) {
+        store.release_all();
+        for node in self.nodes.values() {
+            if let Body::File(content) = &node.body {
+                content.claim(&mut store);
+            }
+        }
+        self.space.store = store;
     }
 
     /// The directory that everything lies beneath.
@@ -110,7 +131,7 @@ impl Tree {
     /// The budget.
     #[must_use]
     pub fn budget(&self) -> &Budget {
-        &self.budget
+        &self.space.budget
     }
 
     /// How many nodes there are.
@@ -196,13 +217,13 @@ impl Tree {
         name: &str,
         kind: Kind,
         mode: u16,
-        now: TimeSpec,
+        now: Time,
     ) -> Result<NodeId> {
         check_name(name)?;
         if self.lookup(directory, name)?.is_some() {
             return Err(Error::new(EEXIST));
         }
-        self.budget.take(NODE_COST.saturating_add(entry_cost(name)))?;
+        self.space.budget.take(NODE_COST.saturating_add(entry_cost(name)))?;
         let body = match kind {
             Kind::File => Body::File(Content::default()),
             Kind::Symlink => Body::Symlink("".into()),
@@ -226,7 +247,7 @@ impl Tree {
     }
 
     /// Enters a node under a free name; the entry is already paid for.
-    fn attach(&mut self, directory: NodeId, name: &str, id: NodeId, now: TimeSpec) -> Result<()> {
+    fn attach(&mut self, directory: NodeId, name: &str, id: NodeId, now: Time) -> Result<()> {
         let is_directory = self.kind(id)? == Kind::Directory;
         let holder = self.node_mut(directory)?;
         let Body::Directory { names, subdirectories, .. } = &mut holder.body else {
@@ -248,7 +269,7 @@ impl Tree {
     }
 
     /// Takes a name away and gives its cost back; the node stays until [`Tree::settle`].
-    fn detach(&mut self, directory: NodeId, name: &str, now: TimeSpec) -> Result<NodeId> {
+    fn detach(&mut self, directory: NodeId, name: &str, now: Time) -> Result<NodeId> {
         let id = self.lookup(directory, name)?.ok_or(Error::new(ENOENT))?;
         let is_directory = self.kind(id)? == Kind::Directory;
         let holder = self.node_mut(directory)?;
@@ -264,7 +285,7 @@ impl Tree {
         let node = self.node_mut(id)?;
         node.links.remove(&(directory, entry.cookie));
         node.changed = now;
-        self.budget.give(entry_cost(name));
+        self.space.budget.give(entry_cost(name));
         Ok(id)
     }
 
@@ -274,11 +295,11 @@ impl Tree {
             self.nodes.get(id).is_some_and(|node| node.links.is_empty() && node.holders == 0);
         if idle && let Some(mut node) = self.nodes.remove(id) {
             match &mut node.body {
-                Body::File(content) => content.clear(&mut self.budget),
-                Body::Symlink(target) => self.budget.give(target.len() as u64),
+                Body::File(content) => content.clear(&mut self.space),
+                Body::Symlink(target) => self.space.budget.give(target.len() as u64),
                 Body::Directory { .. } => {}
             }
-            self.budget.give(NODE_COST);
+            self.space.budget.give(NODE_COST);
         }
     }
 
@@ -304,7 +325,7 @@ impl Tree {
     ///
     /// # Errors
     /// `ENOENT`, `EISDIR`.
-    pub fn unlink(&mut self, directory: NodeId, name: &str, now: TimeSpec) -> Result<()> {
+    pub fn unlink(&mut self, directory: NodeId, name: &str, now: Time) -> Result<()> {
         let id = self.lookup(directory, name)?.ok_or(Error::new(ENOENT))?;
         if self.kind(id)? == Kind::Directory {
             return Err(Error::new(EISDIR));
@@ -326,7 +347,7 @@ impl Tree {
     ///
     /// # Errors
     /// `ENOENT`, `ENOTDIR`, `ENOTEMPTY`.
-    pub fn remove_directory(&mut self, directory: NodeId, name: &str, now: TimeSpec) -> Result<()> {
+    pub fn remove_directory(&mut self, directory: NodeId, name: &str, now: Time) -> Result<()> {
         let id = self.lookup(directory, name)?.ok_or(Error::new(ENOENT))?;
         self.check_empty_directory(id)?;
         self.detach(directory, name, now)?;
@@ -339,7 +360,7 @@ impl Tree {
     /// # Errors
     /// `EPERM` for directories, `ENOENT` for a node that has no name left, `EMLINK`, `EEXIST`,
     /// `ENOSPC`, and what a bad name brings.
-    pub fn link(&mut self, id: NodeId, directory: NodeId, name: &str, now: TimeSpec) -> Result<()> {
+    pub fn link(&mut self, id: NodeId, directory: NodeId, name: &str, now: Time) -> Result<()> {
         check_name(name)?;
         let node = self.node(id)?;
         if matches!(node.body, Body::Directory { .. }) {
@@ -354,7 +375,7 @@ impl Tree {
         if self.lookup(directory, name)?.is_some() {
             return Err(Error::new(EEXIST));
         }
-        self.budget.take(entry_cost(name))?;
+        self.space.budget.take(entry_cost(name))?;
         self.attach(directory, name, id, now)
     }
 
@@ -382,7 +403,7 @@ impl Tree {
         old: (NodeId, &str),
         new: (NodeId, &str),
         replace: Replace,
-        now: TimeSpec,
+        now: Time,
     ) -> Result<()> {
         check_name(new.1)?;
         let id = self.lookup(old.0, old.1)?.ok_or(Error::new(ENOENT))?;
@@ -405,7 +426,7 @@ impl Tree {
                 (false, false) => {}
             }
         }
-        self.budget.take(entry_cost(new.1))?;
+        self.space.budget.take(entry_cost(new.1))?;
         if let Some(there) = there {
             self.detach(new.0, new.1, now)?;
             self.settle(there);

@@ -188,9 +188,10 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syscall::TimeSpec;
+    use crate::content::Data;
+    use crate::time::Time;
 
-    const NOW: TimeSpec = TimeSpec { tv_sec: 1, tv_nsec: 0 };
+    const NOW: Time = Time { seconds: 1, nanoseconds: 0 };
 
     /// `/top/{in/deep,file}`, and links in `/top`: up → .., out → ../other, abs → /top/file,
     /// in_again → in/../file, loop → loop, dangling → gone, through → in/back, in/back → ../file.
@@ -201,7 +202,7 @@ mod tests {
 
     fn link(tree: &mut Tree, directory: NodeId, name: &str, target: &str) {
         let node = tree.create(directory, name, Kind::Symlink, 0o777, NOW).unwrap();
-        tree.write(node, 0, target.as_bytes(), NOW).unwrap();
+        tree.write(node, 0, Data::Bytes(target.as_bytes()), NOW).unwrap();
     }
 
     fn fixture() -> Fixture {

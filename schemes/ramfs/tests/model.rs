@@ -3,8 +3,9 @@
 //!
 //! `SEED=n cargo test -p clavis-ramfs --test model` repeats a run.
 use clavis_ramfs::Handles;
+use clavis_ramfs::content::Data;
+use clavis_ramfs::time::Time;
 use std::collections::BTreeMap;
-use syscall::TimeSpec;
 use syscall::dirent::{DirentBuf, DirentHeader, DirentIter};
 use syscall::error::{EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, Error, Result};
 use syscall::flag::{AT_REMOVEDIR, O_CREAT, O_DIRECTORY, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY};
@@ -12,9 +13,7 @@ use syscall::flag::{AT_REMOVEDIR, O_CREAT, O_DIRECTORY, O_EXCL, O_RDWR, O_TRUNC,
 const STEPS: usize = 60_000;
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
-fn now() -> TimeSpec {
-    TimeSpec { tv_sec: 7, tv_nsec: 0 }
-}
+const NOW: Time = Time { seconds: 7, nanoseconds: 0 };
 
 /// What a path names in the model. Files are numbers into a list of contents, so that hard links
 /// share one.
@@ -242,7 +241,7 @@ fn the_file_system_and_a_model_of_paths_agree() {
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut handles = Handles::new(64 << 20, now);
+    let mut handles = Handles::new(64 << 20, NOW);
     let root = handles.root().unwrap();
     let empty = (handles.tree().budget().used(), handles.tree().nodes());
     let mut real = Real { handles, root };
@@ -281,7 +280,10 @@ fn the_file_system_and_a_model_of_paths_agree() {
                 let cut = random.bool();
                 let flags = if cut { O_RDWR | O_TRUNC } else { O_RDWR };
                 let written = real.with(&path, flags, |handles, number| {
-                    assert_eq!(handles.write(number, &data, offset as u64, 0)?, data.len());
+                    assert_eq!(
+                        handles.write(number, Data::Bytes(&data), offset as u64, 0)?,
+                        data.len()
+                    );
                     Ok(())
                 });
                 (errno(written), model.write(&path, offset, &data, cut), "write")

@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &[
         name: "clients_of_initfs_notice_nothing_when_it_is_killed_a_hundred_times",
         run: initfs,
     },
+    Case { name: "clients_of_ramfs_notice_nothing_when_it_is_killed_a_hundred_times", run: ramfs },
     Case { name: "clients_of_nsmgr_notice_nothing_when_it_is_killed_a_hundred_times", run: nsmgr },
     Case { name: "a_log_that_is_killed_a_hundred_times_loses_only_its_own_handles", run: log },
     Case {
@@ -298,8 +299,11 @@ fn survive(service: &'static str, adopts: bool) -> Verdict {
     let mut random = fastrand::Rng::with_seed(7);
     // What the first deaths leave (memory that allocators keep) is no leak.
     torture(service, adopts, 5, &mut random)?;
+    kill(service, 1, &mut random)?;
     let before = at_rest(service)?;
     torture(service, adopts, DEATHS, &mut random)?;
+    // An instance that was never under load, as before.
+    kill(service, 1, &mut random)?;
     settled(&before)
 }
 
@@ -309,6 +313,10 @@ fn null() -> Verdict {
 
 fn initfs() -> Verdict {
     survive("/bin/initfs", true)
+}
+
+fn ramfs() -> Verdict {
+    survive("/bin/ramfs", true)
 }
 
 fn nsmgr() -> Verdict {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use clavis_abi::boot::{EXIT_BOOT_FAILED, EXIT_DONE, EXIT_PANIC};
+use clavis_abi::boot::{EXIT_BOOT_FAILED, EXIT_DONE, EXIT_INIT_ENDED, EXIT_PANIC, EXIT_RESTART};
 
 use crate::options::{Accel, MachineOptions};
 use crate::qemu::frames::{Decoder, Frame};
@@ -56,6 +56,10 @@ pub(crate) enum End {
     PowerOff,
     /// The kernel panicked.
     Panic,
+    /// The guest restarted because it was asked to.
+    Restarted,
+    /// The guest restarted because init had ended.
+    InitEnded,
     /// The bootloader found something wrong.
     BootFailed,
     /// The time was over.
@@ -231,6 +235,8 @@ fn meaning(status: ExitStatus) -> End {
         Some(0) => End::PowerOff,
         code if code == device(EXIT_DONE) => End::PowerOff,
         code if code == device(EXIT_PANIC) => End::Panic,
+        code if code == device(EXIT_RESTART) => End::Restarted,
+        code if code == device(EXIT_INIT_ENDED) => End::InitEnded,
         code if code == device(EXIT_BOOT_FAILED) => End::BootFailed,
         _ => End::Died(status),
     }

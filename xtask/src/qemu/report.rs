@@ -26,6 +26,8 @@ pub(crate) fn explain(outcome: &Outcome, kernel: &Path, timeout: Option<u64>) {
     match outcome.end {
         End::PowerOff => eprintln!("xtask: the guest powered off without sending an exit status"),
         End::Panic => eprintln!("xtask: the kernel panicked"),
+        End::Restarted => eprintln!("xtask: the guest restarted without sending an exit status"),
+        End::InitEnded => eprintln!("xtask: init ended, so the machine restarted"),
         End::BootFailed => eprintln!("xtask: the bootloader could not start the system"),
         End::TimedOut => eprintln!("xtask: the time was over after {} s", timeout.unwrap_or(0)),
         End::Interrupted => eprintln!("xtask: interrupted"),

@@ -1,7 +1,10 @@
-//! Bad files on the system partition: each boot ends with one clear line and a failing exit.
+//! Boots that go wrong: each ends with one clear line and a failing exit. Bad files on the system
+//! partition, and the end of init.
 use std::time::Duration;
 
 use anyhow::Context as _;
+
+use boot_image::Image as BootImage;
 
 use crate::image::{self, Image, PartitionFile};
 use crate::options::TestOptions;
@@ -12,12 +15,18 @@ use crate::workspace::Workspace;
 /// Seconds that the firmware may take.
 const LIMIT: u64 = 120;
 
-/// A partition and what the bootloader says of it.
+/// A boot, how it ends, and what is said of that.
 struct Case {
     name: &'static str,
     damage: fn(&mut Vec<PartitionFile>),
+    command_line: &'static str,
+    end: End,
     says: &'static str,
 }
+
+/// Of a partition whose files are bad.
+const BAD: Case =
+    Case { name: "", damage: |_| {}, command_line: "qemu-exit\n", end: End::BootFailed, says: "" };
 
 /// What the names of all cases begin with.
 pub(crate) const PREFIX: &str = "boot::";
@@ -27,26 +36,45 @@ const CASES: &[Case] = &[
         name: "a_missing_kernel_is_told",
         damage: |files| files.retain(|(path, _)| *path != "clavis/kernel"),
         says: "\\clavis\\kernel cannot be read: there is no such file",
+        ..BAD
     },
     Case {
         name: "a_truncated_kernel_is_told",
         damage: |files| change(files, "clavis/kernel", |bytes| bytes.truncate(bytes.len() / 2)),
         says: "\\clavis\\kernel is shorter than its segments say",
+        ..BAD
     },
     Case {
         name: "an_empty_init_is_told",
         damage: |files| change(files, "clavis/init", Vec::clear),
         says: "\\clavis\\init is empty",
+        ..BAD
     },
     Case {
         name: "an_init_for_another_processor_is_told",
         damage: |files| change(files, "clavis/init", |bytes| fill(bytes, 18, &[0xB7, 0])),
         says: "\\clavis\\init is for another processor",
+        ..BAD
     },
     Case {
         name: "a_damaged_boot_image_is_told",
         damage: |files| change(files, "clavis/image", |bytes| fill(bytes, 40, &[0xFF; 4])),
         says: "the boot image \\clavis\\image has a damaged index",
+        ..BAD
+    },
+    Case {
+        name: "the_end_of_init_is_told_and_restarts_the_machine",
+        command_line: "qemu-exit\nstart results exec kill -9 1\n",
+        end: End::InitEnded,
+        says: "clavis: init was killed; restarting the machine",
+        ..BAD
+    },
+    Case {
+        name: "a_namespace_manager_that_cannot_run_ends_init_which_says_so",
+        damage: |files| change(files, "clavis/image", spoil_manager),
+        end: End::InitEnded,
+        says: "init: nsmgr ended 8 times in a row: its state cannot be relied on",
+        ..BAD
     },
 ];
 
@@ -57,6 +85,14 @@ fn change(files: &mut [(&str, Vec<u8>)], path: &str, how: impl Fn(&mut Vec<u8>))
 fn fill(bytes: &mut [u8], at: usize, with: &[u8]) {
     if let Some(place) = bytes.get_mut(at..at + with.len()) {
         place.copy_from_slice(with);
+    }
+}
+
+/// Makes the namespace manager's file no program.
+fn spoil_manager(bytes: &mut Vec<u8>) {
+    let place = BootImage::parse(bytes).ok().and_then(|image| image.file("bin/nsmgr"));
+    if let Some(offset) = place.map(|entry| entry.offset) {
+        fill(bytes, offset, &[0; 4]);
     }
 }
 
@@ -106,7 +142,7 @@ fn refusal(
     let config = Config {
         machine: &options.machine,
         disk: &disk,
-        command_line: "qemu-exit\n".into(),
+        command_line: case.command_line.into(),
         console: Console::Log,
         log: workspace.output()?.join("boot.log"),
         display: false,
@@ -117,7 +153,7 @@ fn refusal(
     let outcome = qemu::run(&config, &mut |_| Ok(()))?;
     let lines = outcome.log.last_lines(20);
     let told = lines.iter().filter(|line| line.contains(case.says)).count();
-    (outcome.end == End::BootFailed && told == 1)
+    (outcome.end == case.end && told == 1)
         .then_some(())
         .with_context(|| format!("it ended with {:?} and said: {}", outcome.end, lines.join(" / ")))
 }

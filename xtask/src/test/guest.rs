@@ -51,6 +51,8 @@ pub(crate) fn run(
     let how = match outcome.end {
         End::PowerOff => None,
         End::Panic => Some("the kernel panicked"),
+        End::Restarted => Some("the guest restarted"),
+        End::InitEnded => Some("init ended"),
         End::BootFailed => Some("the system did not boot"),
         End::TimedOut => Some("the time was over"),
         End::Interrupted => Some("interrupted"),

@@ -229,12 +229,13 @@ impl<M: Machine> Kernel<M> {
     fn init_ended(&mut self, exit: ExitStatus) {
         let text = match exit.kind {
             0 => b"clavis: init exited; restarting the machine\n".as_slice(),
-            2 => b"clavis: init faulted; restarting the machine\n".as_slice(),
-            _ => b"clavis: init was ended; restarting the machine\n".as_slice(),
+            1 | 3 => b"clavis: init was killed; restarting the machine\n",
+            2 => b"clavis: init faulted; restarting the machine\n",
+            _ => b"clavis: init ran out of memory; restarting the machine\n",
         };
         // Whoever took the serial line over cannot tell it any more.
         self.log.echo = true;
         self.log(text);
-        self.machine.power(clavis_abi::params::power::RESTART);
+        self.machine.power(clavis_abi::params::power::INIT_ENDED);
     }
 }

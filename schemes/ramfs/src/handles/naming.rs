@@ -24,10 +24,10 @@ impl Handles {
         }
         match self.tree.walk(base, trimmed, rules)? {
             Place::Node { name: Some((holder, name)), .. } if directory => {
-                self.tree.remove_directory(holder, &name, (self.clock)())
+                self.tree.remove_directory(holder, &name, self.now)
             }
             Place::Node { name: Some((holder, name)), .. } => {
-                self.tree.unlink(holder, &name, (self.clock)())
+                self.tree.unlink(holder, &name, self.now)
             }
             Place::Node { name: None, .. } if path.ends_with("..") => Err(Error::new(ENOTEMPTY)),
             Place::Node { name: None, .. } => Err(Error::new(EBUSY)),
@@ -97,7 +97,7 @@ impl Handles {
                 return Err(Error::new(ENOTDIR));
             }
         }
-        self.tree.rename(old, (holder, &name), replace, (self.clock)())
+        self.tree.rename(old, (holder, &name), replace, self.now)
     }
 
     /// Gives the open node itself a new path beneath the directory that it was opened through.
@@ -140,6 +140,6 @@ impl Handles {
         if slash {
             return Err(Error::new(ENOENT));
         }
-        self.tree.link(node, holder, &name, (self.clock)())
+        self.tree.link(node, holder, &name, self.now)
     }
 }

@@ -1,17 +1,16 @@
 //! What clients may count on.
 use super::naming::RENAME_NOREPLACE;
 use super::*;
+use syscall::TimeSpec;
 use syscall::error::{EBUSY, ENOSPC, ENOTEMPTY};
 use syscall::flag::{AT_REMOVEDIR, O_RDWR};
 
 const PAGE: usize = clavis_abi::PAGE_SIZE;
 
-fn now() -> TimeSpec {
-    TimeSpec { tv_sec: 5, tv_nsec: 6 }
-}
+const NOW: Time = Time { seconds: 5, nanoseconds: 6 };
 
 fn handles() -> (Handles, Number) {
-    let mut handles = Handles::new(1 << 20, now);
+    let mut handles = Handles::new(1 << 20, NOW);
     let root = handles.root().unwrap();
     (handles, root)
 }
@@ -26,7 +25,7 @@ fn directory(handles: &mut Handles, number: Number, path: &str) -> Number {
 
 fn file(handles: &mut Handles, number: Number, path: &str, data: &[u8]) -> Number {
     let file = open(handles, number, path, O_CREAT | O_EXCL | O_RDWR).unwrap();
-    assert_eq!(handles.write(file, data, 0, 0).unwrap(), data.len());
+    assert_eq!(handles.write(file, Data::Bytes(data), 0, 0).unwrap(), data.len());
     file
 }
 
@@ -96,10 +95,10 @@ fn appending_writes_at_the_end_whatever_the_offset() {
     let (mut handles, root) = handles();
     let x = file(&mut handles, root, "x", b"one");
     let log = open(&mut handles, root, "x", O_WRONLY | O_APPEND).unwrap();
-    handles.write(log, b"two", 0, 0).unwrap();
-    handles.write(x, b"six", 0, O_APPEND as u32).unwrap();
+    handles.write(log, Data::Bytes(b"two"), 0, 0).unwrap();
+    handles.write(x, Data::Bytes(b"six"), 0, O_APPEND as u32).unwrap();
     handles.set_flags(log, 0).unwrap();
-    handles.write(log, b"O", 0, 0).unwrap();
+    handles.write(log, Data::Bytes(b"O"), 0, 0).unwrap();
     let mut out = [0; 16];
     let count = handles.read(x, &mut out, 0).unwrap();
     assert_eq!(&out[..count], b"Onetwosix");
@@ -111,8 +110,8 @@ fn a_symbolic_link_is_made_by_one_write_and_read_back() {
     file(&mut handles, root, "x", b"target");
     let link = open(&mut handles, root, "l", O_CREAT | O_EXCL | O_SYMLINK | O_WRONLY).unwrap();
     assert_eq!(errno(open(&mut handles, root, "l", 0)), ENOENT);
-    handles.write(link, b"x", 0, 0).unwrap();
-    assert_eq!(errno(handles.write(link, b"y", 0, 0)), EINVAL);
+    handles.write(link, Data::Bytes(b"x"), 0, 0).unwrap();
+    assert_eq!(errno(handles.write(link, Data::Bytes(b"y"), 0, 0)), EINVAL);
     let again = open(&mut handles, root, "l", O_SYMLINK).unwrap();
     let mut out = [0; 8];
     assert_eq!(handles.read(again, &mut out, 0).unwrap(), 1);
@@ -198,18 +197,22 @@ fn the_root_cannot_be_removed_or_renamed() {
 fn times_are_set_left_or_now() {
     let (mut handles, root) = handles();
     let x = file(&mut handles, root, "x", b"");
+    const OMIT: i32 = 0x3FFF_FFFE;
     let time = |tv_sec, tv_nsec| TimeSpec { tv_sec, tv_nsec };
-    handles.set_times(x, &[time(1, 2), time(0, UTIME_OMIT)]).unwrap();
+    let times = |times: &[TimeSpec]| Times::new(times, NOW);
+    handles.set_times(x, times(&[time(1, 2), time(0, OMIT)]).unwrap()).unwrap();
     let mut stat = Stat::default();
     handles.stat(x, &mut stat).unwrap();
     assert_eq!((stat.st_atime, stat.st_atime_nsec, stat.st_mtime), (1, 2, 5));
-    assert_eq!(errno(handles.set_times(x, &[time(0, -1), time(0, 0)])), EINVAL);
-    assert_eq!(errno(handles.set_times(x, &[time(0, 0)])), EINVAL);
+    let present = times(&[time(0, 0x3FFF_FFFF), time(0, 0)]).unwrap();
+    assert_eq!(present.accessed, Some(NOW));
+    assert_eq!(errno(times(&[time(0, -1), time(0, 0)])), EINVAL);
+    assert_eq!(errno(times(&[time(0, 0)])), EINVAL);
 }
 
 #[test]
 fn names_and_links_are_charged() {
-    let mut handles = Handles::new(4096, now);
+    let mut handles = Handles::new(4096, NOW);
     let root = handles.root().unwrap();
     let full = (0..100)
         .find_map(|index| open(&mut handles, root, &format!("{index}"), O_CREAT | O_EXCL).err());
@@ -228,9 +231,9 @@ fn a_number_that_is_not_open_is_bad() {
 
 #[test]
 fn a_directory_can_be_there_from_the_beginning() {
-    let mut handles = Handles::new(1 << 20, now).with_directory("tmp").unwrap();
+    let mut handles = Handles::new(1 << 20, NOW).with_directory("tmp").unwrap();
     let root = handles.root().unwrap();
     file(&mut handles, root, "tmp/a", b"x");
     assert_eq!(errno(open(&mut handles, root, "tmp", O_CREAT | O_EXCL | O_DIRECTORY)), EEXIST);
-    assert_eq!(errno(Handles::new(1 << 20, now).with_directory("a/b")), EINVAL);
+    assert_eq!(errno(Handles::new(1 << 20, NOW).with_directory("a/b")), EINVAL);
 }

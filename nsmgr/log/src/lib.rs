@@ -5,7 +5,22 @@
 //! when it is full the whole state is written into the other half as one or more frames, and the
 //! header last. A frame's checksum covers its half's sequence and its position, so what an earlier
 //! use of the half left behind is never read. Whatever is torn by death in mid-write is ignored.
-#[cfg(test)]
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+#[cfg(any(test, feature = "trace"))]
+extern crate alloc;
+#[cfg(feature = "trace")]
 use alloc::vec::Vec;
 use clavis_abi::error::{EINVAL, ENOSPC, Error, Result};
 use core::sync::atomic::{Ordering, compiler_fence};
@@ -16,22 +31,23 @@ const MAGIC: u64 = u64::from_le_bytes(*b"CLVNSLG1");
 const HEADER: usize = 24;
 const FRAME: usize = 8;
 /// Smallest useful buffer.
-pub(crate) const LOG_MIN: usize = 8192;
+pub const LOG_MIN: usize = 8192;
 
 /// The log.
 #[derive(Debug)]
-pub(crate) struct Log<'s> {
+pub struct Log<'s> {
     buffer: &'s mut [u8],
     half: usize,
     sequence: u64,
     end: usize,
-    #[cfg(test)]
-    pub(crate) journal: Vec<(usize, Vec<u8>)>,
+    /// Where what was written.
+    #[cfg(feature = "trace")]
+    pub trace: Vec<(usize, Vec<u8>)>,
 }
 
 /// A snapshot that is being written into the idle half.
 #[derive(Debug)]
-pub(crate) struct Snapshot {
+pub struct Snapshot {
     half: usize,
     sequence: u64,
     end: usize,
@@ -43,7 +59,7 @@ impl<'s> Log<'s> {
     ///
     /// # Errors
     /// `EINVAL`: the buffer is too small.
-    pub(crate) fn open(buffer: &'s mut [u8]) -> Result<Log<'s>> {
+    pub fn open(buffer: &'s mut [u8]) -> Result<Log<'s>> {
         if buffer.len() < LOG_MIN {
             return Err(Error::new(EINVAL));
         }
@@ -52,8 +68,8 @@ impl<'s> Log<'s> {
             half: 1,
             sequence: 0,
             end: 0,
-            #[cfg(test)]
-            journal: Vec::new(),
+            #[cfg(feature = "trace")]
+            trace: Vec::new(),
         };
         for half in [0, 1] {
             if let Some(sequence) = log.header(half)
@@ -73,22 +89,25 @@ impl<'s> Log<'s> {
     }
 
     /// Whether the buffer held a log.
-    pub(crate) fn exists(&self) -> bool {
+    #[must_use]
+    pub fn exists(&self) -> bool {
         self.sequence != 0
     }
 
     /// Bytes that a half can hold.
-    pub(crate) fn capacity(&self) -> usize {
+    #[must_use]
+    pub fn capacity(&self) -> usize {
         self.half_len().saturating_sub(HEADER)
     }
 
     /// Bytes in use in the current half.
-    pub(crate) fn used(&self) -> usize {
+    #[must_use]
+    pub fn used(&self) -> usize {
         self.end.saturating_sub(HEADER)
     }
 
     /// The frames in order.
-    pub(crate) fn frames(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn frames(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = HEADER;
         core::iter::from_fn(move || {
             let (next, bytes) = self.frame(at).filter(|_| self.sequence != 0)?;
@@ -97,17 +116,24 @@ impl<'s> Log<'s> {
         })
     }
 
+    /// Whether a frame of so many bytes can be appended.
+    #[must_use]
+    pub fn fits(&self, bytes: usize) -> bool {
+        self.end.saturating_add(FRAME).saturating_add(bytes) <= self.half_len()
+    }
+
     /// Appends a frame: wholly or, after death in between, not at all.
     ///
     /// # Errors
     /// `ENOSPC`: the half is full; write a snapshot.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.end = self.write_frame(self.half, self.sequence, self.end, bytes)?;
         Ok(())
     }
 
     /// Starts a snapshot in the other half.
-    pub(crate) fn begin(&self) -> Snapshot {
+    #[must_use]
+    pub fn begin(&self) -> Snapshot {
         Snapshot { half: self.half ^ 1, sequence: self.sequence.saturating_add(1), end: HEADER }
     }
 
@@ -115,13 +141,13 @@ impl<'s> Log<'s> {
     ///
     /// # Errors
     /// `ENOSPC`: the state does not fit.
-    pub(crate) fn add(&mut self, snapshot: &mut Snapshot, bytes: &[u8]) -> Result<()> {
+    pub fn add(&mut self, snapshot: &mut Snapshot, bytes: &[u8]) -> Result<()> {
         snapshot.end = self.write_frame(snapshot.half, snapshot.sequence, snapshot.end, bytes)?;
         Ok(())
     }
 
     /// Makes the snapshot the log.
-    pub(crate) fn finish(&mut self, snapshot: Snapshot) {
+    pub fn finish(&mut self, snapshot: Snapshot) {
         let Snapshot { half, sequence, end } = snapshot;
         // Whatever lies behind the snapshot cannot be read as a frame: its sequence is another.
         compiler_fence(Ordering::SeqCst);
@@ -200,8 +226,8 @@ impl<'s> Log<'s> {
     }
 
     fn write(&mut self, at: usize, bytes: &[u8]) {
-        #[cfg(test)]
-        self.journal.push((at, bytes.to_vec()));
+        #[cfg(feature = "trace")]
+        self.trace.push((at, bytes.to_vec()));
         let end = at.saturating_add(bytes.len());
         if let Some(target) = self.buffer.get_mut(at..end) {
             target.copy_from_slice(bytes);
@@ -276,7 +302,8 @@ mod tests {
         let snapshot = log.begin();
         log.finish(snapshot);
         log.append(&[1; 4000]).unwrap();
-        assert!(log.append(&[2; 4000]).is_err());
+        assert!(!log.fits(4000) && log.append(&[2; 4000]).is_err());
+        assert!(log.fits(8));
         log.append(&[3; 8]).unwrap();
         let log = Log::open(&mut buffer).unwrap();
         assert_eq!(log.frames().count(), 2);
