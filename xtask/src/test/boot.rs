@@ -71,7 +71,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a_namespace_manager_that_cannot_run_ends_init_which_says_so",
-        damage: |files| change(files, "clavis/image", spoil_manager),
+        damage: |files| change(files, "clavis/image", |bytes| spoil_manager(bytes)),
         end: End::InitEnded,
         says: "init: nsmgr ended 8 times in a row: its state cannot be relied on",
         ..BAD
@@ -89,7 +89,7 @@ fn fill(bytes: &mut [u8], at: usize, with: &[u8]) {
 }
 
 /// Makes the namespace manager's file no program.
-fn spoil_manager(bytes: &mut Vec<u8>) {
+fn spoil_manager(bytes: &mut [u8]) {
     let place = BootImage::parse(bytes).ok().and_then(|image| image.file("bin/nsmgr"));
     if let Some(offset) = place.map(|entry| entry.offset) {
         fill(bytes, offset, &[0; 4]);
