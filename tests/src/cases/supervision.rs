@@ -312,14 +312,19 @@ fn torture(
 }
 
 fn survive(service: &'static str, adopts: bool) -> Verdict {
+    survive_each(service, adopts, 1)
+}
+
+/// As many services run that program: they die in turn.
+fn survive_each(service: &'static str, adopts: bool, services: u64) -> Verdict {
     let mut random = fastrand::Rng::with_seed(7);
     // What the first deaths leave (memory that allocators keep) is no leak.
-    torture(service, adopts, 5, &mut random)?;
-    kill(service, 1, &mut random)?;
+    torture(service, adopts, 5 * services, &mut random)?;
+    kill(service, services, &mut random)?;
     let before = at_rest(service)?;
-    torture(service, adopts, DEATHS, &mut random)?;
-    // An instance that was never under load, as before.
-    kill(service, 1, &mut random)?;
+    torture(service, adopts, DEATHS * services, &mut random)?;
+    // Instances that were never under load, as before.
+    kill(service, services, &mut random)?;
     settled(&before)
 }
 
@@ -332,7 +337,8 @@ fn initfs() -> Verdict {
 }
 
 fn ramfs() -> Verdict {
-    survive("/bin/ramfs", true)
+    // It serves `file` and `shm`.
+    survive_each("/bin/ramfs", true, 2)
 }
 
 fn nsmgr() -> Verdict {
