@@ -10,6 +10,7 @@ mod image;
 mod options;
 mod progress;
 mod qemu;
+mod requirement;
 mod run;
 mod runner;
 mod setup;

@@ -111,7 +111,8 @@ pub(crate) struct TestOptions {
     /// Only the tests of published crates in the guest.
     #[arg(long, conflicts_with_all = ["host", "guest"])]
     pub(crate) crates: bool,
-    /// Name the tests instead of running them.
+    /// Name the tests instead of running them, then the requirements of docs/scheme-protocol.md
+    /// with the tests that check them.
     #[arg(long)]
     pub(crate) list: bool,
 }

@@ -171,9 +171,9 @@ impl<M: Machine> Kernel<M> {
         self.orphans = self.orphans.saturating_add(1);
         self.charge_over(payer, Resource::Requests, 1);
         if let Some(endpoint) = self.requests[id].endpoint {
-            let Self { endpoints, requests, .. } = self;
+            let Self { endpoints, requests, threads, .. } = self;
             requests[id].order = endpoints[endpoint].take_order();
-            endpoints[endpoint].queue.push_back(requests, id);
+            endpoints[endpoint].take_turn(requests, threads, id);
             self.notice_queued(endpoint);
         }
     }
@@ -192,6 +192,7 @@ impl<M: Machine> Kernel<M> {
             let request = &mut self.requests[id];
             request.redelivered = true;
             request.stage = Stage::Queued;
+            request.turn = self.endpoints[endpoint].turn;
             let Self { endpoints, requests, .. } = self;
             endpoints[endpoint].queue.push_front(requests, id);
             self.notice_queued(endpoint);
@@ -239,6 +240,8 @@ impl<M: Machine> Kernel<M> {
         while let Some(slot) = self.endpoints[id].slots.front() {
             self.slot_empty(slot);
         }
+        let Self { endpoints, descriptions, .. } = self;
+        while endpoints[id].detaches.pop_front(descriptions).is_some() {}
         loop {
             let Self { endpoints, descriptions, .. } = self;
             let Some(description) = endpoints[id].closes.pop_front(descriptions) else { break };
