@@ -51,6 +51,12 @@ impl Hash for Name {
     }
 }
 
+#[cfg(test)]
+std::thread_local! {
+    /// How often a name to look up was compared with one that is there.
+    pub(crate) static COMPARED: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };
+}
+
 /// A name to look up, as it stands in a path.
 pub(crate) struct Key<'a>(pub(crate) &'a str);
 
@@ -62,6 +68,8 @@ impl Hash for Key<'_> {
 
 impl Equivalent<Name> for Key<'_> {
     fn equivalent(&self, name: &Name) -> bool {
+        #[cfg(test)]
+        COMPARED.set(COMPARED.get() + 1);
         self.0.as_bytes() == name.bytes()
     }
 }

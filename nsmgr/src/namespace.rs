@@ -70,8 +70,15 @@ pub(crate) struct Namespace {
 
 impl Namespace {
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        let serial = self.names.get(&Key(name))?;
-        self.entries.binary_search_by_key(serial, |entry| entry.serial).ok()
+        let serial = *self.names.get(&Key(name))?;
+        // Where it is if nothing before it was removed; else it lies before that.
+        let first = self.entries.first()?.serial;
+        let guess = usize::try_from(serial.checked_sub(first)?).ok()?;
+        if self.entries.get(guess).is_some_and(|entry| entry.serial == serial) {
+            return Some(guess);
+        }
+        let before = self.entries.get(..guess).unwrap_or(&self.entries);
+        before.binary_search_by_key(&serial, |entry| entry.serial).ok()
     }
 
     pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {

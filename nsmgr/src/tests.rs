@@ -422,3 +422,34 @@ fn a_successor_serves_the_same_handles() {
     handles.sort_unstable();
     assert_eq!(handles, [10, 11, 12, 30]);
 }
+
+/// Requirement: R105
+#[test]
+fn a_name_is_found_among_ten_thousand_as_fast_as_among_ten() {
+    let lookups = 4000u64;
+    let [few, many] = [10u64, 10_000].map(|names| {
+        let mut buffer = vec![0; 16 << 20];
+        let mut manager = Manager::open(&mut buffer).unwrap();
+        let number = manager.create(permissions::ALL, 20_000).unwrap();
+        for index in 0..names {
+            let name = std::format!("service-{index}");
+            offer(&mut manager, number, &name, 1000 + index, 0).unwrap();
+        }
+        let paths: Vec<(u64, String)> = (0..lookups)
+            // Ten of them, wherever they lie.
+            .map(|at| at % 10 * (names / 10))
+            .map(|index| (index, std::format!("/scheme/service-{index}/file")))
+            .collect();
+        let before = crate::name::COMPARED.get();
+        let begun = std::time::Instant::now();
+        for (index, path) in &paths {
+            assert_eq!(target(&open(&mut manager, number, path)), Some(1000 + index));
+        }
+        let spent = begun.elapsed().as_nanos() as u64 / lookups;
+        let compared = crate::name::COMPARED.get() - before;
+        std::println!("{names} names: {compared} comparisons for {lookups} opens, {spent} ns each");
+        compared
+    });
+    assert!(few >= lookups && many >= lookups, "each name is compared with itself");
+    assert!(many * 10 <= few * 11, "{many} comparisons among many names, {few} among few");
+}

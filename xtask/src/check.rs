@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use crate::docs;
 use crate::progress;
+use crate::requirement;
 use crate::setup;
 use crate::workspace::Workspace;
 
@@ -23,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "format", judge: lints::format },
     Step { name: "crates", judge: crates::check },
     Step { name: "budgets", judge: budget::check },
+    Step { name: "requirements", judge: requirement::check },
     Step { name: "dependencies", judge: dependencies::check },
     Step { name: "generated documentation", judge: generated },
     Step { name: "symbols of the C library", judge: symbols::check },

@@ -7,9 +7,11 @@ mod check;
 mod docs;
 mod doctor;
 mod image;
+mod new_scheme;
 mod options;
 mod progress;
 mod qemu;
+mod requirement;
 mod run;
 mod runner;
 mod setup;
@@ -44,6 +46,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Remove(options) => software::remove(&workspace, &options),
         Command::Config(options) => software::configure(&workspace, &options),
         Command::Runner(options) => runner::run(&workspace, &options),
+        Command::NewScheme { name } => new_scheme::command(&workspace, &name),
         Command::Image(options) => image::command(&workspace, &options),
         Command::Bench(options) => bench::bench(&workspace, &options),
         Command::Check => check::check(&workspace),

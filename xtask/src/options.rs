@@ -29,6 +29,11 @@ pub(crate) enum Command {
     Config(ConfigOptions),
     /// Boot the system and run one program in it: what Cargo calls, see `config`.
     Runner(RunnerOptions),
+    /// Lay out a new scheme: a daemon that works, with its tests, as a service of the image.
+    NewScheme {
+        /// Its name: lower-case letters and digits.
+        name: String,
+    },
     /// Build the disk image, for QEMU or a USB stick.
     Image(ImageOptions),
     /// Count the instructions of each operation and compare them with the targets.
@@ -111,7 +116,8 @@ pub(crate) struct TestOptions {
     /// Only the tests of published crates in the guest.
     #[arg(long, conflicts_with_all = ["host", "guest"])]
     pub(crate) crates: bool,
-    /// Name the tests instead of running them.
+    /// Name the tests instead of running them, then the requirements of docs/scheme-protocol.md
+    /// with the tests that check them.
     #[arg(long)]
     pub(crate) list: bool,
 }

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use crate::image;
 use crate::options::TestOptions;
 use crate::progress;
+use crate::requirement::Requirements;
 use crate::setup;
 use crate::workspace::Workspace;
 use tally::Tally;
@@ -39,6 +40,7 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
         if crates {
             crates::list(workspace, filter)?;
         }
+        Requirements::read(workspace)?.print(filter);
         return Ok(ExitCode::SUCCESS);
     }
     let mut tally = Tally::default();

@@ -45,6 +45,8 @@ pub mod endpoint_flags {
 pub const OUT_LOWEST: usize = usize::MAX;
 /// Out number: any free one of the upper table. (`usize::MAX - 2` is `EVENT_TIMEOUT_ID`.)
 pub const OUT_UPPER: usize = usize::MAX - 3;
+/// Own flag of CALL where it receives handles: the payload holds the out numbers that are wanted.
+pub const CALL_CHOSEN: usize = 1 << 32;
 /// In a [`Grant`]: the new process itself.
 pub const GRANT_SELF: u64 = u64::MAX;
 /// In [`crate::call::Call::Map`]: the calling process.

@@ -339,7 +339,8 @@ impl<M: Machine> Kernel<M> {
                 // Runs on the caller's slice.
                 return Some(self.make_current(cpu, thread));
             }
-            self.ready_first(thread);
+            // Once the slice is over it is the turn of others of its priority.
+            if in_slice() { self.ready_first(thread) } else { self.ready(thread) }
         }
         let highest = self.ready.highest();
         let now = self.machine.now();

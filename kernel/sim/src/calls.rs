@@ -7,14 +7,14 @@ use clavis_abi::call::Call;
 use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::error::{EINVAL, Error, Result};
 use clavis_abi::params::{
-    AccountLimits, AccountUsage, BIRTH_NULL, CounterRow, Denial, ExitStatus, ForwardParams, Grant,
-    HandleInfo, MapParams, MintParams, OUT_LOWEST, ProcessParams, SignalFrame, SignalInfo,
-    ThreadParams, signal,
+    AccountLimits, AccountUsage, BIRTH_NULL, CounterRow, Denial, ExitKind, ExitStatus,
+    ForwardParams, Grant, HandleInfo, MapParams, MintParams, OUT_LOWEST, ProcessParams,
+    SignalFrame, SignalInfo, ThreadParams, signal,
 };
 use clavis_abi::startup::{Entry, EntryKind, Header};
 use clavis_abi::syscall::data::{Event, Map};
 use clavis_abi::syscall::flag::{CallFlags, EventFlags, MapFlags};
-use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode, Sqe, SqeFlags};
+use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode, Opcode, Sqe, SqeFlags};
 use zerocopy::IntoBytes;
 
 const SQE: usize = size_of::<Sqe>();
@@ -185,6 +185,66 @@ impl Thread {
         self.call(Call::Declare, [socket, flags as usize, 0, 0, 0])
     }
 
+    /// An endpoint whose server is another process, which has its socket as handle 3; a handle to
+    /// its object 1 with all rights, and the process.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn served(&mut self, code: impl FnOnce(&mut Thread) + Send + 'static) -> (usize, usize) {
+        let scheme = self.entry(EntryKind::FactoryScheme);
+        let socket = self.socket(scheme).expect("a socket");
+        let handle = self.mint(socket, 1, 0).expect("a handle");
+        let process = self.server(socket, code);
+        self.close(socket).expect("it is open");
+        (handle, process)
+    }
+
+    /// A process that serves a socket, which it has as handle 3.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn server(
+        &mut self,
+        socket: usize,
+        code: impl FnOnce(&mut Thread) + Send + 'static,
+    ) -> usize {
+        let account = self.entry(EntryKind::Account);
+        let ends = |t: &mut Thread| {
+            code(t);
+            t.exit(0);
+        };
+        self.process(account, &[Give::all(socket, 3)], ends).expect("a server")
+    }
+
+    /// Waits until a process has come to its end, having met what it expected.
+    ///
+    /// # Panics
+    /// When it ended otherwise.
+    pub fn finished(&mut self, process: usize) {
+        let status = self.wait(process).expect("it can be waited for");
+        assert_eq!((status.kind, status.code), (ExitKind::Exit as u64, 0), "it ended by itself");
+    }
+
+    /// Reads one message from a socket, which has to be of that kind.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn expect(&mut self, socket: usize, opcode: Opcode) -> Sqe {
+        let sqe = self.receive(socket).expect("a message");
+        assert_eq!(sqe.opcode, opcode as u8, "{opcode:?} is expected: {sqe:?}");
+        sqe
+    }
+
+    /// Reads one request from a socket, which has to be of that kind, and answers it.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn expect_and_reply(&mut self, socket: usize, opcode: Opcode, result: u64) -> Sqe {
+        let sqe = self.expect(socket, opcode);
+        self.reply(socket, sqe.tag, result).expect("answers are taken");
+        sqe
+    }
+
     /// Reads one message from a socket.
     pub fn receive(&mut self, socket: usize) -> Result<Sqe> {
         Ok(self.receive_many(socket, 1)?.remove(0))
@@ -268,6 +328,19 @@ impl Thread {
         let result = self.call(Call::Call, [fd, at as usize, payload.len(), flags, words])?;
         payload.copy_from_slice(&self.peek(at, payload.len()));
         Ok(result)
+    }
+
+    /// CALL across two handles.
+    pub fn call_across(
+        &mut self,
+        first: usize,
+        second: usize,
+        payload: &mut [u8],
+        flags: CallFlags,
+        metadata: &[u64],
+    ) -> Result<usize> {
+        let numbers = self.put([first, second].as_bytes()) as usize;
+        self.call_with(numbers | 2, payload, flags | CallFlags::MULTIPLE_FDS2, metadata)
     }
 
     /// Sends handles through a channel.

@@ -71,6 +71,7 @@ impl Host {
         let (ask, asked) = channel();
         let (tell, told) = channel();
         let argument = start.argument;
+        let forgiving = programs.is_forgiving();
         let run = move || {
             let base = DATA + (argument % 16) * ARENA;
             let mut thread = Thread { ask, told, base, used: 0, argument };
@@ -86,6 +87,12 @@ impl Host {
                     }
                 }
                 Err(why) if why.is::<Gone>() => Ok(()),
+                Err(_) if forgiving => {
+                    let last = catch_unwind(AssertUnwindSafe(|| {
+                        let _ = thread.call(Call::Exit, [101, 0, 0, 0, 0]);
+                    }));
+                    last.err().filter(|why| !why.is::<Gone>()).map_or(Ok(()), Err)
+                }
                 Err(why) => Err(why),
             }
         };

@@ -36,6 +36,7 @@ struct Registry {
     next: u64,
     made: HashMap<u64, Made>,
     fallback: Option<Again>,
+    forgiving: bool,
 }
 
 impl Programs {
@@ -51,6 +52,16 @@ impl Programs {
     /// Sets what threads run whose entry address is not registered.
     pub fn otherwise(&self, program: impl Fn(Start) -> Box<dyn Program> + 'static) {
         self.0.borrow_mut().fallback = Some(Rc::new(program));
+    }
+
+    /// From now on plain code that panics ends its process instead of the test: where memory fails
+    /// and processes are killed, what it expects need not come.
+    pub fn forgive(&self) {
+        self.0.borrow_mut().forgiving = true;
+    }
+
+    pub(crate) fn is_forgiving(&self) -> bool {
+        self.0.borrow().forgiving
     }
 
     fn take(&self, start: Start) -> Box<dyn Program> {

@@ -36,6 +36,7 @@ fn info(t: &mut Thread, tag: u32) -> Result<RequestInfo> {
     Ok(t.peek_struct(at))
 }
 
+/// Requirement: R89
 #[test]
 fn a_second_death_on_a_request_ends_it_and_is_told_to_the_third_server() {
     scene(|t| {
@@ -83,6 +84,7 @@ fn a_second_death_on_a_request_ends_it_and_is_told_to_the_third_server() {
     });
 }
 
+/// Requirement: R89
 #[test]
 fn a_call_of_any_class_reaches_the_successor_with_its_tag_and_payload() {
     scene(|t| {
@@ -113,6 +115,7 @@ fn a_call_of_any_class_reaches_the_successor_with_its_tag_and_payload() {
     });
 }
 
+/// Requirement: R89
 #[test]
 fn a_call_that_is_given_up_before_or_after_its_servers_death_reaches_the_successor_as_cancelled() {
     for before in [true, false] {

@@ -161,6 +161,7 @@ fn opens_wait_in_an_empty_slot_until_it_is_filled() {
     });
 }
 
+/// Requirement: R68, R72
 #[test]
 fn a_mapping_of_a_scheme_shows_the_servers_memory_and_its_end_is_told_once() {
     scene(|t| {
@@ -392,6 +393,7 @@ fn a_stale_upper_number_means_nothing() {
     });
 }
 
+/// Requirement: R18, R35
 #[test]
 fn a_confined_directory_lets_no_path_out() {
     scene(|t| {
@@ -421,6 +423,7 @@ fn a_confined_directory_lets_no_path_out() {
     });
 }
 
+/// Requirement: R15
 #[test]
 fn an_open_that_creates_needs_to_be_let_create_all_the_way() {
     scene(|t| {

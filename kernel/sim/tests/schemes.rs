@@ -69,6 +69,7 @@ fn with_servers(t: &mut Thread) -> usize {
     namespace
 }
 
+/// Requirement: R49
 #[test]
 fn an_open_goes_through_the_name_server_to_the_file_server() {
     scene(|t| {
@@ -82,6 +83,7 @@ fn an_open_goes_through_the_name_server_to_the_file_server() {
     });
 }
 
+/// Requirement: R27
 #[test]
 fn a_result_longer_than_the_buffer_is_an_error_of_the_server() {
     scene(|t| {
@@ -101,6 +103,7 @@ fn served(t: &mut Thread, code: impl FnOnce(&mut Thread) + Send + 'static) -> (u
     (handle, process)
 }
 
+/// Requirement: R85, R87
 #[test]
 fn a_call_that_the_server_took_ends_with_owner_dead_when_it_dies() {
     scene(|t| {
@@ -113,6 +116,7 @@ fn a_call_that_the_server_took_ends_with_owner_dead_when_it_dies() {
     });
 }
 
+/// Requirement: R84
 #[test]
 fn a_call_that_no_server_took_ends_with_no_device_when_it_dies() {
     scene(|t| {
@@ -124,12 +128,13 @@ fn a_call_that_no_server_took_ends_with_no_device_when_it_dies() {
     });
 }
 
+/// Requirement: R84, R85, R86
 #[test]
 fn a_server_that_dies_ends_calls_queued_delivered_and_half_answered() {
     scene(|t| {
         let (handle, server) = served(t, |t| {
             // Answers the first of three in the same breath as it is killed.
-            t.settle();
+            t.sleep(20_000_000).unwrap();
             let all = t.receive_many(3, 2).unwrap();
             assert_eq!(all.len(), 2);
             t.reply(3, all[0].tag, 0).unwrap();
@@ -141,14 +146,15 @@ fn a_server_that_dies_ends_calls_queued_delivered_and_half_answered() {
                 assert_eq!(result.map_or_else(|error| error.errno, |()| 0), expected);
             })
             .unwrap();
+            t.settle();
         }
-        t.settle();
-        t.settle();
+        t.sleep(20_000_000).unwrap();
         t.signal(server, 9).unwrap();
         t.settle();
     });
 }
 
+/// Requirement: R90
 #[test]
 fn a_deadline_before_delivery_removes_the_request() {
     scene(|t| {
@@ -166,6 +172,7 @@ fn a_deadline_before_delivery_removes_the_request() {
     });
 }
 
+/// Requirement: R91, R92, R52
 #[test]
 fn a_deadline_after_delivery_tells_the_server_once_and_swallows_its_answer() {
     scene(|t| {
@@ -188,6 +195,7 @@ fn a_deadline_after_delivery_tells_the_server_once_and_swallows_its_answer() {
     });
 }
 
+/// Requirement: R52
 #[test]
 fn late_double_and_forged_answers_are_swallowed_and_counted() {
     scene(|t| {
@@ -207,6 +215,7 @@ fn late_double_and_forged_answers_are_swallowed_and_counted() {
     });
 }
 
+/// Requirement: R52
 #[test]
 fn an_answer_with_a_foreign_tag_does_not_touch_its_number() {
     scene(|t| {
@@ -223,6 +232,7 @@ fn an_answer_with_a_foreign_tag_does_not_touch_its_number() {
     });
 }
 
+/// Requirement: R88
 #[test]
 fn a_new_server_instance_never_meets_the_numbers_of_the_old_one() {
     scene(|t| {
@@ -259,6 +269,7 @@ fn a_new_server_instance_never_meets_the_numbers_of_the_old_one() {
     });
 }
 
+/// Requirement: R44, R45
 #[test]
 fn a_hand_over_is_bounded_by_the_masks_of_the_directory() {
     scene(|t| {
@@ -284,6 +295,7 @@ fn a_hand_over_is_bounded_by_the_masks_of_the_directory() {
     });
 }
 
+/// Requirement: R3
 #[test]
 fn a_badge_arrives_with_requests() {
     scene(|t| {
@@ -310,6 +322,7 @@ fn a_badge_arrives_with_requests() {
     });
 }
 
+/// Requirement: R9
 #[test]
 fn payloads_of_every_size_arrive_whole() {
     scene(|t| {

@@ -6,6 +6,7 @@
 
 mod measure;
 mod memory;
+mod pipe;
 mod process;
 mod scheme;
 mod server;
@@ -15,12 +16,14 @@ use measure::Row;
 use std::process::ExitCode;
 
 /// The rows in the order in which they are measured.
-const ROWS: &[&[Row]] = &[process::NULL, memory::ROWS, scheme::ROWS, process::ROWS, thread::ROWS];
+const ROWS: &[&[Row]] =
+    &[process::NULL, memory::ROWS, scheme::ROWS, pipe::ROWS, process::ROWS, thread::ROWS];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.as_slice() {
         [option, name, style] if option == "--server" => server::main(name, style),
+        [option, bytes] if option == "--answer-each" => pipe::answer_each(bytes),
         [option] if option == "--help" || option == "--list" => {
             for row in ROWS.iter().copied().flatten() {
                 println!("{}: {}", row.name, row.what);

@@ -1,5 +1,5 @@
 //! Calls to a scheme in another process.
-use crate::measure::{Outcome, Row, median, said, said_number};
+use crate::measure::{Outcome, Row, median, median_of_long, said, said_number};
 use crate::server::{COMBINED, PLAIN};
 use clavis::handle::{AsNumber, limit};
 use clavis::namespace::Namespace;
@@ -24,7 +24,14 @@ pub(crate) const ROWS: &[Row] = &[
         what: "call and answer with 8 bytes that travel both ways",
         run: || call(COMBINED, 8),
     },
-    Row { name: "read-4k", what: "read 4 KiB from a scheme", run: read },
+    Row { name: "read-4k", what: "read 4 KiB from a scheme", run: || read(4096) },
+    Row { name: "read-64k", what: "read 64 KiB from a scheme", run: || read(64 << 10) },
+    Row { name: "read-1m", what: "read 1 MiB from a scheme", run: || read(1 << 20) },
+    Row {
+        name: "pass-handle",
+        what: "send a handle, which the server takes and closes, and an answer",
+        run: pass_handle,
+    },
     Row {
         name: "open-close",
         what: "open an absolute path through the namespace manager, and close",
@@ -91,15 +98,28 @@ fn call(style: &str, payload: usize) -> Outcome {
     })
 }
 
-fn read() -> Outcome {
+fn read(bytes: usize) -> Outcome {
     let served = Served::start(COMBINED)?;
     let file = served.open(O_RDONLY)?;
     let number = file.number().raw();
-    let mut buffer = vec![0; 4096];
-    median(|| match libredox::call::read(number, &mut buffer) {
-        Ok(4096) => Ok(()),
-        Ok(count) => Err(format!("read: {count} bytes instead of 4096")),
+    let mut buffer = vec![0; bytes];
+    let read = || match libredox::call::read(number, &mut buffer) {
+        Ok(count) if count == bytes => Ok(()),
+        Ok(count) => Err(format!("read: {count} bytes instead of {bytes}")),
         Err(error) => Err(said_number("read", error)),
+    };
+    if bytes > 4096 { median_of_long(read) } else { median(read) }
+}
+
+fn pass_handle() -> Outcome {
+    let served = Served::start(COMBINED)?;
+    let file = served.open(O_RDWR)?;
+    let number = file.number().raw();
+    let given = file.number().raw().to_ne_bytes();
+    median(|| {
+        let flags = CallFlags::FD | CallFlags::FD_CLONE;
+        let sent = libredox::call::call_wo(number, &given, flags, &[]);
+        sent.map(|_| ()).map_err(|error| said_number("send", error))
     })
 }
 

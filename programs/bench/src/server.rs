@@ -1,9 +1,10 @@
 //! The process at the other end: a scheme that answers at once.
 use redox_scheme::scheme::{SchemeState, SchemeSync, register_sync_scheme};
-use redox_scheme::{CallerCtx, OpenResult, RequestKind, SignalBehavior, Socket};
+use redox_scheme::{CallerCtx, OpenResult, RequestKind, SendFdRequest, SignalBehavior, Socket};
 use scheme_daemon::{Daemon, Resolution};
 use std::process::ExitCode;
 use syscall::error::Result;
+use syscall::flag::FobtainFdFlags;
 use syscall::schemev2::NewFdFlags;
 use syscall::{MODE_FILE, Stat};
 
@@ -16,14 +17,23 @@ pub(crate) const PLAIN: &str = "plain";
 const ROOT: usize = 0;
 /// Number of everything else.
 const FILE: usize = 1;
-/// What reads answer with.
-static CONTENT: [u8; 4096] = [0x5a; 4096];
+/// Most that a read is answered with.
+const CONTENT: usize = 1 << 20;
 
 struct Server {
     name: String,
+    content: Vec<u8>,
 }
 
-impl Daemon for Server {}
+impl Daemon for Server {
+    fn receive_handles(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
+        let mut number = [usize::MAX];
+        request.obtain_fd(socket, FobtainFdFlags::empty(), &mut number)?;
+        let [number] = number;
+        libredox::call::close(number)?;
+        Ok(0)
+    }
+}
 
 impl SchemeSync for Server {
     fn scheme_root(&mut self) -> Result<usize> {
@@ -35,9 +45,9 @@ impl SchemeSync for Server {
     }
 
     fn read(&mut self, _: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        let count = buf.len().min(CONTENT.len());
-        for (to, from) in buf.iter_mut().zip(&CONTENT) {
-            *to = *from;
+        let count = buf.len().min(self.content.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..count), self.content.get(..count)) {
+            to.copy_from_slice(from);
         }
         Ok(count)
     }
@@ -48,7 +58,7 @@ impl SchemeSync for Server {
 
     fn fstat(&mut self, _: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
         stat.st_mode = MODE_FILE | 0o444;
-        stat.st_size = CONTENT.len() as u64;
+        stat.st_size = CONTENT as u64;
         Ok(())
     }
 
@@ -59,7 +69,7 @@ impl SchemeSync for Server {
 
 /// Serves a name until it is killed.
 pub(crate) fn main(name: &str, style: &str) -> ExitCode {
-    let mut server = Server { name: name.to_owned() };
+    let mut server = Server { name: name.to_owned(), content: vec![0x5a; CONTENT] };
     let socket = match scheme_daemon::endpoint(Resolution::Structural) {
         Ok(socket) => socket,
         Err(error) => return scheme_daemon::exit(name, Err(error)),

@@ -1,4 +1,5 @@
 //! The cases, by what they are about.
+mod book;
 mod c_library;
 mod c_processes;
 mod c_waiting;
@@ -28,6 +29,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     names::CASES,
     rights::CASES,
     servers::CASES,
+    book::CASES,
     supervision::CASES,
     processes::CASES,
     hostile::CASES,

@@ -8,23 +8,35 @@ use std::io::Read;
 use syscall::flag::O_RDONLY;
 
 pub(crate) const CASES: &[Case] = &[
+    // Requirement: R84
     Case { name: "a_queued_call_ends_when_its_server_dies_and_had_no_effect", run: queued },
+    // Requirement: R85
     Case {
         name: "a_delivered_call_ends_when_its_server_dies_and_may_have_had_effect",
         run: delivered,
     },
+    // Requirement: R86
     Case { name: "the_answered_half_of_two_calls_is_answered_when_the_server_dies", run: half },
+    // Requirement: R87
     Case { name: "a_new_call_to_a_dead_server_says_so", run: dead },
+    // Requirement: R90
     Case { name: "a_call_cancelled_before_delivery_never_reaches_the_server", run: cancel_before },
+    // Requirement: R91
     Case {
         name: "a_call_cancelled_after_delivery_ends_and_the_server_is_told_once",
         run: cancel_after,
     },
+    // Requirement: R52
     Case { name: "a_late_answer_is_swallowed", run: late },
+    // Requirement: R52
     Case { name: "a_second_answer_is_swallowed", run: double },
+    // Requirement: R52
     Case { name: "forged_answers_reach_nobody", run: forged },
+    // Requirement: R27, R44, R48, R50
     Case { name: "a_server_that_lies_about_sizes_errors_and_handles_is_an_io_error", run: liar },
+    // Requirement: R42
     Case { name: "calls_of_many_threads_are_answered_each_to_its_own", run: many },
+    // Requirement: R74
     Case { name: "a_server_is_told_of_each_close_once", run: closes },
 ];
 

@@ -1,6 +1,7 @@
 //! Lists are whole: each holds what claims to be in it, and links lead both ways.
 use super::{Checked, Tally, ensure};
 use crate::container::{Arena, Id, Linked, List};
+use crate::event::Source;
 use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::kernel::Work;
@@ -80,6 +81,14 @@ impl<M: Machine> Kernel<M> {
                 ensure!(description.refs == 0 && is_own, "{close:?} is closing and referred to");
                 closing += 1;
             }
+            for detach in members(&self.descriptions, &endpoint.detaches)? {
+                let object = self.descriptions[detach].object;
+                let is_own = matches!(object, Object::Scheme(o) if o.endpoint == id);
+                ensure!(is_own, "{detach:?} is another's, and its detachment is told here");
+            }
+            let queued = members(&self.requests, &endpoint.queue)?;
+            let turns = queued.iter().map(|request| self.requests[*request].turn);
+            ensure!(turns.is_sorted(), "accounts do not take turns at {id:?}");
             for unmap in members(&self.grants, &endpoint.unmaps)? {
                 let grant = &self.grants[unmap];
                 ensure!(
@@ -176,7 +185,10 @@ impl<M: Machine> Kernel<M> {
         let all: Vec<_> = self.registrations.iter().map(|(id, r)| (id, r.source)).collect();
         for (id, source) in all {
             ensure!(in_queue.of(id.index()) == 1, "registration {id:?} is in no queue");
-            ensure!(chained.of(id.index()) == 1, "registration {id:?} has no handle");
+            let handles = u32::from(!self.queues.iter().any(|(_, queue)| {
+                queue.timeout.is_some_and(|timer| source == Source::Timer(timer))
+            }));
+            ensure!(chained.of(id.index()) == handles, "registration {id:?} has no handle");
             let front = match self.watchers(source) {
                 Some(watchers) => watchers.front(),
                 None => return Err(alloc::format!("registration {id:?} watches what is gone")),

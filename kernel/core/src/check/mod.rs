@@ -98,6 +98,14 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// Ends the running thread's turn, as if its slice were over.
+    pub fn end_turn(&mut self) {
+        for cpu in &mut self.cpus {
+            cpu.slice_end = 0;
+        }
+        self.attend();
+    }
+
     /// The live processes, by number.
     #[must_use]
     pub fn process_numbers(&self) -> Vec<u32> {

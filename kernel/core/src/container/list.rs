@@ -126,6 +126,23 @@ impl<K, const L: usize> List<K, L> {
         self.head = Some(id);
     }
 
+    /// Puts an object that is in no list by this link before one that is in this list.
+    pub fn insert_before<T: Linked<K, L>>(
+        &mut self,
+        arena: &mut Arena<K, T>,
+        next: Id<K>,
+        id: Id<K>,
+    ) {
+        let Some(previous) = arena[next].link().previous else {
+            return self.push_front(arena, id);
+        };
+        let link = arena[id].link_mut();
+        debug_assert!(!link.linked, "an object joined two lists by one link");
+        *link = Link { previous: Some(previous), next: Some(next), linked: true };
+        arena[previous].link_mut().next = Some(id);
+        arena[next].link_mut().previous = Some(id);
+    }
+
     /// Takes an object out; nothing happens when it is in no list by this link.
     #[inline]
     pub fn remove<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>, id: Id<K>) {

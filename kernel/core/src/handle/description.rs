@@ -129,9 +129,16 @@ pub struct Description {
     /// Order of its close notice among its endpoint's messages.
     pub close_order: u64,
     close: Link<DescriptionK>,
+    /// Its server wants to be told when a handle to it is closed next.
+    pub(crate) tells_detach: bool,
+    /// The number of the process whose closing is to be told.
+    pub(crate) detached: u32,
+    /// Order of its detach notice among its endpoint's messages.
+    pub(crate) detach_order: u64,
+    detach: Link<DescriptionK>,
 }
 
-links!(DescriptionK, Description, [], 0 => close);
+links!(DescriptionK, Description, [], 0 => close, 1 => detach);
 
 impl Object {
     /// Its type, as tools show it.
@@ -184,6 +191,10 @@ impl<M: Machine> Kernel<M> {
             account,
             close_order: 0,
             close: Link::new(),
+            tells_detach: false,
+            detached: 0,
+            detach_order: 0,
+            detach: Link::new(),
         };
         Ok(self.descriptions.insert(&mut self.machine, description)?)
     }
@@ -219,6 +230,33 @@ impl<M: Machine> Kernel<M> {
             }
             _ => self.description_free(id),
         }
+    }
+
+    /// A process lets go of a handle that it had at a number of its table.
+    #[inline]
+    pub(crate) fn handle_release(&mut self, table: TableId, handle: Handle) {
+        if self.descriptions[handle.description].tells_detach {
+            self.detach_notice(table, handle.description);
+        }
+        self.description_release(handle.description);
+    }
+
+    /// Queues the notice that a process closed a handle to an object whose server asked for that.
+    /// One waits at most: it lies in the description.
+    #[cold]
+    fn detach_notice(&mut self, table: TableId, id: DescriptionId) {
+        let Self { endpoints, descriptions, tables, .. } = self;
+        let description = &mut descriptions[id];
+        let Object::Scheme(object) = description.object else { return };
+        let endpoint = &mut endpoints[object.endpoint];
+        if description.detach.is_linked() || endpoint.check(object.epoch).is_err() {
+            return;
+        }
+        description.tells_detach = false;
+        description.detached = tables[table].process;
+        description.detach_order = endpoint.take_order();
+        endpoint.detaches.push_back(descriptions, id);
+        self.notice_queued(object.endpoint);
     }
 
     /// Frees a description that nobody refers to and whose close notice, if any, was delivered.

@@ -98,6 +98,8 @@ pub struct HandleTable {
     pub live: u32,
     /// Who pays for its handles.
     pub account: AccountId,
+    /// The number of the process that used it last.
+    pub(crate) process: u32,
     /// Bytes of its entries, charged as they were made.
     pub(crate) grown: u64,
     /// Where taking it apart goes on: numbers below are closed.
@@ -221,6 +223,7 @@ impl<M: Machine> Kernel<M> {
             refs: 1,
             live: 0,
             account,
+            process: 0,
             grown: 0,
             cursor: 0,
             dead: Link::new(),
@@ -394,8 +397,8 @@ impl<M: Machine> Kernel<M> {
     /// Closes a handle. Needs no memory and waits for nobody.
     pub(crate) fn handle_close(&mut self, id: TableId, number: usize) -> Result<()> {
         let entry = self.tables[id].entry(number).ok_or(Error::new(EBADF))?;
-        let description = match &entry.state {
-            State::Live(handle) => Some(handle.description),
+        let handle = match entry.state {
+            State::Live(handle) => Some(handle),
             State::Tombstone => None,
             State::Free | State::Reserved => return Err(Error::new(EBADF)),
         };
@@ -403,8 +406,8 @@ impl<M: Machine> Kernel<M> {
             self.registrations_drop(id, number);
         }
         self.number_free(id, number);
-        if let Some(description) = description {
-            self.description_release(description);
+        if let Some(handle) = handle {
+            self.handle_release(id, handle);
         }
         Ok(())
     }

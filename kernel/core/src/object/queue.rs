@@ -1,17 +1,18 @@
 //! Event queues.
 use crate::account::AccountId;
 use crate::container::{Id, List};
-use crate::event::RegistrationK;
+use crate::event::{READABLE, RegistrationK};
 use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
+use crate::object::timer::TimerId;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Blocked, Resume, ThreadK};
 use clavis_abi::Rights;
 use clavis_abi::error::{EAGAIN, EBADF, EINVAL, Error, Result};
 use clavis_abi::syscall::data::Event;
-use clavis_abi::syscall::flag::EventFlags;
+use clavis_abi::syscall::flag::{CLOCK_MONOTONIC, EVENT_TIMEOUT_ID, EventFlags};
 
 /// Kind of [`Queue`] ids.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Queue {
     pub all: List<RegistrationK, 1>,
     /// How many.
     pub count: u32,
+    /// The timer of its time-out, once it had one. It belongs to the queue alone.
+    pub timeout: Option<TimerId>,
     /// Threads that wait for events.
     pub waiters: List<ThreadK, 0>,
     /// Who pays.
@@ -41,8 +44,8 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn queue_create(&mut self, account: AccountId) -> Result<QueueId> {
         self.queues.reserve(&mut self.machine)?;
         self.charge_object::<Queue>(account)?;
-        let queue =
-            Queue { ready: List::new(), all: List::new(), count: 0, waiters: List::new(), account };
+        let (ready, all, waiters) = (List::new(), List::new(), List::new());
+        let queue = Queue { ready, all, count: 0, timeout: None, waiters, account };
         Ok(self.queues.insert(&mut self.machine, queue)?)
     }
 
@@ -54,7 +57,10 @@ impl<M: Machine> Kernel<M> {
         while let Some(thread) = self.queues[id].waiters.pop_front(&mut self.threads) {
             self.wake(thread, Resume::Retry);
         }
-        let account = self.queues[id].account;
+        let Queue { account, timeout, .. } = self.queues[id];
+        if let Some(timer) = timeout {
+            self.timer_release(timer);
+        }
         self.queues.remove(id);
         self.uncharge_object::<Queue>(account);
     }
@@ -108,6 +114,9 @@ impl<M: Machine> Kernel<M> {
         let mut event = Event::default();
         self.read_user(caller.space, from.address, &mut event)?;
         let interest = (event.flags.bits() & 3) as u8;
+        if event.id == EVENT_TIMEOUT_ID {
+            return self.queue_timeout(caller, id, interest != 0, event.data);
+        }
         if interest == 0 {
             if self.tables[caller.table].get(event.id).is_none() {
                 return Err(Error::new(EBADF));
@@ -124,6 +133,25 @@ impl<M: Machine> Kernel<M> {
         }
         let ready = self.readiness(object);
         self.tell(registration, ready);
+        Ok(Outcome::Done(EVENT_BYTES))
+    }
+
+    /// Sets when a queue tells of its time-out, in milliseconds from now, once. Flags of 0: never.
+    fn queue_timeout(&mut self, caller: &Caller, id: QueueId, wanted: bool, span: usize) -> Reply {
+        let Queue { timeout, account, .. } = self.queues[id];
+        let timer = match timeout {
+            Some(timer) => timer,
+            None => self.timer_create(account, CLOCK_MONOTONIC)?,
+        };
+        self.queues[id].timeout = Some(timer);
+        self.timer_disarm(timer);
+        let watchers = core::mem::take(&mut self.timers[timer].watchers);
+        self.watchers_drop(watchers);
+        if wanted {
+            let object = Object::Timer(timer);
+            self.register(id, caller.table, EVENT_TIMEOUT_ID, object, READABLE, span)?;
+            self.timer_arm(timer, (span as u64).saturating_mul(1_000_000));
+        }
         Ok(Outcome::Done(EVENT_BYTES))
     }
 }

@@ -53,11 +53,20 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn timer_disarm(&mut self, id: TimerId) {
+    /// Stops a timer.
+    pub(crate) fn timer_disarm(&mut self, id: TimerId) {
         if let Some(place) = self.timers[id].place {
             let mut owners = Owners { threads: &mut self.threads, timers: &mut self.timers };
             self.deadlines.remove(&mut owners, place);
         }
+    }
+
+    /// Lets a timer that is stopped fire after so many nanoseconds.
+    pub(crate) fn timer_arm(&mut self, id: TimerId, span: u64) {
+        let when = self.machine.now().saturating_add(span);
+        let mut owners = Owners { threads: &mut self.threads, timers: &mut self.timers };
+        self.deadlines.insert(&mut owners, when, Waiter::Timer(id));
+        self.attend();
     }
 
     /// A timer's time has come.
@@ -96,11 +105,7 @@ impl<M: Machine> Kernel<M> {
         self.timer_disarm(id);
         if instant != 0 {
             let here = self.clock(self.timers[id].clock)?;
-            let now = self.machine.now();
-            let when = now.saturating_add(instant.saturating_sub(here));
-            let mut owners = Owners { threads: &mut self.threads, timers: &mut self.timers };
-            self.deadlines.insert(&mut owners, when, Waiter::Timer(id));
-            self.attend();
+            self.timer_arm(id, instant.saturating_sub(here));
         }
         Ok(Outcome::Done(size_of::<TimeSpec>()))
     }

@@ -66,7 +66,11 @@ impl<M: Machine> Kernel<M> {
         {
             return Err(Error::new(EINVAL));
         }
-        if answers == 1 && wanted > 0 && self.hand_back(caller, endpoint, buffer, wanted) {
+        if answers == 1
+            && wanted > 0
+            && !nonblock
+            && self.hand_back(caller, endpoint, buffer, wanted)
+        {
             return Ok(Outcome::Switched);
         }
         self.inbox_base(caller, endpoint)?;
@@ -121,8 +125,12 @@ impl<M: Machine> Kernel<M> {
             return self.forward(caller, id, cqe.result);
         }
         self.requests[id].server = None;
+        self.priority_back(caller, endpoint, id);
         match CqeOpcode::try_from_raw(opcode) {
-            Some(CqeOpcode::RespondRegular | CqeOpcode::RespondAndNotifyOnDetach) => {
+            Some(CqeOpcode::RespondRegular) => self.answer_value(id, cqe),
+            Some(CqeOpcode::RespondAndNotifyOnDetach) => {
+                let through = self.requests[id].through;
+                self.descriptions[through].tells_detach |= server_result(cqe.result).is_ok();
                 self.answer_value(id, cqe);
             }
             Some(CqeOpcode::RespondWithFd) => {
@@ -135,6 +143,24 @@ impl<M: Machine> Kernel<M> {
             _ => self.request_fail(id, EIO),
         }
         Ok(())
+    }
+
+    /// A server that answered a request runs at its own priority, or at that of the most urgent
+    /// caller who still waits for it.
+    #[inline]
+    fn priority_back(&mut self, server: &Caller, at: EndpointId, answered: RequestId) {
+        let thread = &self.threads[server.thread];
+        if thread.priority == thread.base {
+            return;
+        }
+        let waits = |request: &&Request| matches!(request.stage, Stage::Queued | Stage::Delivered);
+        let places = self.endpoints[at].places.iter().filter_map(|place| place.request);
+        let others = places.filter(|id| *id != answered).map(|id| &self.requests[id]);
+        let callers = others.filter(waits).filter_map(|request| request.caller);
+        let most = callers.map(|caller| self.threads[caller].priority).max();
+        let priority = thread.base.max(most.unwrap_or(0));
+        self.threads[server.thread].priority = priority;
+        self.attend();
     }
 
     fn answer_value(&mut self, id: RequestId, cqe: &Cqe) {

@@ -174,9 +174,9 @@ impl<M: Machine> Kernel<M> {
         self.orphans = self.orphans.saturating_add(1);
         self.charge_over(payer, Resource::Requests, 1);
         if let (Some(endpoint), false) = (self.requests[id].endpoint, taken) {
-            let Self { endpoints, requests, .. } = self;
+            let Self { endpoints, requests, threads, .. } = self;
             requests[id].order = endpoints[endpoint].take_order();
-            endpoints[endpoint].queue.push_back(requests, id);
+            endpoints[endpoint].take_turn(requests, threads, id);
             self.notice_queued(endpoint);
         }
     }
@@ -194,10 +194,12 @@ impl<M: Machine> Kernel<M> {
         else {
             return self.request_fail(id, EOWNERDEAD);
         };
+        let turn = self.endpoints[endpoint].turn;
         let request = &mut self.requests[id];
         request.redelivered = true;
         request.stage = Stage::Queued;
         if !request.queued.is_linked() {
+            request.turn = turn;
             let Self { endpoints, requests, .. } = self;
             endpoints[endpoint].queue.push_front(requests, id);
         }
@@ -269,6 +271,8 @@ impl<M: Machine> Kernel<M> {
         while let Some(slot) = self.endpoints[id].slots.front() {
             self.slot_empty(slot);
         }
+        let Self { endpoints, descriptions, .. } = self;
+        while endpoints[id].detaches.pop_front(descriptions).is_some() {}
         loop {
             let Self { endpoints, descriptions, .. } = self;
             let Some(description) = endpoints[id].closes.pop_front(descriptions) else { break };

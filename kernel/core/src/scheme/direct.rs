@@ -35,6 +35,7 @@ impl<M: Machine> Kernel<M> {
         if endpoint.check(request.epoch).is_err()
             || !endpoint.queue.is_empty()
             || !endpoint.unmaps.is_empty()
+            || !endpoint.detaches.is_empty()
             || !endpoint.socket_watchers.is_empty()
             || !endpoint.admission.is_empty()
             || request.len > PAGE as usize
@@ -94,6 +95,7 @@ impl<M: Machine> Kernel<M> {
         } else {
             request.stage = Stage::Queued;
             request.order = endpoint.take_order();
+            request.turn = endpoint.turn;
             // Nothing else is queued.
             let _ = endpoint.queue.append(id, request);
         }
@@ -112,6 +114,7 @@ impl<M: Machine> Kernel<M> {
         // What a refusal behind a forward is put down to.
         client.call = cpu.call;
         client.args[0] = cpu.first;
+        endpoint.taker = Some(taker);
         let link = endpoint.receivers.detach(server);
         Waiting::mend(threads, link);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);

@@ -1,9 +1,9 @@
 //! Endpoints: the kernel's side of one scheme daemon.
 use super::grant::{GrantId, GrantK};
 use super::inbox::Mapped;
-use super::request::{RequestId, RequestK};
+use super::request::{Request, RequestId, RequestK};
 use crate::account::AccountId;
-use crate::container::{Id, List};
+use crate::container::{Arena, Id, List};
 use crate::event::{HANGUP, READABLE, Source, WRITABLE, Watchers};
 use crate::handle::description::{DescriptionId, DescriptionK, SchemeObject};
 use crate::kernel::Kernel;
@@ -13,9 +13,9 @@ use crate::memory::object::{Backing, MemoryId};
 use crate::object::slot::SlotK;
 use crate::task::process::{ProcessId, ProcessState};
 use crate::task::sched::SLICE;
-use crate::task::thread::{ThreadId, ThreadK};
+use crate::task::thread::{Blocked, Thread, ThreadId, ThreadK};
 use clavis_abi::error::{ENODEV, EOWNERDEAD, Error, Result};
-use clavis_abi::limits::{ENDPOINT_DEPTH, INBOX_BULK_PAGES};
+use clavis_abi::limits::{ENDPOINT_DEPTH, FORWARD_MAX, INBOX_BULK_PAGES};
 
 /// Kind of [`Endpoint`] ids.
 #[derive(Debug)]
@@ -67,10 +67,16 @@ pub struct Endpoint {
     pub(crate) queue: List<RequestK, 0>,
     /// Close notices, in order.
     pub(crate) closes: List<DescriptionK, 0>,
+    /// Detach notices, in order.
+    pub(crate) detaches: List<DescriptionK, 1>,
     /// Unmap notices, in order.
     pub(crate) unmaps: List<GrantK, 0>,
     /// The notice that a server which adopts took last, until it asks for the next message.
     pub(crate) in_hand: Option<Notice>,
+    /// The turn of the request that was taken last.
+    pub(crate) turn: u64,
+    /// The thread that took a message last.
+    pub(crate) taker: Option<ThreadId>,
     /// Order of the next message.
     next_order: u64,
     /// Threads that wait for messages.
@@ -165,10 +171,45 @@ impl Endpoint {
         order
     }
 
+    /// Puts a request into the queue: accounts take turns, so that who asks for much delays nobody
+    /// who asks for little by more than the one request before each of his.
+    pub(crate) fn take_turn<M: Machine>(
+        &mut self,
+        requests: &mut Arena<RequestK, Request>,
+        threads: &Arena<ThreadK, Thread<M>>,
+        id: RequestId,
+    ) {
+        let (mut turn, payer) = (self.turn, requests[id].pays(threads));
+        let mut at = self.queue.back();
+        while let Some(earlier) = at.and_then(|at| requests.get(at)) {
+            if earlier.pays(threads) == payer {
+                turn = earlier.turn.wrapping_add(1);
+                break;
+            }
+            at = earlier.queued.previous();
+        }
+        let (mut next, mut at) = (None, self.queue.back());
+        while let Some(later) = at.filter(|at| requests[*at].turn > turn) {
+            next = Some(later);
+            at = requests[later].queued.previous();
+        }
+        requests[id].turn = turn;
+        match next {
+            Some(next) => self.queue.insert_before(requests, next, id),
+            None => self.queue.push_back(requests, id),
+        }
+    }
+
     /// Whether a receive would find something.
     #[inline]
     pub(crate) fn has_messages(&self) -> bool {
-        !self.queue.is_empty() || !self.closes.is_empty() || !self.unmaps.is_empty()
+        !self.queue.is_empty() || self.has_notices()
+    }
+
+    /// Whether something waits that awaits no answer.
+    #[inline]
+    pub(crate) fn has_notices(&self) -> bool {
+        !self.closes.is_empty() || !self.unmaps.is_empty() || !self.detaches.is_empty()
     }
 }
 
@@ -194,8 +235,11 @@ impl<M: Machine> Kernel<M> {
             places: [QueuePlace::default(); ENDPOINT_DEPTH],
             queue: List::new(),
             closes: List::new(),
+            detaches: List::new(),
             unmaps: List::new(),
             in_hand: None,
+            turn: 0,
+            taker: None,
             next_order: 0,
             receivers: List::new(),
             admission: List::new(),
@@ -263,7 +307,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A place in the queue for a thread's call: the one it was given while it waited, or a free
-    /// one. Nobody overtakes those who wait.
+    /// one, as long as its account has fewer than are free: a newcomer finds one.
     ///
     /// # Errors
     /// As [`Kernel::scheme_check`].
@@ -285,9 +329,10 @@ impl<M: Machine> Kernel<M> {
         }
         let endpoint = &mut self.endpoints[at];
         endpoint.check(epoch)?;
-        if !endpoint.admission.is_empty() {
+        if endpoint.free <= ENDPOINT_DEPTH / 2 && self.has_its_share(at, thread) {
             return Ok(None);
         }
+        let endpoint = &mut self.endpoints[at];
         let place = endpoint.place_next();
         endpoint.free = endpoint.free.saturating_sub(1);
         Ok(place)
@@ -297,18 +342,72 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn place_release(&mut self, id: EndpointId, place: u8) {
         let endpoint = &mut self.endpoints[id];
         endpoint.place_vacate(place);
-        let Some(thread) = endpoint.admission.pop_front(&mut self.threads) else {
-            return endpoint.place_free(place);
-        };
+        endpoint.place_free(place);
+        let Some(thread) = endpoint.admission.front() else { return };
+        if self.has_its_share(id, thread) {
+            return;
+        }
+        let endpoint = &mut self.endpoints[id];
+        endpoint.free = endpoint.free.wrapping_sub(1);
+        endpoint.admission.remove(&mut self.threads, thread);
         let waiting = &mut self.threads[thread];
         waiting.granted = Some((id, place));
         let resume = waiting.resume;
         self.wake(thread, resume);
     }
 
-    /// A run of bulk pages in the inbox.
-    pub(crate) fn bulk_take(&mut self, id: EndpointId, pages: usize) -> Option<usize> {
-        let bulk = &mut self.endpoints[id].bulk;
+    /// Whether a thread's account has its share of an endpoint's places: as many as are free.
+    #[cold]
+    fn has_its_share(&self, id: EndpointId, thread: ThreadId) -> bool {
+        let account = self.threads[thread].account;
+        let endpoint = &self.endpoints[id];
+        let requests = endpoint.places.iter().filter_map(|place| place.request);
+        let pays = |request: RequestId| self.requests[request].pays(&self.threads);
+        let held = requests.filter(|request| pays(*request) == Some(account)).count();
+        held >= endpoint.free
+    }
+
+    /// Lets the thread that took a message last run at least at a priority, since a caller of that
+    /// priority waits for it; so with the one that it waits for itself.
+    #[cold]
+    pub(crate) fn lend_priority(&mut self, id: EndpointId, priority: u8) {
+        let mut at = Some(id);
+        for _ in 0..FORWARD_MAX {
+            let taker = at.and_then(|at| self.endpoints[at].taker);
+            let Some(taker) = taker.filter(|taker| self.threads.get(*taker).is_some()) else {
+                return;
+            };
+            if self.threads[taker].priority >= priority {
+                return;
+            }
+            self.set_priority(taker, priority);
+            at = match self.threads[taker].blocked {
+                Blocked::Request(request) => self.requests[request].endpoint,
+                _ => None,
+            };
+        }
+    }
+
+    /// A run of bulk pages in the inbox, for a request that an account pays for. Who has some gets
+    /// more only as long as as many stay free for others.
+    pub(crate) fn bulk_take(
+        &mut self,
+        id: EndpointId,
+        pages: usize,
+        payer: AccountId,
+    ) -> Option<usize> {
+        let endpoint = &mut self.endpoints[id];
+        let free = endpoint.bulk.iter().map(|word| word.count_zeros() as usize).sum::<usize>();
+        if free < INBOX_BULK_PAGES {
+            let requests = endpoint.places.iter().filter_map(|place| place.request);
+            let own = requests.map(|request| &self.requests[request]);
+            let own = own.filter(|own| own.pays(&self.threads) == Some(payer));
+            let held = own.map(|own| own.bulk).sum::<usize>();
+            if held > 0 && held + pages > free {
+                return None;
+            }
+        }
+        let bulk = &mut endpoint.bulk;
         let is_free = |bulk: &[u64; BULK_WORDS], page: usize| {
             bulk.get(page / 64).is_some_and(|word| word & 1 << (page % 64) == 0)
         };

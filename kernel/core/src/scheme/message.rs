@@ -134,6 +134,7 @@ pub fn check_kind(word: u64) -> Result<u8> {
 mod tests {
     use super::*;
 
+    /// Requirement: R18
     #[test]
     fn a_confined_path_never_leaves_its_directory() {
         for path in ["/", "/a", "..", "a/../..", "./..", "a/b/../../..", "../a", "a//../../b"] {
@@ -144,6 +145,7 @@ mod tests {
         }
     }
 
+    /// Requirement: R18
     #[test]
     fn a_server_that_does_not_resolve_structurally_gets_single_components() {
         for path in ["a/b", "/", "..", "a/", "./a"] {
@@ -152,6 +154,7 @@ mod tests {
         assert!(check_confined(b"a", Confinement::Single).is_ok());
     }
 
+    /// Requirement: R11
     #[test]
     fn a_path_is_text_without_nul_and_within_bounds() {
         assert!(check_path(b"a\0b").is_err());
@@ -175,6 +178,7 @@ mod tests {
         }
     }
 
+    /// Requirement: R32
     #[test]
     fn a_rename_carries_exactly_two_paths() {
         assert!(check_form(Form::TwoPaths, b"a\0b", [0; 2]).is_ok());
@@ -182,6 +186,7 @@ mod tests {
         assert!(check_form(Form::TwoPaths, b"a\0b\0c", [0; 2]).is_err());
     }
 
+    /// Requirement: R37
     #[test]
     fn a_lock_range_never_overflows() {
         let form = Form::LockRange(0);

@@ -49,6 +49,7 @@ pub const NOTICE_TAG: u32 = u32::MAX;
 enum Pending {
     Request(RequestId),
     Close(DescriptionId),
+    Detach(DescriptionId),
     Unmap(GrantId),
 }
 
@@ -173,11 +174,12 @@ impl<M: Machine> Kernel<M> {
         to: u64,
     ) -> Result<bool> {
         let endpoint = &self.endpoints[at];
-        if !endpoint.closes.is_empty() || !endpoint.unmaps.is_empty() {
+        if endpoint.has_notices() {
             let Some(pending) = self.next_message(at) else { return Ok(false) };
             return match pending {
                 Pending::Request(id) => self.take_request(caller, at, id, base, to),
                 Pending::Close(id) => self.take_close(caller, at, id, to),
+                Pending::Detach(id) => self.take_detach(caller, at, id, to),
                 Pending::Unmap(id) => self.take_unmap(caller, at, id, to),
             };
         }
@@ -194,9 +196,11 @@ impl<M: Machine> Kernel<M> {
         let request = request.map(|id| (self.requests[id].order, Pending::Request(id)));
         let close = endpoint.closes.front();
         let close = close.map(|id| (self.descriptions[id].close_order, Pending::Close(id)));
+        let detach = endpoint.detaches.front();
+        let detach = detach.map(|id| (self.descriptions[id].detach_order, Pending::Detach(id)));
         let unmap = endpoint.unmaps.front();
         let unmap = unmap.map(|id| (self.grants[id].order, Pending::Unmap(id)));
-        let all = [request, close, unmap];
+        let all = [request, close, detach, unmap];
         all.into_iter().flatten().min_by_key(|(order, _)| *order).map(|(_, pending)| pending)
     }
 
@@ -229,7 +233,10 @@ impl<M: Machine> Kernel<M> {
         {
             server.priority = server.priority.max(client.priority);
         }
-        let link = endpoints[at].queue.detach(request);
+        let endpoint = &mut endpoints[at];
+        endpoint.turn = request.turn;
+        endpoint.taker = Some(caller.thread);
+        let link = endpoint.queue.detach(request);
         List::<_, 0>::mend(requests, link);
         Ok(true)
     }
@@ -246,6 +253,22 @@ impl<M: Machine> Kernel<M> {
         let Self { endpoints, descriptions, .. } = self;
         endpoints[at].closes.remove(descriptions, id);
         self.notice_taken(at, Notice::Close(id));
+        Ok(true)
+    }
+
+    fn take_detach(
+        &mut self,
+        caller: &Caller,
+        at: EndpointId,
+        id: DescriptionId,
+        to: u64,
+    ) -> Result<bool> {
+        let description = &self.descriptions[id];
+        let (opcode, process) = (Opcode::Detach as u8, u64::from(description.detached));
+        let sqe = Sqe { opcode, caller: process, ..close_sqe(description) };
+        self.write_user(caller.space, to, &sqe)?;
+        let Self { endpoints, descriptions, .. } = self;
+        endpoints[at].detaches.remove(descriptions, id);
         Ok(true)
     }
 

@@ -3,15 +3,16 @@ use super::endpoint::EndpointId;
 use super::send::PayloadFrom;
 use super::transfer::BatchId;
 use crate::account::AccountId;
-use crate::container::{Id, Link, links};
+use crate::container::{Arena, Id, Link, links};
 use crate::handle::description::DescriptionId;
 use crate::handle::table::Reserved;
+use crate::machine::Machine;
 use crate::memory::Protection;
 use crate::memory::object::MemoryId;
 use crate::memory::user::UserSlice;
 use crate::object::slot::SlotId;
 use crate::task::process::ProcessId;
-use crate::task::thread::ThreadId;
+use crate::task::thread::{Thread, ThreadId, ThreadK};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
 use clavis_abi::params::MapParams;
@@ -173,6 +174,8 @@ pub struct Request {
     pub nonblock: bool,
     /// Its order among its endpoint's messages.
     pub order: u64,
+    /// Which of its account's turns in the queue it has.
+    pub(crate) turn: u64,
     pub(crate) queued: Link<RequestK>,
 }
 
@@ -214,6 +217,7 @@ impl Request {
             server: None,
             nonblock: false,
             order: 0,
+            turn: 0,
             queued: Link::new(),
         }
     }
@@ -225,6 +229,14 @@ impl Request {
             || self.wanted.is_some()
             || self.batch.is_some()
             || self.registration.is_some()
+    }
+
+    /// The account that it counts for.
+    pub(crate) fn pays<M: Machine>(
+        &self,
+        threads: &Arena<ThreadK, Thread<M>>,
+    ) -> Option<AccountId> {
+        self.payer.or_else(|| Some(threads.get(self.caller?)?.account))
     }
 
     /// Bytes that go back to the caller's buffer once it was answered.

@@ -194,9 +194,14 @@ impl<M: Machine> Kernel<M> {
             room = Some((place, usize::from(place)));
             if len > PAGE as usize {
                 bulk = len.div_ceil(PAGE as usize);
-                room = self.bulk_take(endpoint, bulk).map(|first| (place, ENDPOINT_DEPTH + first));
+                let run = self.bulk_take(endpoint, bulk, caller.account);
+                room = run.map(|first| (place, ENDPOINT_DEPTH + first));
                 if room.is_none() {
-                    self.place_release(endpoint, place);
+                    // Nobody is woken for it: it would be those who wait for pages too. They and
+                    // all others are when whoever has the pages gives them back.
+                    let endpoint = &mut self.endpoints[endpoint];
+                    endpoint.place_vacate(place);
+                    endpoint.place_free(place);
                 }
             }
         }
@@ -305,7 +310,7 @@ impl<M: Machine> Kernel<M> {
         request.stage = Stage::Queued;
         request.order = endpoint.take_order();
         let caller = request.caller;
-        endpoint.queue.push_back(requests, id);
+        endpoint.take_turn(requests, threads, id);
         let is_watched = !endpoint.socket_watchers.is_empty();
         if let Some(server) = endpoint.receivers.pop_front(threads) {
             let priority = caller.map_or(0, |caller| threads[caller].priority);
@@ -315,6 +320,8 @@ impl<M: Machine> Kernel<M> {
                 self.set_priority(server, priority);
             }
             self.wake_next(server, resume);
+        } else {
+            self.lend_priority(at, caller.map_or(0, |caller| self.threads[caller].priority));
         }
         if is_watched {
             self.notify(Source::Socket(at), READABLE);

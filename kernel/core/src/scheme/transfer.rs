@@ -15,7 +15,7 @@ use clavis_abi::Rights;
 use clavis_abi::class::Class;
 use clavis_abi::error::{EAGAIN, EBADF, EBUSY, EINVAL, EIO, EPERM, EPIPE, Error, Result};
 use clavis_abi::limits::BATCH_MAX;
-use clavis_abi::params::{OUT_LOWEST, OUT_UPPER};
+use clavis_abi::params::{CALL_CHOSEN, OUT_LOWEST, OUT_UPPER, handle_flags};
 use clavis_abi::syscall::flag::CallFlags;
 
 /// Kind of [`Batch`] ids.
@@ -31,16 +31,18 @@ pub struct Batch {
     pub(crate) numbers: [Option<Reserved>; BATCH_MAX],
     /// The most that a handle received through the channel can have.
     inherit: Rights,
+    /// The flags that it has beside those that stick.
+    flags: u32,
     pub(crate) payer: AccountId,
 }
 
 impl<M: Machine> Kernel<M> {
     /// Makes an empty batch that an account pays for.
-    fn batch_create(&mut self, payer: AccountId, inherit: Rights) -> Result<BatchId> {
+    fn batch_create(&mut self, payer: AccountId, inherit: Rights, flags: u32) -> Result<BatchId> {
         self.batches.reserve(&mut self.machine)?;
         self.charge_object::<Batch>(payer)?;
-        let batch =
-            Batch { handles: [None; BATCH_MAX], numbers: [None; BATCH_MAX], inherit, payer };
+        let (handles, numbers) = ([None; BATCH_MAX], [None; BATCH_MAX]);
+        let batch = Batch { handles, numbers, inherit, flags, payer };
         Ok(self.batches.insert(&mut self.machine, batch)?)
     }
 
@@ -187,7 +189,7 @@ impl<M: Machine> Kernel<M> {
                 message.sqe.args =
                     [object.number, bits, metadata[0], count as u64, metadata[1], object.badge];
                 self.submit(caller, |kernel| {
-                    let batch = kernel.batch_create(payer, Rights::all())?;
+                    let batch = kernel.batch_create(payer, Rights::all(), 0)?;
                     if let Err(error) = kernel.charge(payer, Resource::Handles, count as u64) {
                         kernel.batch_release(batch, false);
                         return Err(error);
@@ -269,7 +271,6 @@ impl<M: Machine> Kernel<M> {
         if count == 0 || count > BATCH_MAX {
             return Err(Error::new(EINVAL));
         }
-        let upper = if flags.contains(CallFlags::FD_UPPER) { OUT_UPPER } else { OUT_LOWEST };
         match object {
             Object::PipeReader(pipe) => {
                 let waiting = self.pipes[pipe].parked.iter().flatten().count();
@@ -277,8 +278,9 @@ impl<M: Machine> Kernel<M> {
                     return Err(Error::new(EAGAIN));
                 }
                 let count = count.min(waiting);
+                let wanted = self.wanted_numbers(caller, payload, count, flags)?;
                 let mut numbers = [None; BATCH_MAX];
-                self.reserve_numbers(caller.table, upper, count, &mut numbers)?;
+                self.reserve_numbers(caller.table, &wanted, count, &mut numbers)?;
                 if let Err(error) = self.write_numbers(caller, payload, &numbers) {
                     self.cancel_numbers(&numbers);
                     return Err(error);
@@ -288,12 +290,12 @@ impl<M: Machine> Kernel<M> {
                     let Some(parked) = self.pipes[pipe].parked[0].take() else { break };
                     self.pipes[pipe].parked.rotate_left(1);
                     self.uncharge(payer, Resource::Handles, 1);
-                    self.number_fill(reserved, received(parked, handle.inherit));
+                    self.number_fill(reserved, received(parked, handle.inherit, cloexec_of(flags)));
                 }
                 Ok(Outcome::Done(count))
             }
             Object::Scheme(object) => {
-                self.receive_from_scheme(caller, handle, object, payload, count, upper, metadata)
+                self.receive_from_scheme(caller, handle, object, payload, count, flags, metadata)
             }
             _ => Err(Error::new(EINVAL)),
         }
@@ -307,19 +309,20 @@ impl<M: Machine> Kernel<M> {
         object: SchemeObject,
         payload: UserSlice,
         count: usize,
-        upper: usize,
+        flags: CallFlags,
         metadata: [u64; 3],
     ) -> Reply {
+        let wanted = self.wanted_numbers(caller, payload, count, flags)?;
         let message = self.message(caller, Class::RecvFd, &handle, &object)?;
-        let flags = if upper == OUT_UPPER { 2 } else { 0 };
+        let bits = if flags.contains(CallFlags::FD_UPPER) { 2 } else { 0 };
         message.sqe.args =
-            [object.number, flags, count as u64, metadata[0], metadata[1], object.badge];
+            [object.number, bits, count as u64, metadata[0], metadata[1], object.badge];
         message.user = payload;
         let payer = self.processes[caller.process].account;
         self.submit(caller, |kernel| {
-            let batch = kernel.batch_create(payer, handle.inherit)?;
+            let batch = kernel.batch_create(payer, handle.inherit, cloexec_of(flags))?;
             let mut numbers = [None; BATCH_MAX];
-            if let Err(error) = kernel.reserve_numbers(caller.table, upper, count, &mut numbers) {
+            if let Err(error) = kernel.reserve_numbers(caller.table, &wanted, count, &mut numbers) {
                 kernel.batch_release(batch, true);
                 return Err(error);
             }
@@ -328,20 +331,31 @@ impl<M: Machine> Kernel<M> {
         })
     }
 
+    /// The out numbers that a receiver wants: those in its payload, or any of one half.
+    fn wanted_numbers(
+        &mut self,
+        caller: &Caller,
+        payload: UserSlice,
+        count: usize,
+        flags: CallFlags,
+    ) -> Result<[usize; BATCH_MAX]> {
+        if flags.bits() & CALL_CHOSEN != 0 {
+            return Ok(self.read_numbers(caller, payload.part(0, count * size_of::<usize>()))?.0);
+        }
+        let upper = flags.contains(CallFlags::FD_UPPER);
+        Ok([if upper { OUT_UPPER } else { OUT_LOWEST }; BATCH_MAX])
+    }
+
     fn reserve_numbers(
         &mut self,
         table: TableId,
-        which: usize,
+        wanted: &[usize; BATCH_MAX],
         count: usize,
         numbers: &mut [Option<Reserved>; BATCH_MAX],
     ) -> Result<()> {
-        for index in 0..count {
-            match self.number_reserve(table, which) {
-                Ok(reserved) => {
-                    if let Some(place) = numbers.get_mut(index) {
-                        *place = Some(reserved);
-                    }
-                }
+        for (place, wanted) in numbers.iter_mut().zip(wanted).take(count) {
+            match self.number_reserve(table, *wanted) {
+                Ok(reserved) => *place = Some(reserved),
                 Err(error) => {
                     self.cancel_numbers(numbers);
                     return Err(error);
@@ -374,6 +388,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn obtain_handles(
         &mut self,
         caller: &Caller,
+        channel: Handle,
         endpoint: EndpointId,
         payload: UserSlice,
         tag: u32,
@@ -387,9 +402,9 @@ impl<M: Machine> Kernel<M> {
         if count == 0 || count > there {
             return Err(Error::new(EINVAL));
         }
-        let which = if flags.contains(CallFlags::FD_UPPER) { OUT_UPPER } else { OUT_LOWEST };
+        let wanted = self.wanted_numbers(caller, payload, count, flags)?;
         let mut numbers = [None; BATCH_MAX];
-        self.reserve_numbers(caller.table, which, count, &mut numbers)?;
+        self.reserve_numbers(caller.table, &wanted, count, &mut numbers)?;
         if let Err(error) = self.write_numbers(caller, payload, &numbers) {
             self.cancel_numbers(&numbers);
             return Err(error);
@@ -399,7 +414,7 @@ impl<M: Machine> Kernel<M> {
             let place = self.batches[batch].handles.iter_mut().find(|place| place.is_some());
             let Some(handle) = place.and_then(Option::take) else { break };
             self.uncharge(payer, Resource::Handles, 1);
-            self.number_fill(reserved, handle);
+            self.number_fill(reserved, received(handle, channel.inherit, cloexec_of(flags)));
         }
         Ok(Outcome::Done(count))
     }
@@ -454,21 +469,27 @@ impl<M: Machine> Kernel<M> {
         let Some(batch) = batch else { return Err(Error::new(EIO)) };
         let numbers = self.batches[batch].numbers;
         self.write_numbers(caller, user, numbers.get(..result).unwrap_or(&[]))?;
-        let Batch { payer, inherit, .. } = self.batches[batch];
+        let Batch { payer, inherit, flags, .. } = self.batches[batch];
         for index in 0..result {
             let Batch { handles, numbers, .. } = &mut self.batches[batch];
             let handle = handles.get_mut(index).and_then(Option::take);
             let number = numbers.get_mut(index).and_then(Option::take);
             if let (Some(handle), Some(number)) = (handle, number) {
                 self.uncharge(payer, Resource::Handles, 1);
-                self.number_fill(number, received(handle, inherit));
+                self.number_fill(number, received(handle, inherit, flags));
             }
         }
         Ok(result)
     }
 }
 
-/// A handle as it arrives through a channel.
-fn received(handle: Handle, inherit: Rights) -> Handle {
-    Handle { flags: handle.flags & !1, ..handle.narrowed(inherit, inherit, 0) }
+/// A handle as it arrives through a channel: whether it is closed at exec is the receiver's choice.
+fn received(handle: Handle, inherit: Rights, flags: u32) -> Handle {
+    let cloexec = handle_flags::CLOEXEC as u32;
+    Handle { flags: handle.flags & !cloexec | flags, ..handle.narrowed(inherit, inherit, 0) }
+}
+
+/// The handle flag that a receiver asks for.
+fn cloexec_of(flags: CallFlags) -> u32 {
+    if flags.contains(CallFlags::FD_CLOEXEC) { handle_flags::CLOEXEC as u32 } else { 0 }
 }

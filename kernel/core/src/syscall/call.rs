@@ -7,12 +7,12 @@ use crate::run::{Caller, Reply};
 use crate::scheme::endpoint::EndpointId;
 use crate::scheme::message::{check_form, check_kind};
 use crate::scheme::request::{Output, Request};
-use crate::scheme::send::PayloadFrom;
+use crate::scheme::send::{Makes, PayloadFrom};
 use clavis_abi::Rights;
 use clavis_abi::class::{Class, Form, StdFsRule, std_fs_rule};
 use clavis_abi::error::{EBADF, EINVAL, EMSGSIZE, EXDEV, Error, Result};
 use clavis_abi::limits::{METADATA_WORDS, PATH_MAX, PAYLOAD_MAX};
-use clavis_abi::params::DenialRule;
+use clavis_abi::params::{CALL_CHOSEN, DenialRule};
 use clavis_abi::syscall::StdFsCallKind;
 use clavis_abi::syscall::flag::{CallFlags, O_NONBLOCK};
 use clavis_abi::syscall::schemev2::SqeFlags;
@@ -35,7 +35,8 @@ const BOTH: usize = CallFlags::READ.union(CallFlags::WRITE).bits();
 const PLAIN: usize = BOTH | CallFlags::ALLOW_DIRECT_SWITCH.bits() | 0xFF;
 
 /// Flags that a caller may set.
-const KNOWN: CallFlags = CallFlags::WRITE
+const KNOWN: CallFlags = CallFlags::CONSUME
+    .union(CallFlags::WRITE)
     .union(CallFlags::READ)
     .union(CallFlags::FD)
     .union(CallFlags::FD_EXCLUSIVE)
@@ -44,7 +45,8 @@ const KNOWN: CallFlags = CallFlags::WRITE
     .union(CallFlags::FD_CLOEXEC)
     .union(CallFlags::STD_FS)
     .union(CallFlags::ALLOW_DIRECT_SWITCH)
-    .union(CallFlags::MULTIPLE_FDS2);
+    .union(CallFlags::MULTIPLE_FDS2)
+    .union(CallFlags::from_bits_retain(CALL_CHOSEN));
 
 impl<M: Machine> Kernel<M> {
     /// A call with a payload and metadata.
@@ -86,6 +88,11 @@ impl<M: Machine> Kernel<M> {
         let (payload, words) = call_shape(payload, len, flags)?;
         let metadata = self.read_metadata(caller, metadata, words)?;
         let flags = CallFlags::from_bits_retain(flags & !0xFF);
+        let consumes = flags.contains(CallFlags::CONSUME);
+        let others = CallFlags::FD | CallFlags::STD_FS | CallFlags::MULTIPLE_FDS2;
+        if consumes && flags.intersects(others) {
+            return Err(Error::new(EINVAL));
+        }
         let mut asked = Asked { first, second: None, payload, flags, metadata, words };
         if flags.intersects(CallFlags::MULTIPLE_FDS2) {
             (asked.first, asked.second) = self.two_numbers(caller, first)?;
@@ -102,6 +109,9 @@ impl<M: Machine> Kernel<M> {
                 let message = self.message(caller, Class::Call, &handle, &object)?;
                 fill_call(message, payload, flags.bits(), metadata);
                 pair(message, second);
+                if consumes {
+                    return self.send_consuming(caller, asked.first);
+                }
                 self.send(caller)
             }
             _ if flags.contains(CallFlags::FD) => {
@@ -123,6 +133,20 @@ impl<M: Machine> Kernel<M> {
                 Err(Error::new(EINVAL))
             }
         }
+    }
+
+    /// Sends the message and closes the handle that it goes through, once it is admitted.
+    #[cold]
+    fn send_consuming(&mut self, caller: &Caller, number: usize) -> Reply {
+        let mut taken = None;
+        let reply = self.submit(caller, |kernel| {
+            taken = kernel.handle_take(caller.table, number).ok();
+            Ok(Makes::default())
+        });
+        if let Some(handle) = taken {
+            self.handle_release(caller.table, handle);
+        }
+        reply
     }
 
     /// The words of metadata of a call.
@@ -247,8 +271,8 @@ impl<M: Machine> Kernel<M> {
         let tag = u32::try_from(metadata[1]).map_err(|_| Error::new(EINVAL))?;
         match (words, metadata[0], flags.contains(CallFlags::READ), second) {
             (2, 0, true, None) => {
-                self.door(caller, first, Rights::RECV_HANDLE)?;
-                self.obtain_handles(caller, endpoint, payload, tag, flags)
+                let channel = self.door(caller, first, Rights::RECV_HANDLE)?;
+                self.obtain_handles(caller, channel, endpoint, payload, tag, flags)
             }
             (2, 1, false, None) => {
                 self.door(caller, first, Rights::SEND_HANDLE)?;

@@ -108,6 +108,7 @@ impl<M: Machine> Kernel<M> {
         }
         let table = self.processes[built].table;
         self.uppers_trade(caller.table, table);
+        self.tables[table].process = self.tables[caller.table].process;
         let mut at = clavis_abi::limits::TABLE_HANDLES;
         while let Some((_, handle, after)) = self.tables[caller.table].next(at) {
             at = after;

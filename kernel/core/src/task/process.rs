@@ -148,6 +148,7 @@ impl<M: Machine> Kernel<M> {
         };
         let id = self.processes.insert(&mut self.machine, process)?;
         self.processes[id].group = process_number(id);
+        self.tables[table].process = process_number(id);
         let mut list = core::mem::take(&mut self.accounts[account].processes);
         list.push_back(&mut self.processes, id);
         self.accounts[account].processes = list;

@@ -11,8 +11,8 @@ use clavis_abi::params::{
 };
 use clavis_abi::syscall::data::{Event, Map};
 use clavis_abi::syscall::flag::{
-    CallFlags, EventFlags, F_DUPFD, F_GETFD, F_GETFL, F_SETFD, F_SETFL, MapFlags, O_APPEND,
-    O_CREAT, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY,
+    CallFlags, EVENT_TIMEOUT_ID, EventFlags, F_DUPFD, F_GETFD, F_GETFL, F_SETFD, F_SETFL, MapFlags,
+    O_APPEND, O_CREAT, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY,
 };
 use zerocopy::IntoBytes;
 
@@ -265,7 +265,8 @@ impl Random {
             Call::Write if self.chance(3) => {
                 // As it is written to an event queue.
                 let flags = EventFlags::from_bits_retain(self.below(4));
-                let event = Event { id: self.handle(), flags, data: 0 };
+                let id = if self.chance(5) { EVENT_TIMEOUT_ID } else { self.handle() };
+                let event = Event { id, flags, data: self.below(3) };
                 let bytes = event.to_vec();
                 [fd, self.put(user, 0x1300, &bytes)?, bytes.len(), 0, 0]
             }
@@ -563,6 +564,9 @@ impl Random {
             }
             _ => {
                 let metadata = self.put(user, 0x1500, [self.rights(), 1, 2].as_bytes())?;
+                if self.chance(8) {
+                    flags |= CallFlags::CONSUME;
+                }
                 Ok([fd, self.address(user)?, self.length(), flags.bits() | words, metadata])
             }
         }

@@ -136,6 +136,7 @@ impl Random {
                 result = self.handle() as u64;
                 CqeOpcode::RespondWithFd as u8
             }
+            4 => CqeOpcode::RespondAndNotifyOnDetach as u8,
             _ => CqeOpcode::RespondRegular as u8,
         };
         let bytes = cqe_bytes(opcode, tag, result, self.below(2) as u8);

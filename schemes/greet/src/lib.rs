@@ -1,0 +1,110 @@
+//! What `/scheme/greet` is, apart from how requests arrive: tested on the host.
+#![forbid(unsafe_code)]
+
+use syscall::error::{EBADF, EISDIR, ENOENT, Error, Result};
+
+/// What clients have open: the number that the kernel passes is the place in the list. `None`
+/// is a place to use again.
+#[derive(Debug, Default)]
+pub struct State {
+    open: Vec<Option<Open>>,
+}
+
+/// Something that is open.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Open {
+    /// The directory that the scheme's name stands for.
+    Root,
+    /// A file, and what it reads as.
+    File(String),
+}
+
+impl State {
+    fn insert(&mut self, open: Open) -> usize {
+        let free = self.open.iter().position(Option::is_none);
+        let number = free.unwrap_or(self.open.len());
+        match self.open.get_mut(number) {
+            Some(place) => *place = Some(open),
+            None => self.open.push(Some(open)),
+        }
+        number
+    }
+
+    /// What a number stands for.
+    ///
+    /// # Errors
+    /// `EBADF` when it is not open.
+    pub fn get(&self, number: usize) -> Result<&Open> {
+        self.open.get(number).and_then(Option::as_ref).ok_or(Error::new(EBADF))
+    }
+
+    /// Opens the root.
+    pub fn root(&mut self) -> usize {
+        self.insert(Open::Root)
+    }
+
+    /// Opens a name beneath the root.
+    ///
+    /// # Errors
+    /// `EBADF`, or `ENOENT` for what is no name.
+    pub fn open(&mut self, directory: usize, name: &str) -> Result<usize> {
+        let Open::Root = self.get(directory)? else { return Err(Error::new(ENOENT)) };
+        if name.is_empty() || name.contains('/') {
+            return Err(Error::new(ENOENT));
+        }
+        Ok(self.insert(Open::File(format!("hello, {name}\n"))))
+    }
+
+    /// The text from an offset on.
+    ///
+    /// # Errors
+    /// `EBADF`, `EISDIR`.
+    pub fn read(&self, number: usize, offset: u64) -> Result<&str> {
+        let Open::File(text) = self.get(number)? else { return Err(Error::new(EISDIR)) };
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        Ok(text.get(from..).unwrap_or(""))
+    }
+
+    /// The last handle to what was opened is gone.
+    pub fn close(&mut self, number: usize) {
+        if let Some(place) = self.open.get_mut(number) {
+            *place = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_reads_as_its_text_from_any_offset() {
+        let mut state = State::default();
+        let root = state.root();
+        let file = state.open(root, "you").unwrap();
+        assert_eq!(state.read(file, 0).unwrap(), "hello, you\n");
+        assert_eq!(state.read(file, 7).unwrap(), "you\n");
+        assert_eq!(state.read(file, u64::MAX).unwrap(), "");
+    }
+
+    #[test]
+    fn what_is_no_name_or_not_open_is_an_error() {
+        let mut state = State::default();
+        let root = state.root();
+        for name in ["", "a/b", "/a"] {
+            assert_eq!(state.open(root, name), Err(Error::new(ENOENT)));
+        }
+        assert_eq!(state.read(root, 0), Err(Error::new(EISDIR)));
+        assert_eq!(state.read(77, 0), Err(Error::new(EBADF)));
+    }
+
+    #[test]
+    fn a_number_is_used_again_once_it_was_closed() {
+        let mut state = State::default();
+        let root = state.root();
+        let first = state.open(root, "a").unwrap();
+        state.close(first);
+        assert_eq!(state.read(first, 0), Err(Error::new(EBADF)));
+        assert_eq!(state.open(root, "b").unwrap(), first);
+    }
+}
