@@ -7,7 +7,7 @@ use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::O_RDWR;
 use clavis_abi::syscall::schemev2::{Opcode, Sqe};
 use clavis_sim::{Give, Thread};
-use common::{errno, scene};
+use common::{calm, errno, scene};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -257,7 +257,7 @@ fn death_at(steps: usize) -> bool {
     let state = Shared::default();
     with(&state, |state| state.steps = steps);
     let end = Arc::clone(&state);
-    scene(move |t| {
+    calm(move |t| {
         let (socket, root) = endpoint(t);
         let mine = Arc::clone(&state);
         let first = server(t, socket, move |t| serve(t, &mine));

@@ -261,6 +261,13 @@ impl<M: Machine> Kernel<M> {
 
     /// Frees a description that nobody refers to and whose close notice, if any, was delivered.
     pub(crate) fn description_free(&mut self, id: DescriptionId) {
+        let Self { endpoints, descriptions, .. } = self;
+        let Some(description) = descriptions.get(id) else { return };
+        if let (Object::Scheme(object), true) = (description.object, description.detach.is_linked())
+        {
+            // Nobody hears of it any more.
+            endpoints[object.endpoint].detaches.remove(descriptions, id);
+        }
         let Some(description) = self.descriptions.remove(id) else { return };
         if let Some(slot) = description.slot {
             self.slot_release(slot);
