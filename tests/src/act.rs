@@ -32,6 +32,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "numbers" => numbers(),
         "parent" => parent(),
         "forks" => forks(),
+        "fork-away" => fork_away(),
         "signals" => signals(),
         "count" => {
             let words = std::env::args().skip(3).count() as u8;
@@ -164,6 +165,20 @@ fn parent() -> ExitCode {
     match std::process::Command::new(crate::run::PROGRAM).args(["--act", "exit-7"]).status() {
         Ok(status) if status.code() == Some(7) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    }
+}
+
+/// Leaves a process behind that lives a while longer.
+fn fork_away() -> ExitCode {
+    // SAFETY: the child sleeps and ends.
+    match unsafe { libc::fork() } {
+        -1 => ExitCode::FAILURE,
+        0 => {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(0) }
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -2,8 +2,8 @@
 use crate::execute;
 use crate::state::{Flow, Scope, Shell, Variable};
 use crate::{MISUSE, jobs, system};
-use shell_language::condition;
 use shell_language::expand::Environment;
+use shell_language::{condition, printf};
 use std::fs::File;
 use std::io::Read;
 
@@ -17,23 +17,28 @@ const BUILTINS: &[(&str, Builtin, &str)] = &[
     ("bg", jobs::background, "bg [%N]: let a job go on beside the shell"),
     ("break", break_loop, "break [N]: leave so many loops"),
     ("cd", cd, "cd [DIRECTORY | -]: change the current directory"),
+    ("command", command, "command -v NAME...: what a name means, as `type`"),
     ("continue", continue_loop, "continue [N]: next turn of the loop"),
     ("echo", echo, "echo [-n] WORD...: print"),
+    ("eval", eval, "eval WORD...: run the words as a command"),
     ("exit", exit, "exit [STATUS]: leave the shell"),
     ("export", export, "export [NAME[=VALUE]...]: hand variables to commands"),
     ("false", fail, "false: status 1"),
     ("fg", jobs::foreground, "fg [%N]: let a job go on in the foreground"),
     ("help", help, "help: this list"),
+    ("history", history, "history: what was typed"),
     ("jobs", jobs::jobs, "jobs: what runs beside the shell (&) or was stopped (Ctrl-Z)"),
+    ("printf", printf, "printf FORMAT WORD...: print words in a form (%s %d %x ...)"),
     ("pwd", pwd, "pwd: print the current directory"),
     ("read", read, "read NAME...: read a line into variables"),
+    ("return", return_from, "return [STATUS]: leave a function, or a file that is read"),
     ("set", set, "set [-- WORD...]: show variables, or set $1..."),
     ("shift", shift, "shift [N]: drop the first of $1..."),
     ("source", source, "source FILE: run a file in this shell"),
     ("test", test, "test CONDITION: -e -f -d -s FILE, A = B, A -lt B, ! ..."),
     ("true", succeed, "true: status 0"),
     ("type", kind, "type NAME...: what a command is"),
-    ("unset", unset, "unset NAME...: forget variables"),
+    ("unset", unset, "unset NAME...: forget variables and functions"),
     ("wait", jobs::wait, "wait: wait for what runs beside the shell (&)"),
 ];
 
@@ -58,6 +63,22 @@ fn print(shell: &mut Shell, words: &[String], text: &str) -> Flow {
         Ok(()) => done(shell, 0),
         Err(error) => failed(shell, words, &system::reason(&error)),
     }
+}
+
+fn printf(shell: &mut Shell, words: &[String]) -> Flow {
+    let [_, format, arguments @ ..] = words else {
+        return failed(shell, words, "needs a format");
+    };
+    match printf::formatted(format, arguments) {
+        Ok(text) => print(shell, words, &text),
+        Err(why) => failed(shell, words, &why),
+    }
+}
+
+fn history(shell: &mut Shell, words: &[String]) -> Flow {
+    let lines = shell.history.iter().zip(1..);
+    let text: String = lines.map(|(line, number)| format!("{number:>5}  {line}\n")).collect();
+    print(shell, words, &text)
 }
 
 fn succeed(shell: &mut Shell, _: &[String]) -> Flow {
@@ -111,12 +132,21 @@ fn cd(shell: &mut Shell, words: &[String]) -> Flow {
 }
 
 fn exit(shell: &mut Shell, words: &[String]) -> Flow {
+    Flow::Exit(status(shell, words))
+}
+
+fn return_from(shell: &mut Shell, words: &[String]) -> Flow {
+    Flow::Return(status(shell, words))
+}
+
+/// The status that is asked for; without one, the last.
+fn status(shell: &mut Shell, words: &[String]) -> i32 {
     match words.get(1).map(|word| word.parse()) {
-        None => Flow::Exit(shell.status),
-        Some(Ok(status)) => Flow::Exit(status),
+        None => shell.status,
+        Some(Ok(status)) => status,
         Some(Err(_)) => {
             failed(shell, words, "the status is not a number");
-            Flow::Exit(MISUSE)
+            MISUSE
         }
     }
 }
@@ -188,6 +218,7 @@ fn quoted(text: &str) -> String {
 fn unset(shell: &mut Shell, words: &[String]) -> Flow {
     for name in words.iter().skip(1) {
         shell.variables.remove(name);
+        shell.functions.remove(name);
     }
     done(shell, 0)
 }
@@ -233,13 +264,26 @@ fn source(shell: &mut Shell, words: &[String]) -> Flow {
             return failed(shell, words, &why);
         }
     };
-    match shell_language::parse(&text) {
+    match run(shell, words, path, &text) {
+        Flow::Return(status) => done(shell, status),
+        flow => flow,
+    }
+}
+
+fn eval(shell: &mut Shell, words: &[String]) -> Flow {
+    let text = words.get(1..).unwrap_or_default().join(" ");
+    run(shell, words, "its words", &text)
+}
+
+/// Runs a text in this shell.
+fn run(shell: &mut Shell, words: &[String], origin: &str, text: &str) -> Flow {
+    match shell_language::parse(text) {
         Ok(program) => {
             shell.status = 0;
             execute::program(shell, &program)
         }
         Err(error) => {
-            failed(shell, words, &format!("{path}: {error}"));
+            failed(shell, words, &format!("{origin}: {error}"));
             done(shell, MISUSE)
         }
     }
@@ -309,7 +353,9 @@ fn kind(shell: &mut Shell, words: &[String]) -> Flow {
     let mut text = String::new();
     let mut status = 0;
     for name in words.iter().skip(1) {
-        if find(name).is_some() {
+        if shell.functions.contains_key(name) {
+            text += &format!("{name} is a function\n");
+        } else if find(name).is_some() {
             text += &format!("{name} is a builtin\n");
         } else if let Some(path) = system::locate(name, &shell.path(), &shell.directory) {
             text += &format!("{name} is {path}\n");
@@ -320,6 +366,17 @@ fn kind(shell: &mut Shell, words: &[String]) -> Flow {
     }
     print(shell, words, &text);
     done(shell, status)
+}
+
+fn command(shell: &mut Shell, words: &[String]) -> Flow {
+    match words {
+        [_, option, names @ ..] if option == "-v" => {
+            let mut words = vec![option.clone()];
+            words.extend_from_slice(names);
+            kind(shell, &words)
+        }
+        _ => failed(shell, words, "only -v is known"),
+    }
 }
 
 fn help(shell: &mut Shell, words: &[String]) -> Flow {

@@ -3,15 +3,18 @@ use crate::jobs::{self, State, Waits, Watch};
 use crate::stage::{self, Stage};
 use crate::state::{Flow, INTERRUPTED, Shell};
 use crate::system::{self, Job};
-use shell_language::expand::{fields, single};
+use shell_language::expand::{ExpandError, fields, pattern, single};
 use shell_language::glob;
 use shell_language::syntax::{
-    Chain, Command, Compound, Connector, How, Mode, Pipeline, Program, Redirection, Sense, Word,
+    Chain, Command, Compound, Connector, Mode, Pipeline, Program, Redirection, Sense, Word,
 };
-use shell_language::wire::{End, Place, wire};
+use shell_language::wire::{End, Place, Source, wire};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
+
+/// Functions that may be under way at once.
+const MAX_CALLS: u32 = 100;
 
 /// The descriptors of a command.
 pub(crate) type Descriptors = BTreeMap<u32, Arc<File>>;
@@ -19,7 +22,7 @@ pub(crate) type Descriptors = BTreeMap<u32, Arc<File>>;
 /// Runs a program in its own copy of a shell, to the end, and gives its status.
 pub(crate) fn to_end(mut shell: Shell, inner: &Program) -> i32 {
     match program(&mut shell, inner) {
-        Flow::Exit(status) => status,
+        Flow::Exit(status) | Flow::Return(status) => status,
         Flow::Interrupted => INTERRUPTED,
         _ => shell.status,
     }
@@ -59,7 +62,7 @@ fn background(shell: &mut Shell, inner: &Chain) -> Flow {
     let (inner, told) = (inner.clone(), Arc::clone(&watch));
     let runner = std::thread::Builder::new().spawn(move || {
         let status = match chain(&mut copy, &inner) {
-            Flow::Exit(status) => status,
+            Flow::Exit(status) | Flow::Return(status) => status,
             _ => copy.status,
         };
         told.set(State::Done(status));
@@ -256,6 +259,62 @@ pub(crate) fn compound(shell: &mut Shell, compound: &Compound) -> Flow {
             }
             Flow::Next
         }
+        Compound::Case { word, arms } => match chosen(shell, word, arms) {
+            Ok(Some(body)) => program(shell, body),
+            Ok(None) => {
+                shell.status = 0;
+                Flow::Next
+            }
+            Err(error) => {
+                shell.complain(&error.to_string());
+                shell.status = 1;
+                Flow::Next
+            }
+        },
+        Compound::Function { name, body } => {
+            shell.functions.insert(name.clone(), Arc::clone(body));
+            shell.status = 0;
+            Flow::Next
+        }
+    }
+}
+
+/// What follows the first pattern that matches.
+fn chosen<'a>(
+    shell: &mut Shell,
+    word: &Word,
+    arms: &'a [(Vec<Word>, Program)],
+) -> Result<Option<&'a Program>, ExpandError> {
+    let text = single(word, shell)?;
+    for (patterns, body) in arms {
+        for word in patterns {
+            if glob::text_matches(&pattern(word, shell)?, &text) {
+                return Ok(Some(body));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Calls a function: the arguments are its own, all else is the shell's.
+pub(crate) fn call(shell: &mut Shell, body: &Command, arguments: &[String]) -> Flow {
+    if shell.calls >= MAX_CALLS {
+        shell.complain(&format!("more than {MAX_CALLS} functions call each other"));
+        shell.status = 1;
+        return Flow::Interrupted;
+    }
+    let own = arguments.get(1..).unwrap_or_default().to_vec();
+    let outer = std::mem::replace(&mut shell.arguments, own);
+    shell.calls += 1;
+    let flow = command(shell, body);
+    shell.calls -= 1;
+    shell.arguments = outer;
+    match flow {
+        Flow::Return(status) => {
+            shell.status = status;
+            Flow::Next
+        }
+        flow => flow,
     }
 }
 
@@ -266,7 +325,7 @@ fn after_turn(flow: Flow) -> Option<Flow> {
         Flow::Continue(levels) => Some(Flow::Continue(levels - 1)),
         Flow::Break(0 | 1) => Some(Flow::Next),
         Flow::Break(levels) => Some(Flow::Break(levels - 1)),
-        Flow::Interrupted | Flow::Exit(_) => Some(flow),
+        Flow::Interrupted | Flow::Return(_) | Flow::Exit(_) => Some(flow),
     }
 }
 
@@ -303,9 +362,9 @@ pub(crate) fn descriptors(
         shell.complain(&format!("{number}: no such descriptor"));
         1
     })?;
-    let mut files = Vec::with_capacity(wiring.files.len());
-    for (how, word) in wiring.files {
-        files.push(Arc::new(open(shell, how, word)?));
+    let mut files = Vec::with_capacity(wiring.sources.len());
+    for source in wiring.sources {
+        files.push(Arc::new(open(shell, source)?));
     }
     let mut wired = Descriptors::new();
     for (number, end) in wiring.descriptors {
@@ -313,7 +372,7 @@ pub(crate) fn descriptors(
             End::Shell(number) => shell.descriptors.get(&number),
             End::PipeIn => pipe_in,
             End::PipeOut => pipe_out,
-            End::File(index) => files.get(index),
+            End::Source(index) => files.get(index),
         };
         if let Some(file) = file {
             wired.insert(number, Arc::clone(file));
@@ -322,13 +381,18 @@ pub(crate) fn descriptors(
     Ok(wired)
 }
 
-fn open(shell: &mut Shell, how: How, word: &Word) -> Result<File, i32> {
-    let path = single(word, shell).map_err(|error| {
+fn open(shell: &mut Shell, source: Source<'_>) -> Result<File, i32> {
+    let (Source::File(_, word) | Source::Text(word)) = source;
+    let value = single(word, shell).map_err(|error| {
         shell.complain(&error.to_string());
         1
     })?;
-    shell.directory.open(&path, how).map_err(|error| {
-        shell.complain(&format!("{path}: {}", system::reason(&error)));
+    let (opened, name) = match source {
+        Source::File(how, _) => (shell.directory.open(&value, how), value.as_str()),
+        Source::Text(_) => (system::saying(value.clone()), "<<"),
+    };
+    opened.map_err(|error| {
+        shell.complain(&format!("{name}: {}", system::reason(&error)));
         1
     })
 }

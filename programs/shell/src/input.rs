@@ -52,7 +52,10 @@ fn read_lines(shell: &mut Shell) -> i32 {
             "> ".to_owned()
         };
         match lines.next(&prompt, &shell.directory) {
-            Ok(Some(line)) => text.push_str(&line),
+            Ok(Some(line)) => {
+                text.push_str(&line);
+                shell.history = lines.history();
+            }
             Ok(None) => {
                 return shell.status;
             }
@@ -80,7 +83,11 @@ fn read_lines(shell: &mut Shell) -> i32 {
         text.clear();
         match execute::program(shell, &program) {
             Flow::Exit(status) => return status,
-            Flow::Next | Flow::Interrupted | Flow::Break(_) | Flow::Continue(_) => {}
+            Flow::Next
+            | Flow::Interrupted
+            | Flow::Break(_)
+            | Flow::Continue(_)
+            | Flow::Return(_) => {}
         }
     }
 }

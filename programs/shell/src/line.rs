@@ -3,6 +3,7 @@
 use crate::state::Shell;
 use crate::system::Directory;
 use liner::{Completer, Context, Editor, Emacs, KeyMap, Prompt};
+use shell_language::expand::Environment;
 use shell_language::glob::Directory as _;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,6 +14,8 @@ use termion::raw::IntoRawMode;
 
 /// Lines that can be called back.
 const HISTORY: usize = 500;
+/// Where they are kept for the next shell, in HOME.
+const HISTORY_FILE: &str = ".history";
 
 /// The terminal and what was typed there.
 pub(crate) struct Lines {
@@ -29,7 +32,18 @@ impl Lines {
         let mut context = Context::new();
         context.history.set_max_buffers_size(HISTORY);
         context.history.append_duplicate_entries = false;
+        if let Some(home) = shell.variable("HOME") {
+            context.history.inc_append = true;
+            let path = format!("{}/{HISTORY_FILE}", home.trim_end_matches('/'));
+            // Where no file can be made, what is typed is kept as long as the shell lives.
+            _ = context.history.set_file_name_and_load_history(path);
+        }
         Some(Lines { keys: Keys { terminal, typed: VecDeque::new() }, screen, context })
+    }
+
+    /// The lines that can be called back, oldest first.
+    pub(crate) fn history(&self) -> Vec<String> {
+        (&self.context.history).into_iter().map(|line| String::from(line.clone())).collect()
     }
 
     /// The next line with its line end; `None` at the end. The terminal is raw meanwhile, so that

@@ -78,7 +78,7 @@ fn misuse(shell: &Shell, why: &str) -> i32 {
 fn run_text(shell: &mut Shell, text: &str) -> i32 {
     match shell_language::parse(text) {
         Ok(program) => match execute::program(shell, &program) {
-            Flow::Exit(status) => status,
+            Flow::Exit(status) | Flow::Return(status) => status,
             _ => shell.status,
         },
         Err(error) => misuse(shell, &error.to_string()),

@@ -17,15 +17,22 @@ use std::thread::JoinHandle;
 pub(crate) enum Stage {
     /// Only assignments and redirections; they are done.
     Nothing,
-    /// The shell does it itself.
+    /// The shell does it itself, or has a function for it.
     Builtin(BuiltinCall),
     /// A program does it.
     Program(ProgramCall),
 }
 
-/// A builtin to be run.
+/// What the shell does itself.
+#[derive(Clone)]
+enum Own {
+    Builtin(Builtin),
+    Function(Arc<Command>),
+}
+
+/// A builtin or function to be run.
 pub(crate) struct BuiltinCall {
-    builtin: Builtin,
+    own: Own,
     arguments: Vec<String>,
     assignments: Vec<(String, String)>,
     descriptors: Descriptors,
@@ -40,7 +47,10 @@ impl BuiltinCall {
             before.push((name.clone(), shell.variables.get(name).cloned()));
             shell.set(name, value);
         }
-        let flow = (self.builtin)(shell, &self.arguments);
+        let flow = match &self.own {
+            Own::Builtin(builtin) => builtin(shell, &self.arguments),
+            Own::Function(body) => execute::call(shell, body, &self.arguments),
+        };
         for (name, variable) in before.into_iter().rev() {
             match variable {
                 Some(variable) => _ = shell.variables.insert(name, variable),
@@ -173,19 +183,20 @@ pub(crate) fn may_start_processes(command: &Command) -> bool {
 }
 
 fn is_plain(simple: &Simple) -> bool {
-    use shell_language::syntax::{Part, Target};
+    use shell_language::syntax::{Form, Part, Target};
     let assigned = simple.assignments.iter().map(|assignment| &assignment.value);
     let targets = simple.redirections.iter().filter_map(|redirection| match &redirection.target {
-        Target::File(_, word) => Some(word),
+        Target::File(_, word) | Target::Text(word) => Some(word),
         Target::Descriptor(_) | Target::Closed => None,
     });
     simple.words.iter().chain(assigned).chain(targets).all(|word| {
         word.parts.iter().all(|part| {
-            !matches!(part, Part::Substitution { .. })
-                && !matches!(
-                    part,
-                    Part::Variable { form: shell_language::syntax::Form::Otherwise(..), .. }
-                )
+            matches!(
+                part,
+                Part::Text { .. }
+                    | Part::Home
+                    | Part::Variable { form: Form::Value | Form::Length, .. }
+            )
         })
     })
 }
@@ -218,9 +229,10 @@ pub(crate) fn prepare(
         shell.status = if is_plain(simple) { 0 } else { substituted };
         return Ok(Stage::Nothing);
     };
-    if let Some(builtin) = builtins::find(name) {
+    let function = shell.functions.get(name).map(|body| Own::Function(Arc::clone(body)));
+    if let Some(own) = function.or_else(|| builtins::find(name).map(Own::Builtin)) {
         let arguments = words;
-        return Ok(Stage::Builtin(BuiltinCall { builtin, arguments, assignments, descriptors }));
+        return Ok(Stage::Builtin(BuiltinCall { own, arguments, assignments, descriptors }));
     }
     let mut environment = shell.environment();
     for (name, value) in assignments {
@@ -298,7 +310,7 @@ fn start(
     let mut copy = shell.beside();
     copy.descriptors.clear();
     let runner = std::thread::Builder::new().spawn(move || match run(&mut copy) {
-        Flow::Exit(status) => status,
+        Flow::Exit(status) | Flow::Return(status) => status,
         Flow::Interrupted => INTERRUPTED,
         _ => copy.status,
     });

@@ -4,6 +4,7 @@ use crate::jobs::{Entry, Waits};
 use crate::system::{self, Directory, Job};
 use shell_language::Program;
 use shell_language::expand::{Environment, ExpandError};
+use shell_language::syntax::Command;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -45,6 +46,8 @@ pub(crate) enum Flow {
     Continue(u32),
     /// To the prompt: Ctrl-C ended a command.
     Interrupted,
+    /// Out of the function or the file that is read, with a status.
+    Return(i32),
     /// Out of the shell, with a status.
     Exit(i32),
 }
@@ -86,6 +89,12 @@ pub(crate) struct Shell {
     pub(crate) terminal: Option<(Arc<File>, Vec<u32>)>,
     /// The line that is run, as it was typed.
     pub(crate) typed: String,
+    /// What names do that a person defined.
+    pub(crate) functions: BTreeMap<String, Arc<Command>>,
+    /// Functions that are under way.
+    pub(crate) calls: u32,
+    /// What a person has typed.
+    pub(crate) history: Vec<String>,
 }
 
 impl Shell {
@@ -109,6 +118,9 @@ impl Shell {
             waits: Waits::Plain,
             terminal: None,
             typed: String::new(),
+            functions: BTreeMap::new(),
+            calls: 0,
+            history: Vec::new(),
         }
     }
 
@@ -128,6 +140,9 @@ impl Shell {
             waits: self.waits.clone(),
             terminal: None,
             typed: String::new(),
+            functions: self.functions.clone(),
+            calls: self.calls,
+            history: self.history.clone(),
         }
     }
 

@@ -10,7 +10,7 @@ use shell_language::glob;
 use shell_language::syntax::How;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -44,6 +44,14 @@ pub(crate) fn nothing() -> io::Result<File> {
 pub(crate) fn pipe() -> io::Result<(File, File)> {
     let (reader, writer) = io::pipe()?;
     Ok((File::from(OwnedFd::from(reader)), File::from(OwnedFd::from(writer))))
+}
+
+/// The read end of a pipe that says a text and then ends.
+pub(crate) fn saying(text: String) -> io::Result<File> {
+    let (reader, mut writer) = pipe()?;
+    // Beside the reader: the pipe may be too small for it. Who does not read to the end wants no more.
+    std::thread::Builder::new().spawn(move || _ = writer.write_all(text.as_bytes()))?;
+    Ok(reader)
 }
 
 /// The process's descriptors 0 to 2, as copies that the shell may hand on.

@@ -15,8 +15,19 @@ const TERMINATE: usize = 15;
 /// Greatest signal number.
 const MAX_SIGNAL: usize = 64;
 
-const SIGNALS: &[(&str, usize)] =
-    &[("HUP", 1), ("INT", 2), ("QUIT", 3), ("KILL", 9), ("PIPE", 13), ("TERM", TERMINATE)];
+const SIGNALS: &[(&str, usize)] = &[
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("USR2", 12),
+    ("PIPE", 13),
+    ("TERM", TERMINATE),
+    ("CONT", 18),
+    ("STOP", 19),
+    ("TSTP", 20),
+];
 
 pub(crate) fn ps(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
     Options::read(parser, "aefux")?;

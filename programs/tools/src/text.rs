@@ -69,6 +69,13 @@ pub(crate) fn cat(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
 fn lines_and_files(mut parser: lexopt::Parser) -> Result<(usize, Vec<OsString>), Stop> {
     let mut lines = SOME_LINES;
     let mut files = Vec::new();
+    // `head -3` is what everybody types.
+    let first = parser.try_raw_args().and_then(|mut words| {
+        let number = words.peek()?.to_str()?.strip_prefix('-')?.parse().ok()?;
+        words.next();
+        Some(number)
+    });
+    lines = first.unwrap_or(lines);
     while let Some(argument) = parser.next()? {
         match argument {
             lexopt::Arg::Short('n') => lines = parser.value()?.parse()?,

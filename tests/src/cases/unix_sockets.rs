@@ -300,11 +300,13 @@ fn timed() -> Verdict {
     check(said("get", one.read_timeout())? == Some(span), "it is told")?;
     let late = one.read(&mut [0]).map_err(|error| error.kind());
     check(late == Err(ErrorKind::WouldBlock), &format!("nothing came: {late:?}"))?;
+    let mut sent = 0;
     let full = loop {
         match one.write(&[0; 8192]) {
-            Ok(_) => {}
+            Ok(count) => sent += count,
             Err(error) => break error.kind(),
         }
+        check(sent < 1 << 20, "the buffer is bounded")?;
     };
     check(full == ErrorKind::WouldBlock, &format!("nobody reads: {full:?}"))?;
     said("set", one.set_read_timeout(None))?;

@@ -28,10 +28,10 @@ pub(crate) fn link(workspace: &Workspace, libraries: &Path) -> anyhow::Result<Ve
     Ok(flags)
 }
 
-/// What the environment of userland builds has: `redox-scheme` uses features of the compiler that
-/// are not stable yet, and it alone is let.
+/// What the environment of userland builds has: `redox-scheme` and `redox-daemon` use features of
+/// the compiler that are not stable yet, and they alone are let.
 pub(crate) fn guest_environment() -> [(&'static str, &'static str); 1] {
-    [("RUSTC_BOOTSTRAP", "redox_scheme")]
+    [("RUSTC_BOOTSTRAP", "redox_scheme,redox_daemon")]
 }
 
 /// All flags, in the form that `CARGO_ENCODED_RUSTFLAGS` wants. Paths of this machine are replaced

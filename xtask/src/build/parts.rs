@@ -67,8 +67,9 @@ pub(crate) fn libraries(workspace: &Workspace) -> anyhow::Result<PathBuf> {
 /// them, but links what is missing. The folder is one profile's.
 pub(crate) fn forget_programs(folder: &Path) -> anyhow::Result<()> {
     let Ok(entries) = std::fs::read_dir(folder.join("deps")) else { return Ok(()) };
-    // Programs alone have no extension.
-    for path in entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_none()) {
+    // Programs alone have no extension; a build that was ended may have left folders there.
+    let is_program = |path: &PathBuf| path.extension().is_none() && path.is_file();
+    for path in entries.flatten().map(|entry| entry.path()).filter(is_program) {
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use boot_image::Image as BootImage;
+use boot_image::{Builder, Image as BootImage};
 
 use crate::image::{self, Image, PartitionFile};
 use crate::options::TestOptions;
@@ -76,7 +76,66 @@ const CASES: &[Case] = &[
         says: "init: nsmgr ended 8 times in a row: its state cannot be relied on",
         ..BAD
     },
+    Case {
+        name: "a_daemon_that_forks_away_lives_as_long_as_its_account_has_processes",
+        damage: |files| change(files, "clavis/image", change_manifest),
+        command_line: "qemu-exit\nstart results exec sleep 1\n",
+        end: End::PowerOff,
+        says: "init: forks has no process left; again in 20 ms",
+    },
 ];
+
+/// Services of which one forks away from its starter and ends a while later. None takes the log off
+/// the serial line.
+const FORKS: &str = "
+service initfs
+  program /bin/initfs
+  register initfs
+  keep endpoints
+  use namespace memory
+  give image
+service ramfs
+  program /bin/ramfs
+  register file
+  use namespace memory
+service forks
+  program /bin/suite
+  arg --act
+  arg fork-away
+  supervise account
+  use memory
+  give account
+service results
+  program /bin/results
+  start optional
+  restart never
+  end power-off
+  env PATH=/scheme/initfs/bin
+  wait file initfs
+  use *
+  give port 0x2f8 8
+  give irq 3
+  give account
+  give self
+  give power
+  give factory-process
+";
+
+/// Puts another manifest into the boot image.
+fn change_manifest(bytes: &mut Vec<u8>) {
+    let Ok(image) = BootImage::parse(bytes) else { return };
+    let mut builder = Builder::new();
+    for file in image.entries() {
+        let is_manifest = file.path == "etc/services.conf";
+        let data = if is_manifest { FORKS.as_bytes() } else { file.data };
+        if builder.add(file.path, file.executable, data.to_vec()).is_err() {
+            return;
+        }
+    }
+    if let Ok(changed) = builder.build() {
+        *bytes = changed;
+    }
+}
 
 fn change(files: &mut [(&str, Vec<u8>)], path: &str, how: impl Fn(&mut Vec<u8>)) {
     files.iter_mut().filter(|file| file.0 == path).for_each(|file| how(&mut file.1));

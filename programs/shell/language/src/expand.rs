@@ -1,6 +1,6 @@
 //! Words to arguments: variables, substitutions, splitting at white space.
-use crate::glob;
 use crate::syntax::{Empty, Form, Otherwise, Part, Program, Quoting, Word};
+use crate::{arithmetic, glob};
 use std::fmt;
 
 /// What expansion asks of the shell.
@@ -69,6 +69,18 @@ pub fn single(word: &Word, environment: &mut dyn Environment) -> Result<String, 
     Ok(texts.join(" "))
 }
 
+/// Expands a word to a pattern, as in `case`: what stood in quotes is no wildcard.
+///
+/// # Errors
+/// The word has no value.
+pub fn pattern(word: &Word, environment: &mut dyn Environment) -> Result<String, ExpandError> {
+    let mut builder = Builder { fields: Vec::new(), current: None, splitting: Splitting::Never };
+    builder.word(word, environment, Origin::Argument)?;
+    builder.finish();
+    let patterns: Vec<String> = builder.fields.into_iter().map(|field| field.pattern).collect();
+    Ok(patterns.join(" "))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Splitting {
     AtSpace,
@@ -128,7 +140,7 @@ impl Builder {
         environment: &mut dyn Environment,
         origin: Origin,
     ) -> Result<(), ExpandError> {
-        for part in &word.parts {
+        for (index, part) in word.parts.iter().enumerate() {
             match part {
                 Part::Text { text, quoting } if origin == Origin::Brace => {
                     self.value(text, *quoting);
@@ -140,6 +152,18 @@ impl Builder {
                 }
                 Part::Variable { name, form, quoting } => {
                     self.variable(name, form, *quoting, environment)?;
+                }
+                Part::Arithmetic { expression, quoting } => {
+                    let text = single(expression, environment)?;
+                    let value = arithmetic::evaluate(&text, environment).map_err(ExpandError)?;
+                    self.value(&value.to_string(), *quoting);
+                }
+                Part::Home => {
+                    let home = environment.variable("HOME").unwrap_or_else(|| "~".into());
+                    // What follows begins with a slash.
+                    let followed = index + 1 < word.parts.len();
+                    let home = if followed { home.trim_end_matches('/') } else { &home };
+                    self.push(home, Quoting::Quoted);
                 }
             }
         }
@@ -163,6 +187,11 @@ impl Builder {
             Form::Length => {
                 let length = environment.variable(name).unwrap_or_default().chars().count();
                 self.value(&length.to_string(), quoting);
+            }
+            Form::Trimmed { end, longest, pattern: cut } => {
+                let cut = pattern(cut, environment)?;
+                let value = environment.variable(name).unwrap_or_default();
+                self.value(glob::trimmed(&value, &cut, *end, *longest), quoting);
             }
             Form::Otherwise(otherwise, empty, word) => {
                 let value = environment

@@ -1,6 +1,6 @@
 //! Globs: which names a pattern stands for. Matching one name is the `fast-glob` crate's work; the
 //! walk over directories and the rules of a shell are here.
-use crate::syntax::Quoting;
+use crate::syntax::{End, Quoting};
 
 /// Most names that one pattern expands to.
 pub const MAX_MATCHES: usize = 65_536;
@@ -79,6 +79,33 @@ pub fn name_matches(component: &str, name: &str) -> bool {
         return fast_glob::glob_match(format!("\\{component}"), name);
     }
     fast_glob::glob_match(component, name)
+}
+
+/// Whether a text matches a pattern as a whole. Dots and slashes in it are like any other
+/// character.
+#[must_use]
+pub fn text_matches(pattern: &str, text: &str) -> bool {
+    // The crate's wildcards stop at slashes. A NUL stands in no text of a shell.
+    let plain = |text: &str| text.replace('/', "\0");
+    let pattern = plain(pattern);
+    let pattern = if pattern.starts_with('!') { format!("\\{pattern}") } else { pattern };
+    fast_glob::glob_match(pattern, plain(text))
+}
+
+/// What is left of a text when what a pattern matches at one end is cut off.
+#[must_use]
+pub fn trimmed<'a>(text: &'a str, pattern: &str, end: End, longest: bool) -> &'a str {
+    let cuts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let mut halves: Vec<(&str, &str)> = cuts.map(|at| text.split_at(at)).collect();
+    // The shortest match is at the first cut from the front, and at the last one from the back.
+    if longest == (end == End::Front) {
+        halves.reverse();
+    }
+    let found = halves.into_iter().find_map(|(before, after)| {
+        let (cut, left) = if end == End::Front { (before, after) } else { (after, before) };
+        text_matches(pattern, cut).then_some(left)
+    });
+    found.unwrap_or(text)
 }
 
 fn is_wild(component: &str) -> bool {

@@ -1,14 +1,16 @@
 //! The language of the Clavis shell, as values: [`parse`] turns text into a [`Program`], [`expand`]
 //! turns its words into arguments, [`glob`] matches names, [`wire`] decides which descriptor of a
-//! command is which end. Nothing here opens, spawns or prints, so all of it is tested on the host.
+//! command is which end, [`printf`] formats. Nothing here opens, spawns or prints, so all of it is tested on the host.
 #![forbid(unsafe_code)]
 
+mod arithmetic;
 pub mod command;
 pub mod condition;
 pub mod expand;
 pub mod glob;
 mod lexer;
 mod parser;
+pub mod printf;
 pub mod syntax;
 pub mod wire;
 

@@ -1,4 +1,5 @@
 //! What a program of the shell consists of.
+use std::sync::Arc;
 
 /// A list of chains, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,6 +114,20 @@ pub enum Compound {
         /// The body.
         body: Program,
     },
+    /// `case WORD in PATTERN | PATTERN) … ;; … esac`.
+    Case {
+        /// What is compared.
+        word: Word,
+        /// Patterns, and what follows the first of them that matches.
+        arms: Vec<(Vec<Word>, Program)>,
+    },
+    /// `NAME() COMMAND`: defines what the name does from now on.
+    Function {
+        /// The name.
+        name: String,
+        /// What it does.
+        body: Arc<Command>,
+    },
 }
 
 /// `NAME=value`.
@@ -142,6 +157,8 @@ pub enum Target {
     Descriptor(u32),
     /// Nowhere (`>&-`).
     Closed,
+    /// A text that is read (`<<`).
+    Text(Word),
 }
 
 /// How a redirection opens its file.
@@ -210,6 +227,15 @@ pub enum Part {
         /// Whether it stood in double quotes.
         quoting: Quoting,
     },
+    /// `$((…))`: the value of an expression.
+    Arithmetic {
+        /// The expression.
+        expression: Word,
+        /// Whether it stood in double quotes.
+        quoting: Quoting,
+    },
+    /// `~`: the value of HOME.
+    Home,
 }
 
 /// What `${NAME…}` asks for.
@@ -221,6 +247,24 @@ pub enum Form {
     Length,
     /// `-`, `=`, `?` and `+` with their word; [`Empty::Counts`] with a colon before.
     Otherwise(Otherwise, Empty, Word),
+    /// `#`, `##`, `%` and `%%`: the value without what a pattern matches at one end.
+    Trimmed {
+        /// Which end.
+        end: End,
+        /// Whether as much as possible is cut, or as little.
+        longest: bool,
+        /// The pattern.
+        pattern: Word,
+    },
+}
+
+/// An end of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its front.
+    Front,
+    /// Its back.
+    Back,
 }
 
 /// What to do when a variable is absent (for `+`: when it is there).

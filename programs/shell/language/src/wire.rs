@@ -11,8 +11,8 @@ pub enum End {
     PipeIn,
     /// The write end of the pipe to the command after.
     PipeOut,
-    /// A file, by its place in [`Wiring::files`].
-    File(usize),
+    /// A file or text, by its place in [`Wiring::sources`].
+    Source(usize),
 }
 
 /// Where a command stands in its pipeline.
@@ -29,8 +29,17 @@ pub struct Place {
 pub struct Wiring<'a> {
     /// What each number is; numbers that are not here are closed.
     pub descriptors: BTreeMap<u32, End>,
-    /// The files to open, in order.
-    pub files: Vec<(How, &'a Word)>,
+    /// What is to be opened, in order.
+    pub sources: Vec<Source<'a>>,
+}
+
+/// What a redirection opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// A file.
+    File(How, &'a Word),
+    /// Something that gives a text.
+    Text(&'a Word),
 }
 
 /// Wires a command. `shell` are the numbers that the shell has open.
@@ -50,12 +59,16 @@ pub fn wire<'a>(
     if place.index + 1 < place.count {
         descriptors.insert(1, End::PipeOut);
     }
-    let mut files = Vec::new();
+    let mut sources = Vec::new();
     for redirection in redirections {
         let end = match &redirection.target {
             Target::File(how, word) => {
-                files.push((*how, word));
-                Some(End::File(files.len() - 1))
+                sources.push(Source::File(*how, word));
+                Some(End::Source(sources.len() - 1))
+            }
+            Target::Text(word) => {
+                sources.push(Source::Text(word));
+                Some(End::Source(sources.len() - 1))
             }
             Target::Descriptor(number) => Some(*descriptors.get(number).ok_or(*number)?),
             Target::Closed => None,
@@ -65,5 +78,5 @@ pub fn wire<'a>(
             None => descriptors.remove(&redirection.descriptor),
         };
     }
-    Ok(Wiring { descriptors, files })
+    Ok(Wiring { descriptors, sources })
 }

@@ -150,6 +150,87 @@ fn use_files(name: &str) {
     });
 }
 
+/// The trait of either kind for notes; an asynchronous one lets others run before it opens, reads
+/// and writes.
+macro_rules! serves {
+    ($trait_name:ident for $notes:ident [$($kind:ident)?] $pause:expr) => {
+        impl $trait_name for $notes {
+            fn scheme_root(&mut self) -> Result<usize> {
+                Ok(self.0.insert(Open::Root))
+            }
+            $($kind)? fn openat(
+                &mut self,
+                directory: usize,
+                path: &str,
+                flags: usize,
+                _status: u32,
+                _caller: &CallerCtx,
+            ) -> Result<OpenResult> {
+                $pause;
+                self.0.open(directory, path, flags).map(opened)
+            }
+            $($kind)? fn read(
+                &mut self,
+                id: usize,
+                buffer: &mut [u8],
+                offset: u64,
+                _status: u32,
+                _caller: &CallerCtx,
+            ) -> Result<usize> {
+                $pause;
+                self.0.read(id, buffer, offset)
+            }
+            $($kind)? fn write(
+                &mut self,
+                id: usize,
+                buffer: &[u8],
+                offset: u64,
+                _status: u32,
+                _caller: &CallerCtx,
+            ) -> Result<usize> {
+                $pause;
+                self.0.write(id, buffer, offset)
+            }
+            $($kind)? fn fsize(&mut self, id: usize, _caller: &CallerCtx) -> Result<u64> {
+                self.0.content(id).map(|content| content.len() as u64)
+            }
+            $($kind)? fn fstat(
+                &mut self,
+                id: usize,
+                stat: &mut Stat,
+                _caller: &CallerCtx,
+            ) -> Result<()> {
+                self.0.describe(id, stat)
+            }
+            $($kind)? fn ftruncate(
+                &mut self,
+                id: usize,
+                length: u64,
+                _caller: &CallerCtx,
+            ) -> Result<()> {
+                self.0.content(id).map(|content| content.resize(length as usize, 0))
+            }
+            $($kind)? fn getdents<'a>(
+                &mut self,
+                id: usize,
+                buffer: DirentBuf<&'a mut [u8]>,
+                from: u64,
+            ) -> Result<DirentBuf<&'a mut [u8]>> {
+                self.0.list(id, buffer, from)
+            }
+            $($kind)? fn unlinkat(
+                &mut self,
+                _directory: usize,
+                path: &str,
+                _flags: usize,
+                _caller: &CallerCtx,
+            ) -> Result<()> {
+                self.0.remove(path)
+            }
+        }
+    };
+}
+
 /// A synchronous and an asynchronous daemon on one version of the crate.
 macro_rules! daemons {
     ($module:ident, $crate_name:ident, $sync_name:literal, $async_name:literal) => {
@@ -173,147 +254,10 @@ macro_rules! daemons {
             }
 
             struct Sync(Notes);
-
-            impl SchemeSync for Sync {
-                fn scheme_root(&mut self) -> Result<usize> {
-                    Ok(self.0.insert(Open::Root))
-                }
-                fn openat(
-                    &mut self,
-                    directory: usize,
-                    path: &str,
-                    flags: usize,
-                    _status: u32,
-                    _caller: &CallerCtx,
-                ) -> Result<OpenResult> {
-                    self.0.open(directory, path, flags).map(opened)
-                }
-                fn read(
-                    &mut self,
-                    id: usize,
-                    buffer: &mut [u8],
-                    offset: u64,
-                    _status: u32,
-                    _caller: &CallerCtx,
-                ) -> Result<usize> {
-                    self.0.read(id, buffer, offset)
-                }
-                fn write(
-                    &mut self,
-                    id: usize,
-                    buffer: &[u8],
-                    offset: u64,
-                    _status: u32,
-                    _caller: &CallerCtx,
-                ) -> Result<usize> {
-                    self.0.write(id, buffer, offset)
-                }
-                fn fsize(&mut self, id: usize, _caller: &CallerCtx) -> Result<u64> {
-                    self.0.content(id).map(|content| content.len() as u64)
-                }
-                fn fstat(&mut self, id: usize, stat: &mut Stat, _caller: &CallerCtx) -> Result<()> {
-                    self.0.describe(id, stat)
-                }
-                fn ftruncate(&mut self, id: usize, length: u64, _caller: &CallerCtx) -> Result<()> {
-                    self.0.content(id).map(|content| content.resize(length as usize, 0))
-                }
-                fn getdents<'a>(
-                    &mut self,
-                    id: usize,
-                    buffer: DirentBuf<&'a mut [u8]>,
-                    from: u64,
-                ) -> Result<DirentBuf<&'a mut [u8]>> {
-                    self.0.list(id, buffer, from)
-                }
-                fn unlinkat(
-                    &mut self,
-                    _directory: usize,
-                    path: &str,
-                    _flags: usize,
-                    _caller: &CallerCtx,
-                ) -> Result<()> {
-                    self.0.remove(path)
-                }
-                fn on_close(&mut self, id: usize) {
-                    self.0.open.remove(&id);
-                }
-            }
+            serves!(SchemeSync for Sync [] ());
 
             struct Async(Notes);
-
-            impl SchemeAsync for Async {
-                fn scheme_root(&mut self) -> Result<usize> {
-                    Ok(self.0.insert(Open::Root))
-                }
-                async fn openat(
-                    &mut self,
-                    directory: usize,
-                    path: &str,
-                    flags: usize,
-                    _status: u32,
-                    _caller: &CallerCtx,
-                ) -> Result<OpenResult> {
-                    tokio::task::yield_now().await;
-                    self.0.open(directory, path, flags).map(opened)
-                }
-                async fn read(
-                    &mut self,
-                    id: usize,
-                    buffer: &mut [u8],
-                    offset: u64,
-                    _status: u32,
-                    _caller: &CallerCtx,
-                ) -> Result<usize> {
-                    tokio::task::yield_now().await;
-                    self.0.read(id, buffer, offset)
-                }
-                async fn write(
-                    &mut self,
-                    id: usize,
-                    buffer: &[u8],
-                    offset: u64,
-                    _status: u32,
-                    _caller: &CallerCtx,
-                ) -> Result<usize> {
-                    self.0.write(id, buffer, offset)
-                }
-                async fn fsize(&mut self, id: usize, _caller: &CallerCtx) -> Result<u64> {
-                    self.0.content(id).map(|content| content.len() as u64)
-                }
-                async fn fstat(
-                    &mut self,
-                    id: usize,
-                    stat: &mut Stat,
-                    _caller: &CallerCtx,
-                ) -> Result<()> {
-                    self.0.describe(id, stat)
-                }
-                async fn ftruncate(
-                    &mut self,
-                    id: usize,
-                    length: u64,
-                    _caller: &CallerCtx,
-                ) -> Result<()> {
-                    self.0.content(id).map(|content| content.resize(length as usize, 0))
-                }
-                async fn getdents<'a>(
-                    &mut self,
-                    id: usize,
-                    buffer: DirentBuf<&'a mut [u8]>,
-                    from: u64,
-                ) -> Result<DirentBuf<&'a mut [u8]>> {
-                    self.0.list(id, buffer, from)
-                }
-                async fn unlinkat(
-                    &mut self,
-                    _directory: usize,
-                    path: &str,
-                    _flags: usize,
-                    _caller: &CallerCtx,
-                ) -> Result<()> {
-                    self.0.remove(path)
-                }
-            }
+            serves!(SchemeAsync for Async [async] tokio::task::yield_now().await);
 
             #[test]
             fn a_synchronous_daemon_serves_files() {
@@ -330,7 +274,7 @@ macro_rules! daemons {
                                 let answer = call.handle_sync(&mut scheme, &mut state);
                                 socket.write_response(answer, SignalBehavior::Restart).unwrap();
                             }
-                            RequestKind::OnClose { id } => scheme.on_close(id),
+                            RequestKind::OnClose { id } => _ = scheme.0.open.remove(&id),
                             _ => {}
                         }
                     }

@@ -6,6 +6,8 @@ use crate::wire::{End, Place, wire};
 use crate::{Program, parse};
 use std::collections::BTreeMap;
 
+mod scripts;
+
 #[derive(Default)]
 struct Shell(BTreeMap<String, String>, Vec<String>);
 
@@ -171,10 +173,10 @@ fn a_text_that_nothing_mends_is_wrong() {
         "a ;; b",
         "fi",
         "a > > b",
-        "f() { a; }",
-        "cat << x",
-        "$((1))",
-        "case a in",
+        "f() a",
+        "cat << $x",
+        "$((1) )",
+        "case a b",
         "a >& b",
         "${}",
         "()",
@@ -202,13 +204,13 @@ fn redirections_apply_from_left_to_right() {
         wire(place, [0, 1, 2], &command.redirections).map(|wiring| wiring.descriptors)
     };
     let both = ends("a >x 2>&1").unwrap();
-    assert_eq!((both[&1], both[&2]), (End::File(0), End::File(0)));
+    assert_eq!((both[&1], both[&2]), (End::Source(0), End::Source(0)));
     let one = ends("a 2>&1 >x").unwrap();
-    assert_eq!((one[&1], one[&2]), (End::File(0), End::Shell(1)));
+    assert_eq!((one[&1], one[&2]), (End::Source(0), End::Shell(1)));
     assert_eq!(ends("a &>x").unwrap(), both);
     assert!(!ends("a <&-").unwrap().contains_key(&0));
     assert_eq!(ends("a >&7"), Err(7));
-    assert_eq!(ends("a 7<>x").unwrap()[&7], End::File(0));
+    assert_eq!(ends("a 7<>x").unwrap()[&7], End::Source(0));
     assert_eq!(simple("a 2 >x").words.len(), 2);
 }
 
@@ -297,6 +299,15 @@ fn no_text_makes_parser_expansion_or_globs_panic() {
         "do ",
         "done ",
         "for x in ",
+        "case x in ",
+        "esac ",
+        ";;",
+        "f() ",
+        "<<a",
+        "<<-'a'",
+        "$((",
+        "~",
+        "%",
         "{ ",
         "#",
         "*",

@@ -1,8 +1,10 @@
 //! Tokens to a program, by recursive descent with a bounded depth.
 use crate::lexer::{Lexer, Redirector, Token};
+mod compound;
+
 use crate::syntax::{
-    Assignment, Chain, Command, Compound, Connector, How, Item, Mode, Part, Pipeline, Program,
-    Quoting, Redirection, Sense, Simple, Target, Word,
+    Assignment, Chain, Command, Connector, How, Item, Mode, Part, Pipeline, Program, Quoting,
+    Redirection, Sense, Simple, Target, Word,
 };
 use std::fmt;
 
@@ -37,7 +39,7 @@ pub fn parse(text: &str) -> Result<Program, SyntaxError> {
 }
 
 /// Words that end a list where a command could stand.
-const CLOSERS: &[&str] = &["then", "elif", "else", "fi", "do", "done", "}"];
+const CLOSERS: &[&str] = &["then", "elif", "else", "fi", "do", "done", "esac", "}"];
 
 pub(crate) struct Parser<'a> {
     lexer: Lexer<'a>,
@@ -137,7 +139,7 @@ impl<'a> Parser<'a> {
         loop {
             self.skip_newlines()?;
             let ends = match self.peek()? {
-                Token::End | Token::Close => true,
+                Token::End | Token::Close | Token::EndOfArm => true,
                 Token::Word(word) => word.bare().is_some_and(|text| CLOSERS.contains(&text)),
                 _ => false,
             };
@@ -203,107 +205,21 @@ impl<'a> Parser<'a> {
         self.check_depth()?;
         self.lexer.set_depth(self.depth);
         let command = match self.compound()? {
-            Some(compound) => {
-                let mut redirections = Vec::new();
-                while self.redirection(&mut redirections)? {}
-                Command::Compound(compound, redirections)
+            Some(compound) => self.redirected(compound)?,
+            None => {
+                let simple = self.simple()?;
+                match function_name(&simple) {
+                    Some(name) if *self.peek()? == Token::Open => {
+                        let function = self.function(name)?;
+                        Command::Compound(function, Vec::new())
+                    }
+                    _ => Command::Simple(simple),
+                }
             }
-            None => Command::Simple(self.simple()?),
         };
         self.depth -= 1;
         self.lexer.set_depth(self.depth);
         Ok(command)
-    }
-
-    fn compound(&mut self) -> Parsed<Option<Compound>> {
-        let keyword = match self.peek()? {
-            Token::Open => "(".to_owned(),
-            Token::Word(word) => word.bare().unwrap_or("").to_owned(),
-            _ => return Ok(None),
-        };
-        let compound = match keyword.as_str() {
-            "(" => {
-                self.next()?;
-                let program = self.body()?;
-                match self.next()? {
-                    Token::Close => Compound::Subshell(program),
-                    other => return Err(self.wanted("`)`", &other)),
-                }
-            }
-            "{" => {
-                self.next()?;
-                let program = self.body()?;
-                self.demand("}")?;
-                Compound::Group(program)
-            }
-            "if" => self.conditional()?,
-            "while" | "until" => {
-                self.next()?;
-                let sense = if keyword == "while" { Sense::Plain } else { Sense::Negated };
-                let condition = self.body()?;
-                let body = self.do_body()?;
-                Compound::Loop { sense, condition, body }
-            }
-            "for" => self.for_loop()?,
-            "case" | "function" | "select" | "[[" => {
-                return Err(self.wrong(format!("`{keyword}` is not supported")));
-            }
-            _ => return Ok(None),
-        };
-        Ok(Some(compound))
-    }
-
-    fn do_body(&mut self) -> Parsed<Program> {
-        self.demand("do")?;
-        let body = self.body()?;
-        self.demand("done")?;
-        Ok(body)
-    }
-
-    fn conditional(&mut self) -> Parsed<Compound> {
-        let mut branches = Vec::new();
-        let mut otherwise = None;
-        self.next()?;
-        loop {
-            let condition = self.body()?;
-            self.demand("then")?;
-            branches.push((condition, self.body()?));
-            if self.keyword("elif")? {
-                continue;
-            }
-            if self.keyword("else")? {
-                otherwise = Some(self.body()?);
-            }
-            self.demand("fi")?;
-            return Ok(Compound::If { branches, otherwise });
-        }
-    }
-
-    fn for_loop(&mut self) -> Parsed<Compound> {
-        self.next()?;
-        let name = match self.next()? {
-            Token::Word(word) if word.bare().is_some_and(is_name) => {
-                word.bare().unwrap_or("").to_owned()
-            }
-            other => return Err(self.wanted("a variable's name", &other)),
-        };
-        self.skip_newlines()?;
-        let mut words = None;
-        if self.keyword("in")? {
-            let mut list = Vec::new();
-            while let Token::Word(_) = self.peek()? {
-                if let Token::Word(word) = self.next()? {
-                    list.push(word);
-                }
-            }
-            words = Some(list);
-        }
-        if *self.peek()? == Token::Semicolon {
-            self.next()?;
-        }
-        self.skip_newlines()?;
-        let body = self.do_body()?;
-        Ok(Compound::For { name, words, body })
     }
 
     fn simple(&mut self) -> Parsed<Simple> {
@@ -322,9 +238,6 @@ impl<'a> Parser<'a> {
             }
         }
         let token = self.peek()?.clone();
-        if token == Token::Open && simple.words.len() == 1 {
-            return Err(self.wrong("functions are not supported".into()));
-        }
         if simple == Simple::default() {
             return Err(self.unexpected(&token));
         }
@@ -355,6 +268,10 @@ impl<'a> Parser<'a> {
                 };
                 into.push(Redirection { descriptor, target });
             }
+            Redirector::Here { untabbed } => {
+                let text = self.lexer.document(&word, untabbed)?;
+                into.push(Redirection { descriptor, target: Target::Text(text) });
+            }
             Redirector::Both => {
                 let target = Target::File(How::Write, word);
                 into.push(Redirection { descriptor: 1, target });
@@ -370,6 +287,14 @@ pub(crate) fn is_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The name, if the command is one word that can name a function.
+fn function_name(simple: &Simple) -> Option<String> {
+    let Simple { assignments, words, redirections } = simple;
+    let [word] = words.as_slice() else { return None };
+    let name = word.bare().filter(|name| is_name(name))?;
+    (assignments.is_empty() && redirections.is_empty()).then(|| name.to_owned())
 }
 
 /// The word as an assignment, if its first, unquoted text begins with `NAME=`.

@@ -1,7 +1,11 @@
 //! Text to tokens. Quotes, variables and substitutions are resolved into the parts of a word here;
 //! a substitution hands the text on to a parser one level deeper.
-use crate::parser::{Parser, SyntaxError};
-use crate::syntax::{Empty, Form, How, Otherwise, Part, Quoting, Word};
+mod dollar;
+mod here;
+
+use crate::parser::SyntaxError;
+use crate::syntax::{How, Part, Quoting, Word};
+use here::Skip;
 
 /// Greatest descriptor number that a redirection may name.
 const MAX_DESCRIPTOR: u32 = 255;
@@ -13,11 +17,16 @@ pub(crate) enum Token {
     Or,
     Pipe,
     Semicolon,
+    /// `;;`.
+    EndOfArm,
     Background,
     Open,
     Close,
     Newline,
-    Redirect { descriptor: Option<u32>, operator: Redirector },
+    Redirect {
+        descriptor: Option<u32>,
+        operator: Redirector,
+    },
     End,
 }
 
@@ -33,6 +42,7 @@ impl Token {
             Token::Or => "`||`".into(),
             Token::Pipe => "`|`".into(),
             Token::Semicolon => "`;`".into(),
+            Token::EndOfArm => "`;;`".into(),
             Token::Background => "`&`".into(),
             Token::Open => "`(`".into(),
             Token::Close => "`)`".into(),
@@ -50,6 +60,11 @@ pub(crate) enum Redirector {
     Duplicate,
     /// `&>`.
     Both,
+    /// `<<` and `<<-`: the text on the following lines, with tabs before them or without.
+    Here {
+        /// Whether tabs at the front of its lines are left away.
+        untabbed: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -57,11 +72,13 @@ pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Where the texts of here-documents lie, which are no commands.
+    skip: Option<Skip>,
 }
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(text: &'a str, at: usize, depth: usize) -> Self {
-        Self { text, at, depth }
+        Self { text, at, depth, skip: None }
     }
 
     pub(crate) fn position(&self) -> usize {
@@ -126,6 +143,7 @@ impl<'a> Lexer<'a> {
             ("||", Token::Or),
             ("&>", Token::Redirect { descriptor: None, operator: Redirector::Both }),
             ("|", Token::Pipe),
+            (";;", Token::EndOfArm),
             (";", Token::Semicolon),
             ("&", Token::Background),
             ("(", Token::Open),
@@ -137,6 +155,9 @@ impl<'a> Lexer<'a> {
         }
         for (text, token) in OPERATORS {
             if self.take(text) {
+                if *token == Token::Newline {
+                    self.pass_over_documents();
+                }
                 return Ok(token.clone());
             }
         }
@@ -152,10 +173,9 @@ impl<'a> Lexer<'a> {
         let digits = self.take_while(|c| c.is_ascii_digit());
         let descriptor = digits.parse().ok().filter(|number| *number <= MAX_DESCRIPTOR);
         if digits.is_empty() == descriptor.is_none() {
-            if self.take("<<") {
-                return Err(self.wrong("here-documents (`<<`) are not supported"));
-            }
             const REDIRECTORS: &[(&str, Redirector)] = &[
+                ("<<-", Redirector::Here { untabbed: true }),
+                ("<<", Redirector::Here { untabbed: false }),
                 (">>", Redirector::File(How::Append)),
                 ("<>", Redirector::File(How::ReadWrite)),
                 (">&", Redirector::Duplicate),
@@ -180,7 +200,7 @@ impl<'a> Lexer<'a> {
         let mut word = Word::default();
         while let Some(next) = self.peek() {
             match next {
-                ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>' => break,
+                c if ends_a_word(c) => break,
                 '\'' => {
                     self.next();
                     let text = self.take_while(|c| c != '\'').to_owned();
@@ -202,6 +222,15 @@ impl<'a> Lexer<'a> {
                     }
                 }
                 '$' | '`' => self.dollar(&mut word, Quoting::Bare)?,
+                '~' if begins_a_path(&word) => {
+                    self.next();
+                    match self.peek() {
+                        Some(c) if c != '/' && !ends_a_word(c) => {
+                            push(&mut word, '~', Quoting::Bare)
+                        }
+                        _ => word.parts.push(Part::Home),
+                    }
+                }
                 c => {
                     self.next();
                     push(&mut word, c, Quoting::Bare);
@@ -214,10 +243,17 @@ impl<'a> Lexer<'a> {
     fn double_quoted(&mut self, word: &mut Word) -> Result<(), SyntaxError> {
         // An empty pair of quotes is an empty argument, so the part stands even without text.
         word.parts.push(Part::Text { text: String::new(), quoting: Quoting::Quoted });
+        self.quoted(word, Some('"'))
+    }
+
+    /// Text in which only variables, substitutions and some backslashes mean anything, up to a
+    /// character; without one, up to the end.
+    fn quoted(&mut self, word: &mut Word, end: Option<char>) -> Result<(), SyntaxError> {
         loop {
             match self.peek() {
+                None if end.is_none() => return Ok(()),
                 None => return Err(self.unfinished("a double quote")),
-                Some('"') => {
+                Some(c) if Some(c) == end => {
                     self.next();
                     return Ok(());
                 }
@@ -226,11 +262,14 @@ impl<'a> Lexer<'a> {
                     self.next();
                     match self.next() {
                         Some('\n') => {}
-                        Some(c @ ('"' | '\\' | '$' | '`')) => push(word, c, Quoting::Quoted),
+                        Some(c) if Some(c) == end || matches!(c, '\\' | '$' | '`') => {
+                            push(word, c, Quoting::Quoted);
+                        }
                         Some(c) => {
                             push(word, '\\', Quoting::Quoted);
                             push(word, c, Quoting::Quoted);
                         }
+                        None if end.is_none() => push(word, '\\', Quoting::Quoted),
                         None => return Err(self.unfinished("a double quote")),
                     }
                 }
@@ -241,161 +280,17 @@ impl<'a> Lexer<'a> {
             }
         }
     }
+}
 
-    /// What stands at a `$` or a backquote.
-    fn dollar(&mut self, word: &mut Word, quoting: Quoting) -> Result<(), SyntaxError> {
-        if self.take("`") {
-            let program = self.backquoted()?;
-            word.parts.push(Part::Substitution { program, quoting });
-            return Ok(());
-        }
-        if self.rest().starts_with("$((") {
-            return Err(self.wrong("arithmetic (`$((`) is not supported"));
-        }
-        if self.take("$(") {
-            let (program, end) = Parser::nested(self.text, self.at, self.depth + 1)?;
-            self.at = end;
-            word.parts.push(Part::Substitution { program, quoting });
-            return Ok(());
-        }
-        if self.take("${") {
-            let part = self.braced(quoting)?;
-            word.parts.push(part);
-            return Ok(());
-        }
-        self.next();
-        let name = self.name();
-        if name.is_empty() {
-            push(word, '$', quoting);
-        } else {
-            word.parts.push(Part::Variable { name, form: Form::Value, quoting });
-        }
-        Ok(())
-    }
+/// Whether a character that is not quoted ends a word.
+fn ends_a_word(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>')
+}
 
-    /// A variable's name or a special parameter; empty if there is none.
-    fn name(&mut self) -> String {
-        match self.peek() {
-            Some(c @ ('?' | '$' | '#' | '!' | '@' | '*' | '0'..='9')) => {
-                self.next();
-                c.to_string()
-            }
-            Some(c) if c.is_ascii_alphabetic() || c == '_' => {
-                self.take_while(|c| c.is_ascii_alphanumeric() || c == '_').to_owned()
-            }
-            _ => String::new(),
-        }
-    }
-
-    fn braced(&mut self, quoting: Quoting) -> Result<Part, SyntaxError> {
-        if self.rest().starts_with('#') && !self.rest().starts_with("#}") {
-            self.next();
-            let name = self.braced_name();
-            if name.is_empty() || !self.take("}") {
-                return Err(self.bad_brace());
-            }
-            return Ok(Part::Variable { name, form: Form::Length, quoting });
-        }
-        let name = self.braced_name();
-        if name.is_empty() {
-            return Err(self.bad_brace());
-        }
-        if self.take("}") {
-            return Ok(Part::Variable { name, form: Form::Value, quoting });
-        }
-        let empty = if self.take(":") { Empty::Counts } else { Empty::IsValue };
-        let otherwise = match self.next() {
-            Some('-') => Otherwise::Use,
-            Some('=') => Otherwise::Assign,
-            Some('?') => Otherwise::Fail,
-            Some('+') => Otherwise::Replace,
-            _ => return Err(self.bad_brace()),
-        };
-        let word = self.brace_word(quoting)?;
-        Ok(Part::Variable { name, form: Form::Otherwise(otherwise, empty, word), quoting })
-    }
-
-    fn bad_brace(&self) -> SyntaxError {
-        if self.rest().contains('}') {
-            self.wrong("`${` is not followed by a name, or asks for something unsupported")
-        } else {
-            self.unfinished("`${`")
-        }
-    }
-
-    fn braced_name(&mut self) -> String {
-        if self.peek().is_some_and(|c| c.is_ascii_digit()) {
-            return self.take_while(|c| c.is_ascii_digit()).to_owned();
-        }
-        self.name()
-    }
-
-    /// The word of `${NAME-word}`, up to its closing brace.
-    fn brace_word(&mut self, quoting: Quoting) -> Result<Word, SyntaxError> {
-        self.depth += 1;
-        if self.depth > crate::MAX_DEPTH {
-            return Err(self.wrong("too deeply nested"));
-        }
-        let mut word = Word::default();
-        loop {
-            match self.peek() {
-                None => return Err(self.unfinished("`${`")),
-                Some('}') => {
-                    self.next();
-                    self.depth -= 1;
-                    return Ok(word);
-                }
-                Some('\'') if quoting == Quoting::Bare => {
-                    self.next();
-                    let text = self.take_while(|c| c != '\'').to_owned();
-                    if !self.take("'") {
-                        return Err(self.unfinished("a single quote"));
-                    }
-                    word.parts.push(Part::Text { text, quoting: Quoting::Quoted });
-                }
-                Some('"') => {
-                    self.next();
-                    self.double_quoted(&mut word)?;
-                }
-                Some('$' | '`') => self.dollar(&mut word, quoting)?,
-                Some('\\') => {
-                    self.next();
-                    match self.next() {
-                        Some(c) => push(&mut word, c, Quoting::Quoted),
-                        None => return Err(self.unfinished("`${`")),
-                    }
-                }
-                Some(c) => {
-                    self.next();
-                    push(&mut word, c, quoting);
-                }
-            }
-        }
-    }
-
-    fn backquoted(&mut self) -> Result<crate::Program, SyntaxError> {
-        let mut inner = String::new();
-        loop {
-            match self.next() {
-                None => return Err(self.unfinished("a backquote")),
-                Some('`') => break,
-                Some('\\') => match self.next() {
-                    Some(c @ ('`' | '\\' | '$')) => inner.push(c),
-                    Some(c) => {
-                        inner.push('\\');
-                        inner.push(c);
-                    }
-                    None => return Err(self.unfinished("a backquote")),
-                },
-                Some(c) => inner.push(c),
-            }
-        }
-        Parser::whole(&inner, self.depth + 1).map_err(|error| SyntaxError {
-            at: self.at,
-            unfinished: false,
-            ..error
-        })
-    }
+/// Whether a `~` behind this begins a path: at the front of a word, or of an assigned value.
+fn begins_a_path(word: &Word) -> bool {
+    let assigned = |text: &str| text.strip_suffix('=').is_some_and(crate::parser::is_name);
+    word.parts.is_empty() || word.bare().is_some_and(assigned)
 }
 
 /// Appends a character to the last part if that is text of the same quoting.
