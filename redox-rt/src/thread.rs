@@ -1,5 +1,5 @@
-//! Threads: one mapping holds a guard page, the stack, the TLS block and the thread block; the
-//! kernel unmaps it when the thread has left it.
+//! Threads: one mapping holds a guard page, the stack, the TLS block and the thread block, the last
+//! two at its end; the kernel unmaps it when the thread has left it.
 #![expect(unsafe_code, reason = "stacks, thread blocks and the exchange with their owners")]
 
 use crate::startup;
@@ -255,7 +255,8 @@ impl Drop for Mapping {
     }
 }
 
-/// Offsets in a thread's mapping: guard, stack, TLS block with thread block.
+/// Offsets in a thread's mapping: guard, stack, TLS block with thread block. The blocks lie at its
+/// end, so that the first of the stack shares their page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Layout {
     guard: usize,
@@ -270,8 +271,9 @@ impl Layout {
         }
         let guard = options.guard_size.checked_next_multiple_of(PAGE_SIZE)?;
         let stack = options.stack_size.max(STACK_MIN).checked_next_multiple_of(PAGE_SIZE)?;
-        let tls = guard.checked_add(stack)?;
-        let size = tls.checked_add(template.size())?.checked_next_multiple_of(PAGE_SIZE)?;
+        let size = guard.checked_add(stack)?.checked_add(template.size())?;
+        let size = size.checked_add(template.alignment())?.checked_next_multiple_of(PAGE_SIZE)?;
+        let tls = (size - template.size()) & !(template.alignment() - 1);
         Some(Layout { guard, tls, size })
     }
 }
@@ -285,8 +287,10 @@ mod tests {
         let template = Template { address: 0, file_size: 8, memory_size: 100, align: 32 };
         let options = Options { stack_size: 10_000, guard_size: 1 };
         let layout = Layout::plan(options, &template).unwrap();
-        assert_eq!((layout.guard, layout.tls), (PAGE_SIZE, PAGE_SIZE + STACK_MIN));
+        assert_eq!(layout.guard, PAGE_SIZE);
+        assert!(layout.tls >= PAGE_SIZE + STACK_MIN && layout.tls % template.alignment() == 0);
         assert!(layout.size >= layout.tls + template.size());
+        assert!(layout.size - layout.tls < PAGE_SIZE, "the stack begins in the blocks' page");
         assert_eq!(layout.size % PAGE_SIZE, 0);
     }
 

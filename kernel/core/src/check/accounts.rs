@@ -157,7 +157,7 @@ impl<M: Machine> Kernel<M> {
         }
         for (_, memory) in self.memories.iter() {
             ledger.object::<Memory<M::Frame>>(memory.account);
-            let frames = memory.leaves.iter().flatten().flatten().count() as u64;
+            let frames = memory.leaves.iter().flat_map(|leaf| &leaf.frames).flatten().count() as u64;
             ledger.charge(memory.account, Resource::Frames, frames);
             ledger.charge(memory.account, Resource::KernelBytes, memory.root_bytes);
         }

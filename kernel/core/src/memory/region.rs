@@ -149,10 +149,14 @@ impl RegionTree {
 
     /// Takes a region out of the tree.
     pub fn remove(&mut self, regions: &mut Regions, id: RegionId) {
-        let start = regions[id].start;
-        let (left, rest) = split(regions, self.root, start);
-        let (_, right) = split(regions, rest, start.wrapping_add(1));
-        self.root = merge(regions, left, right);
+        let Region { start, left, right, .. } = regions[id];
+        if self.root == Some(id) {
+            self.root = merge(regions, left, right);
+        } else {
+            let (left, rest) = split(regions, self.root, start);
+            let (_, right) = split(regions, rest, start.wrapping_add(1));
+            self.root = merge(regions, left, right);
+        }
         self.count = self.count.wrapping_sub(1);
     }
 }

@@ -1,5 +1,5 @@
 //! Spaces: what a process can address.
-use super::object::{Backing, Memory, MemoryId};
+use super::object::{Backing, LEAF, Memory, MemoryId};
 use super::region::{Region, RegionId, RegionTree};
 use super::{PAGE, Protection, USER_END, USER_START};
 use crate::account::{AccountId, Resource};
@@ -130,6 +130,13 @@ impl<M: Machine> Kernel<M> {
         let space = &self.spaces[id];
         let inside =
             |page: u64| page >= FIRST && page.checked_add(pages).is_some_and(|end| end <= LAST);
+        if let Place::Free(page) = place
+            && space.hint == SEARCH
+        {
+            // What is mapped anywhere lies near the image: that takes fewer tables.
+            self.spaces[id].hint = page.max(FIRST);
+        }
+        let space = &self.spaces[id];
         let is_free = |page: u64| {
             let next = space.regions.at_or_after(&self.regions, page);
             next.is_none_or(|next| self.regions[next].start >= page.saturating_add(pages))
@@ -260,30 +267,38 @@ impl<M: Machine> Kernel<M> {
         if private || matches!(backing, Backing::CopyOf(..)) {
             return;
         }
-        for page in 0..pages.min(limits::QUANTUM_PAGES as u64) {
-            let address = start.wrapping_add(page).wrapping_mul(PAGE);
-            let at = offset.wrapping_add(page);
-            if let Backing::Device(physical) = backing {
-                if self.space_reserve(id, address).is_ok()
+        let pages = pages.min(limits::QUANTUM_PAGES as u64);
+        if let Backing::Device(physical) = backing {
+            for page in 0..pages {
+                let address = start.wrapping_add(page).wrapping_mul(PAGE);
+                let physical = physical.wrapping_add(offset.wrapping_add(page).wrapping_mul(PAGE));
+                if self.space_reserve(id, address, 1).is_ok()
                     && let Some(tables) = self.spaces[id].tables.as_mut()
                 {
-                    let physical = physical.wrapping_add(at.wrapping_mul(PAGE));
                     self.machine.space_map_device(tables, address, physical, protection);
                 }
-            } else if self.memory_frame(memory, at).is_some() {
-                if self.space_reserve(id, address).is_err() {
-                    return;
-                }
-                self.space_enter(id, address, memory, at, protection);
+            }
+            return;
+        }
+        let mut page = 0;
+        while page < pages {
+            let next = self.memories[memory].next_frame(offset.wrapping_add(page));
+            page = next.wrapping_sub(offset);
+            let rest = pages.saturating_sub(page).min(LEAF as u64);
+            let address = start.wrapping_add(page).wrapping_mul(PAGE);
+            match self.space_enter(id, address, memory, next, rest, protection) {
+                Ok(passed) => page = page.saturating_add(passed.max(1)),
+                // The pages are shown when they are touched.
+                Err(_) => return,
             }
         }
     }
 
-    /// Makes the tables for one page.
-    pub(crate) fn space_reserve(&mut self, id: SpaceId, address: u64) -> Result<()> {
+    /// Makes the tables for some pages.
+    pub(crate) fn space_reserve(&mut self, id: SpaceId, address: u64, pages: usize) -> Result<()> {
         let space = &mut self.spaces[id];
         let Some(tables) = space.tables.as_mut() else { return Err(Error::new(ENOMEM)) };
-        let taken = self.machine.space_reserve(tables, address, 1)?;
+        let taken = self.machine.space_reserve(tables, address, pages)?;
         if taken > 0 {
             let account = space.account;
             space.table_pages = space.table_pages.wrapping_add(taken as u64);
@@ -297,24 +312,62 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// Enters the frame that an object shows for a page. Its tables are reserved.
+    /// Enters the frames that an object shows for a run of pages, as far as that is one leaf of it.
+    /// Returns how many pages that is.
+    ///
+    /// # Errors
+    /// `ENOMEM` when there are no frames for tables. Nothing is entered from there on.
     pub(crate) fn space_enter(
         &mut self,
         id: SpaceId,
         address: u64,
         memory: MemoryId,
         page: u64,
+        pages: u64,
         protection: Protection,
-    ) {
-        let object: &Memory<M::Frame> = &self.memories[memory];
-        let frame = object.frame(page).or_else(|| match object.backing {
-            Backing::CopyOf(parent, offset) => {
-                self.memories[parent].frame(offset.checked_add(page)?)
+    ) -> Result<u64> {
+        let mut passed = 0;
+        loop {
+            let Self { machine, spaces, memories, .. } = self;
+            let Some(tables) = spaces[id].tables.as_mut() else { return Err(Error::new(ENOMEM)) };
+            let object = &memories[memory];
+            let shown = match object.backing {
+                // A single page may be that of the original.
+                Backing::CopyOf(parent, first) if object.frame(page).is_none() => {
+                    memories[parent].run(first.saturating_add(page), 1)
+                }
+                _ => object.run(page, pages),
+            };
+            let rest = shown.get(passed..).unwrap_or(&[]);
+            let at = address.wrapping_add((passed as u64).wrapping_mul(PAGE));
+            passed = passed.wrapping_add(machine.space_map(tables, at, rest, protection));
+            if passed >= shown.len() {
+                return Ok(passed as u64);
             }
-            Backing::Zero | Backing::Device(_) => None,
-        });
-        if let (Some(frame), Some(tables)) = (frame, self.spaces[id].tables.as_mut()) {
-            self.machine.space_map(tables, address, frame, protection);
+            let at = address.wrapping_add((passed as u64).wrapping_mul(PAGE));
+            self.space_reserve(id, at, 1)?;
+        }
+    }
+
+    /// Takes pages of a region off the tables.
+    fn region_hide(&mut self, id: SpaceId, region: &Region, from: u64, pages: u64) {
+        /// Pages that are taken off at once where few are there.
+        const RUN: u64 = 8;
+        let Self { machine, spaces, memories, .. } = self;
+        let Some(tables) = spaces[id].tables.as_mut() else { return };
+        let object: &Memory<M::Frame> = &memories[region.memory];
+        if !object.private || object.backing != Backing::Zero {
+            return machine.space_unmap(tables, from.wrapping_mul(PAGE), pages as usize);
+        }
+        // It shows what frames it has, nothing else.
+        let shift = region.start.wrapping_sub(region.offset);
+        let mut at = object.next_frame(from.wrapping_sub(shift));
+        let end = from.wrapping_sub(shift).saturating_add(pages);
+        while at < end {
+            let run = RUN.min(end.saturating_sub(at));
+            let address = at.wrapping_add(shift).wrapping_mul(PAGE);
+            machine.space_unmap(tables, address, run as usize);
+            at = object.next_frame(at.saturating_add(run));
         }
     }
 
@@ -382,10 +435,8 @@ impl<M: Machine> Kernel<M> {
 
     /// Cuts pages off one end of a region, or all of it. Needs no memory.
     pub(crate) fn region_cut(&mut self, id: SpaceId, region: RegionId, from: u64, pages: u64) {
-        if let Some(tables) = self.spaces[id].tables.as_mut() {
-            self.machine.space_unmap(tables, from.wrapping_mul(PAGE), pages as usize);
-        }
         let old = self.regions[region];
+        self.region_hide(id, &old, from, pages);
         let Memory { private, refs, .. } = self.memories[old.memory];
         // An object that goes with its region gives all its frames back at once.
         if private && (refs > 1 || pages < old.pages) {
@@ -447,12 +498,10 @@ impl<M: Machine> Kernel<M> {
             self.region_count(id_at, false);
             self.regions[id_at].protection = protection;
             self.region_count(id_at, true);
-            let Region { start: first, pages, .. } = self.regions[id_at];
             // Narrower or wider: the next touch enters each page anew.
-            if let Some(tables) = self.spaces[id].tables.as_mut() {
-                self.machine.space_unmap(tables, first.wrapping_mul(PAGE), pages as usize);
-            }
-            at = first.wrapping_add(pages);
+            let region = self.regions[id_at];
+            self.region_hide(id, &region, region.start, region.pages);
+            at = region.end();
         }
         Ok(())
     }
