@@ -439,7 +439,11 @@ impl Machine for SimMachine {
                 return index;
             }
             if let Some(frame) = frame {
-                self.enter_page(space, at, PageEntry { target: Target::Frame(frame.0), protection });
+                self.enter_page(
+                    space,
+                    at,
+                    PageEntry { target: Target::Frame(frame.0), protection },
+                );
             }
         }
         frames.len()

@@ -95,9 +95,9 @@ impl<M: Machine> Kernel<M> {
                     .map_err(|text| alloc::format!("table {id:?}, {name} half: {text}"))?;
             }
             ensure!(
-                live == table.live as usize,
+                live == table.live() as usize,
                 "table {id:?} counts {} numbers, has {live}",
-                table.live
+                table.live()
             );
         }
         // Numbers kept for calls in flight are as many as those calls say.

@@ -74,15 +74,8 @@ impl<M: Machine> Kernel<M> {
     fn region_copy(&mut self, to: SpaceId, region: &Region, at: u64) -> Result<()> {
         let offset = region.offset.wrapping_add(at.wrapping_sub(region.start));
         let Memory { private, backing, .. } = self.memories[region.memory];
-        let mut mapping = Mapping {
-            memory: region.memory,
-            offset,
-            pages: region.end().saturating_sub(at),
-            protection: region.protection,
-            most: region.most,
-            shared: region.shared,
-            grant: region.grant,
-        };
+        let pages = region.end().saturating_sub(at);
+        let mut mapping = Mapping::part_of(region, at, pages, region.protection);
         let copies = private || region.most.contains(Protection::WRITE);
         if region.shared || !copies {
             self.space_map(to, &mapping, Place::Free(at))?;

@@ -44,7 +44,7 @@ impl<M: Machine> Kernel<M> {
         access: Access,
     ) -> Result<(), Unresolved> {
         let page = page_of(address);
-        let region = self.spaces[space].regions.holding(&self.regions, page);
+        let region = self.spaces[space].regions.find(&self.regions, page);
         let region = self.regions[region.ok_or(Unresolved::NotMapped)?];
         if !region.protection.contains(access.needs()) {
             return Err(Unresolved::NotMapped);

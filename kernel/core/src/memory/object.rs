@@ -294,8 +294,7 @@ impl<M: Machine> Kernel<M> {
         memory.prepare(&mut self.machine, page)?;
         // A frame that was shared is paid for: its charge becomes that of the copy.
         let shared = self.memories[id].frame(page).is_some();
-        let mut frame =
-            if shared { self.frame_find(account) } else { self.frame_take(account) }?;
+        let mut frame = if shared { self.frame_find(account) } else { self.frame_take(account) }?;
         if self.has_own_frame(id, page) {
             // While a frame was looked for, those who shared this one were taken apart.
             self.machine.frame_free(frame);

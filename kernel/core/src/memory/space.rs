@@ -7,6 +7,7 @@ use crate::container::{Id, Link, links};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::scheme::grant::GrantId;
+use crate::syscall::AGAIN;
 use clavis_abi::error::{EACCES, EEXIST, EINVAL, ENOMEM, Error, Result};
 use clavis_abi::limits;
 
@@ -65,6 +66,15 @@ pub struct Mapping {
     pub shared: bool,
     /// The grant it belongs to.
     pub grant: Option<GrantId>,
+}
+
+impl Mapping {
+    /// A mapping of what a region shows from a page on.
+    pub(crate) fn part_of(region: &Region, start: u64, pages: u64, protection: Protection) -> Self {
+        let Region { memory, offset, most, shared, grant, .. } = *region;
+        let offset = offset.wrapping_add(start.wrapping_sub(region.start));
+        Self { memory, offset, pages, protection, most, shared, grant }
+    }
 }
 
 const FIRST: u64 = USER_START / PAGE;
@@ -177,7 +187,7 @@ impl<M: Machine> Kernel<M> {
     ///
     /// # Errors
     /// `EEXIST`, `EINVAL`, `ENOMEM` by place and room; `EACCES` when the object would be mapped
-    /// writable and executable.
+    /// writable and executable; [`AGAIN`] when a quantum of what was there is gone, and there is more.
     pub(crate) fn space_map(&mut self, id: SpaceId, map: &Mapping, place: Place) -> Result<u64> {
         let memory = &self.memories[map.memory];
         let end = map.offset.checked_add(map.pages).ok_or(Error::new(EINVAL))?;
@@ -191,8 +201,8 @@ impl<M: Machine> Kernel<M> {
         // Room for the region, and for the one that a cut through an old one leaves behind.
         let account = self.spaces[id].account;
         let start = self.space_place(id, map.pages, place)?;
-        if matches!(place, Place::Fixed(_)) {
-            self.space_clear(id, start, map.pages)?;
+        if matches!(place, Place::Fixed(_)) && !self.space_unmap(id, start, map.pages)? {
+            return Err(Error::new(AGAIN));
         }
         self.charge_object::<Region>(account)?;
         let mut region = Region::new(start, map.pages, map.memory, map.offset);
@@ -394,19 +404,15 @@ impl<M: Machine> Kernel<M> {
             if from > region.start && to < region.end() {
                 self.region_split(id, next, to)?;
             }
-            quantum = quantum.saturating_sub(to.saturating_sub(from));
+            // A region costs as much as several pages, however small it is.
+            quantum = quantum.saturating_sub(to.saturating_sub(from).max(16));
             self.region_cut(id, next, from, to.saturating_sub(from));
         }
     }
 
-    /// Makes a range free in one go, for a fixed mapping.
-    fn space_clear(&mut self, id: SpaceId, start: u64, pages: u64) -> Result<()> {
-        while !self.space_unmap(id, start, pages)? {}
-        Ok(())
-    }
-
-    /// Splits a region at a page inside it: the part from there on becomes its own.
-    pub(crate) fn region_split(&mut self, id: SpaceId, region: RegionId, at: u64) -> Result<()> {
+    /// Splits a region at a page inside it: the part from there on becomes one of its own, which is
+    /// returned.
+    fn region_split(&mut self, id: SpaceId, region: RegionId, at: u64) -> Result<RegionId> {
         let account = self.spaces[id].account;
         self.charge_object::<Region>(account)?;
         let old = self.regions[region];
@@ -430,11 +436,11 @@ impl<M: Machine> Kernel<M> {
         self.region_count(tail, true);
         let noise = self.noise();
         self.spaces[id].regions.insert(&mut self.regions, tail, noise);
-        Ok(())
+        Ok(tail)
     }
 
-    /// Cuts pages off one end of a region, or all of it. Needs no memory.
-    pub(crate) fn region_cut(&mut self, id: SpaceId, region: RegionId, from: u64, pages: u64) {
+    /// Unmaps pages at one end of a region, or all of it. Needs no memory.
+    fn region_cut(&mut self, id: SpaceId, region: RegionId, from: u64, pages: u64) {
         let old = self.regions[region];
         self.region_hide(id, &old, from, pages);
         let Memory { private, refs, .. } = self.memories[old.memory];
@@ -443,6 +449,12 @@ impl<M: Machine> Kernel<M> {
             let first = old.offset.wrapping_add(from.saturating_sub(old.start));
             self.memory_discard(old.memory, first, pages);
         }
+        self.region_trim(id, region, from, pages);
+    }
+
+    /// Takes pages off one end of a region, or all of it. What they show stays as it is.
+    pub(crate) fn region_trim(&mut self, id: SpaceId, region: RegionId, from: u64, pages: u64) {
+        let old = self.regions[region];
         if pages >= old.pages {
             self.spaces[id].regions.remove(&mut self.regions, region);
             self.region_count(region, false);
@@ -464,45 +476,77 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Changes what a range permits. All of it must be mapped.
+    /// Changes what a range permits, a quantum of it. Where to go on; `None`: that was all.
+    ///
+    /// # Errors
+    /// `ENOMEM`, `EACCES` at the first page that is not mapped, or may not become so.
     pub(crate) fn space_protect(
         &mut self,
         id: SpaceId,
-        start: u64,
-        pages: u64,
+        mut at: u64,
+        end: u64,
         protection: Protection,
-    ) -> Result<()> {
-        let end = start.saturating_add(pages);
-        let mut at = start;
+    ) -> Result<Option<u64>> {
+        let mut quantum = limits::QUANTUM_PAGES as u64;
         while at < end {
-            let region = self.spaces[id].regions.holding(&self.regions, at);
-            let region = &self.regions[region.ok_or(Error::new(ENOMEM))?];
-            if !region.most.contains(protection) {
+            if quantum == 0 {
+                return Ok(Some(at));
+            }
+            let region = self.spaces[id].regions.find(&self.regions, at);
+            let region = region.ok_or(Error::new(ENOMEM))?;
+            let Region { most, memory, shared, protection: old, .. } = self.regions[region];
+            if !most.contains(protection) {
                 return Err(Error::new(EACCES));
             }
-            self.check_write_execute(id, region.memory, protection, region.shared)?;
-            at = region.end();
-        }
-        at = start;
-        while at < end {
-            let holding = self.spaces[id].regions.holding(&self.regions, at);
-            let mut id_at = holding.ok_or(Error::new(ENOMEM))?;
-            if self.regions[id_at].start < at {
-                self.region_split(id, id_at, at)?;
-                let holding = self.spaces[id].regions.holding(&self.regions, at);
-                id_at = holding.ok_or(Error::new(ENOMEM))?;
+            self.check_write_execute(id, memory, protection, shared)?;
+            let mut to = self.regions[region].end().min(end);
+            if old != protection {
+                to = to.min(at.saturating_add(quantum));
+                self.region_protect(id, region, at, to, protection)?;
+                quantum = quantum.saturating_sub(to.saturating_sub(at));
             }
-            if self.regions[id_at].end() > end {
-                self.region_split(id, id_at, end)?;
-            }
-            self.region_count(id_at, false);
-            self.regions[id_at].protection = protection;
-            self.region_count(id_at, true);
-            // Narrower or wider: the next touch enters each page anew.
-            let region = self.regions[id_at];
-            self.region_hide(id, &region, region.start, region.pages);
-            at = region.end();
+            // A region costs as much as several pages, however small it is.
+            quantum = quantum.saturating_sub(16);
+            at = to;
         }
+        Ok(None)
+    }
+
+    /// Gives a part of a region another protection. It joins the region before it, if that is alike,
+    /// or becomes one of its own.
+    fn region_protect(
+        &mut self,
+        id: SpaceId,
+        region: RegionId,
+        from: u64,
+        to: u64,
+        protection: Protection,
+    ) -> Result<()> {
+        let mut part = region;
+        let old = self.regions[region];
+        let before = self.spaces[id].regions.holding(&self.regions, from.wrapping_sub(1));
+        let mut changed = old;
+        changed.protection = protection;
+        let alike =
+            |before: &RegionId| from == old.start && self.regions[*before].goes_on_as(&changed);
+        if let Some(before) = before.filter(alike) {
+            let pages = to.saturating_sub(from);
+            self.region_hide(id, &old, from, pages);
+            self.regions[before].pages = self.regions[before].pages.wrapping_add(pages);
+            self.region_trim(id, region, from, pages);
+            return Ok(());
+        }
+        if from > old.start {
+            part = self.region_split(id, part, from)?;
+        }
+        if to < old.end() {
+            self.region_split(id, part, to)?;
+        }
+        self.region_count(part, false);
+        self.regions[part].protection = protection;
+        self.region_count(part, true);
+        // Narrower or wider: the next touch enters each page anew.
+        self.region_hide(id, &old, from, to.saturating_sub(from));
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Start};
 use crate::run::{Caller, Outcome, Reply};
+use crate::syscall::AGAIN;
 use crate::syscall::process::{KEPT, check_address};
 use clavis_abi::Rights;
 use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
@@ -29,6 +30,8 @@ pub struct Fork {
 /// What a fork copies next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// What numbers there were, so that stale ones stay so.
+    Numbers,
     /// Memory, from that page on.
     Memory(u64),
     /// Handles, from that place of the table on.
@@ -43,7 +46,7 @@ impl<M: Machine> Kernel<M> {
         check_address(args[1] as u64)?;
         let child = self.fork_begin(caller, account)?;
         self.threads[caller.thread].args = args;
-        self.fork(caller, Fork { child, next: Next::Memory(0) })
+        self.fork(caller, Fork { child, next: Next::Numbers })
     }
 
     fn fork_begin(&mut self, caller: &Caller, account: AccountId) -> Result<ProcessId> {
@@ -60,13 +63,9 @@ impl<M: Machine> Kernel<M> {
         process.group = group;
         process.parent = Some(caller.process);
         process.state = ProcessState::Copying;
-        let (space, table) = (process.space, process.table);
+        let space = process.space;
         self.spaces[space].hint = self.spaces[caller.space].hint;
         self.spaces[space].jit = self.spaces[caller.space].jit;
-        if let Err(error) = self.generations_copy(caller.table, table) {
-            self.process_release(child);
-            return Err(error);
-        }
         Ok(child)
     }
 
@@ -79,11 +78,15 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EAGAIN));
         }
         let step = match fork.next {
-            Next::Memory(at) => {
-                let to = self.processes[fork.child].space;
-                let step = self.space_copy(caller.space, to, at);
-                step.map(|at| at.map_or(Next::Handles(0), Next::Memory)).map(Some)
+            Next::Numbers => {
+                let to = self.processes[fork.child].table;
+                match self.generations_copy(caller.table, to) {
+                    Ok(()) => self.memory_step(caller, fork.child, 0),
+                    Err(error) if error.errno == AGAIN => Ok(Some(Next::Numbers)),
+                    Err(error) => Err(error),
+                }
             }
+            Next::Memory(at) => self.memory_step(caller, fork.child, at),
             Next::Handles(at) => {
                 let step = self.handles_copy(caller, fork.child, at);
                 step.map(|at| at.map(Next::Handles))
@@ -104,6 +107,12 @@ impl<M: Machine> Kernel<M> {
         reply
     }
 
+    /// Copies a quantum of the caller's memory, from page `at` on.
+    fn memory_step(&mut self, caller: &Caller, child: ProcessId, at: u64) -> Result<Option<Next>> {
+        let at = self.space_copy(caller.space, self.processes[child].space, at)?;
+        Ok(Some(at.map_or(Next::Handles(0), Next::Memory)))
+    }
+
     /// Copies a quantum of the caller's handles, from place `at` on.
     fn handles_copy(
         &mut self,
@@ -115,7 +124,10 @@ impl<M: Machine> Kernel<M> {
             let Some((number, handle, next)) = self.tables[caller.table].next(at) else {
                 return Ok(None);
             };
-            self.handle_copy(caller, child, number, handle)?;
+            match self.handle_copy(caller, child, number, handle) {
+                Err(error) if error.errno == AGAIN => return Ok(Some(at)),
+                copied => copied?,
+            }
             at = next;
         }
         Ok(Some(at))
