@@ -72,6 +72,9 @@ impl<M: Machine> Kernel<M> {
             if Some(id) == self.root_account {
                 refs += 1;
             }
+            if let Some(round) = self.work.round {
+                refs += u32::from(round.root == id) + u32::from(round.at == id);
+            }
             ensure!(account.refs == refs, "account {id:?}: {} refs, {refs}", account.refs);
         }
         for (id, account) in self.accounts.iter() {

@@ -196,6 +196,11 @@ impl<M: Machine> Kernel<M> {
                 slots.add(slot.index());
             }
         }
+        for (id, endpoint) in self.endpoints.iter() {
+            if endpoint.is_dying() {
+                endpoints.add(id.index());
+            }
+        }
         for (_, thread) in self.threads.iter() {
             match thread.resume {
                 Resume::Fork(fork) => processes.add(fork.child.index()),
