@@ -229,3 +229,61 @@ fn a_server_with_much_on_its_hands_dies() {
         assert_eq!(errno(t.read(root, 1)), ENODEV);
     });
 }
+
+/// What an account uses beside that of a process with 40 pages of its own, and with a child of it.
+fn measured(t: &mut Thread) -> [AccountLimits; 2] {
+    let at = t.mmap(usize::MAX, 0, 40 * 4096, writable()).unwrap() as u64;
+    (0..40).for_each(|page| t.poke(at + page * 4096, b"own"));
+    let before = t.usage(100).unwrap().used;
+    let child = t.fork(100, |t| _ = t.sleep(1_000_000_000)).unwrap();
+    let during = t.usage(100).unwrap().used;
+    t.signal(child, signal::KILL as usize).unwrap();
+    t.wait(child).unwrap();
+    t.close(child).unwrap();
+    t.settle();
+    [before, during]
+}
+
+#[test]
+fn what_ended_processes_left_never_keeps_others_from_being_made() {
+    const COUNT: usize = 10_000;
+    let mut world = common::world(|t| {
+        let root = t.entry(EntryKind::Account);
+        let pipes = t.entry(EntryKind::FactoryPipe);
+        let reader = t.open(pipes, "", O_RDWR as u64).unwrap();
+        let writer = t.dup_message(reader, b"write").unwrap();
+        let account = t.account(root, &UNLIMITED).unwrap();
+        let gives = [Give::all(account, 100), Give::all(writer, 3)];
+        let child = t.process(account, &gives, |t| {
+            let sizes = measured(t).map(|used| [used.frames, used.kernel_bytes]);
+            let bytes: Vec<u8> = sizes.iter().flatten().flat_map(|n| n.to_le_bytes()).collect();
+            t.write(3, &bytes).unwrap();
+        });
+        t.wait(child.unwrap()).unwrap();
+        let bytes = t.read(reader, 32).unwrap();
+        let word = |at: usize| u64::from_le_bytes(bytes[8 * at..8 * at + 8].try_into().unwrap());
+        // Room for one child and a half.
+        let room = |before: u64, during: u64| during + (during - before) / 2;
+        let frames = room(word(0), word(2));
+        let kernel_bytes = room(word(1), word(3));
+        for limits in
+            [AccountLimits { frames, ..UNLIMITED }, AccountLimits { kernel_bytes, ..UNLIMITED }]
+        {
+            let account = t.account(root, &limits).unwrap();
+            let gives = [Give::all(account, 100)];
+            let child = t.process(account, &gives, |t| {
+                measured(t);
+                for _ in 0..COUNT {
+                    let child = t.fork(100, |t| t.exit(0)).unwrap();
+                    t.wait(child).unwrap();
+                    t.close(child).unwrap();
+                }
+                t.exit(5);
+            });
+            assert_eq!(t.wait(child.unwrap()).unwrap().code, 5);
+        }
+    });
+    world.check_every = 1000;
+    world.run();
+    world.end();
+}

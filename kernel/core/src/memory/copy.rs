@@ -16,7 +16,8 @@ use clavis_abi::limits;
 
 impl<M: Machine> Kernel<M> {
     /// Copies a quantum of a space into another, from page `at` on. Where to go on; `None`: that
-    /// was all. The other space only grows, and is whole whenever this fails.
+    /// was all. The other space only grows, and is whole whenever this fails. For memory that cannot
+    /// be had, what ended processes left is taken apart first.
     pub(crate) fn space_copy(
         &mut self,
         from: SpaceId,
@@ -40,7 +41,11 @@ impl<M: Machine> Kernel<M> {
             let there = match there {
                 Some(there) => self.regions[there],
                 None => {
-                    self.region_copy(to, &region, at)?;
+                    let copied = self.region_copy(to, &region, at);
+                    if copied.is_err() && self.reap() {
+                        return Ok(Some(at));
+                    }
+                    copied?;
                     // A region costs as much as several pages, however small it is.
                     quantum = quantum.saturating_sub(16);
                     let there = self.spaces[to].regions.holding(&self.regions, at);
@@ -60,7 +65,11 @@ impl<M: Machine> Kernel<M> {
                 quantum = quantum.saturating_sub(1);
                 if at < end && self.memories[region.memory].frame(next).is_some() {
                     let pages = end.saturating_sub(at).min(quantum.max(1));
-                    let copied = self.pages_copy(from, &region, to, &there, at, pages)?;
+                    let copied = self.pages_copy(from, &region, to, &there, at, pages);
+                    if copied.is_err() && self.reap() {
+                        return Ok(Some(at));
+                    }
+                    let copied = copied?;
                     quantum = quantum.saturating_sub(copied);
                     at = at.saturating_add(copied);
                 }
@@ -135,12 +144,13 @@ impl<M: Machine> Kernel<M> {
         self.uncharge(account, Resource::Frames, pages.saturating_sub(shared));
         // Both only read what they share.
         for (space, region, first) in [(from, region, page), (to, copy, place)] {
+            // Tables and places are there: nothing fails here.
             if region.protection.contains(Protection::READ) {
                 let protection = region.protection - Protection::WRITE;
                 self.space_enter(space, address, region.memory, first, pages, protection)?;
             }
         }
-        if shared < pages { Err(NoMemory.into()) } else { Ok(pages) }
+        if shared > 0 { Ok(shared) } else { Err(NoMemory.into()) }
     }
 
     /// Has an object share the frames that another has in a run of pages, whose places exist.

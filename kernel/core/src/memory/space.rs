@@ -512,6 +512,13 @@ impl<M: Machine> Kernel<M> {
         Ok(None)
     }
 
+    /// Sets what a region permits that is shown nowhere.
+    pub(crate) fn region_permit(&mut self, region: RegionId, protection: Protection) {
+        self.region_count(region, false);
+        self.regions[region].protection = protection;
+        self.region_count(region, true);
+    }
+
     /// Gives a part of a region another protection. It joins the region before it, if that is alike,
     /// or becomes one of its own.
     fn region_protect(
@@ -542,9 +549,7 @@ impl<M: Machine> Kernel<M> {
         if to < old.end() {
             self.region_split(id, part, to)?;
         }
-        self.region_count(part, false);
-        self.regions[part].protection = protection;
-        self.region_count(part, true);
+        self.region_permit(part, protection);
         // Narrower or wider: the next touch enters each page anew.
         self.region_hide(id, &old, from, to.saturating_sub(from));
         Ok(())

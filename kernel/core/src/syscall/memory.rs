@@ -380,10 +380,7 @@ impl<M: Machine> Kernel<M> {
         match moved {
             // The frames stay: they are shown at the new place.
             Ok(_) => self.region_trim(space, id, start, pages),
-            Err(_) => {
-                let end = start.saturating_add(pages);
-                self.space_protect(space, start, end, protection)?;
-            }
+            Err(_) => self.region_permit(id, protection),
         }
         moved
     }

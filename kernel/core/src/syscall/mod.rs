@@ -16,17 +16,18 @@ use crate::machine::Machine;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::Resume;
 use clavis_abi::call::Call;
-use clavis_abi::error::{ENOSYS, Error};
+use clavis_abi::error::{ENOMEM, ENOSYS, Error};
 
 /// No error: a quantum of a call is done and nothing of the rest; it is to be made again.
 pub(crate) const AGAIN: i32 = 0x1000;
 
 impl<M: Machine> Kernel<M> {
-    /// Does a call, or as much of it as can be done now.
+    /// Does a call, or as much of it as can be done now. For what cannot be had, what ended processes
+    /// left is taken apart first.
     pub(crate) fn dispatch(&mut self, caller: &Caller, number: usize, args: &[usize; 5]) -> Reply {
         let Some(call) = Call::from_number(number) else { return Err(Error::new(ENOSYS)) };
         match self.decode(caller, call, args) {
-            Err(error) if error.errno == AGAIN => {
+            Err(error) if error.errno == AGAIN || error.errno == ENOMEM && self.reap() => {
                 self.threads[caller.thread].resume = Resume::Retry;
                 Ok(Outcome::More)
             }

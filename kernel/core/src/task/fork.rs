@@ -36,6 +36,8 @@ pub enum Next {
     Memory(u64),
     /// Handles, from that place of the table on.
     Handles(usize),
+    /// Nothing: it begins to run.
+    Start,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -77,29 +79,39 @@ impl<M: Machine> Kernel<M> {
             self.process_release(fork.child);
             return Err(Error::new(EAGAIN));
         }
-        let step = match fork.next {
-            Next::Numbers => {
-                let to = self.processes[fork.child].table;
-                match self.generations_copy(caller.table, to) {
-                    Ok(()) => self.memory_step(caller, fork.child, 0),
-                    Err(error) if error.errno == AGAIN => Ok(Some(Next::Numbers)),
-                    Err(error) => Err(error),
+        let copy = &self.processes[fork.child];
+        let (space, table) = (copy.space, copy.table);
+        let mut next = fork.next;
+        let reply = loop {
+            let step = match next {
+                Next::Numbers => {
+                    self.generations_copy(caller.table, table).map(|()| Next::Memory(0))
                 }
+                Next::Memory(at) => {
+                    let step = self.space_copy(caller.space, space, at);
+                    step.map(|at| at.map_or(Next::Handles(0), Next::Memory))
+                }
+                Next::Handles(at) => {
+                    let step = self.handles_copy(caller, fork.child, at);
+                    step.map(|at| at.map_or(Next::Start, Next::Handles))
+                }
+                Next::Start => match self.fork_finish(caller, fork.child) {
+                    Ok(number) => break Ok(Outcome::Done(number)),
+                    Err(error) => Err(error),
+                },
+            };
+            let now = core::mem::discriminant(&next);
+            match step {
+                Ok(step) => next = step,
+                // What ended processes left may be what is missing.
+                Err(error) if error.errno == AGAIN || self.reap() => {}
+                Err(error) => break Err(error),
             }
-            Next::Memory(at) => self.memory_step(caller, fork.child, at),
-            Next::Handles(at) => {
-                let step = self.handles_copy(caller, fork.child, at);
-                step.map(|at| at.map(Next::Handles))
-            }
-        };
-        let reply = match step {
-            Ok(Some(next)) => {
+            if core::mem::discriminant(&next) == now {
                 self.threads[caller.thread].resume = Resume::Fork(Fork { next, ..fork });
                 self.others_hold(caller);
                 return Ok(Outcome::More);
             }
-            Ok(None) => self.fork_finish(caller, fork.child).map(Outcome::Done),
-            Err(error) => Err(error),
         };
         self.others_release(caller.process);
         // What held it while it was made. If it does not run, it ends with that.
@@ -107,25 +119,20 @@ impl<M: Machine> Kernel<M> {
         reply
     }
 
-    /// Copies a quantum of the caller's memory, from page `at` on.
-    fn memory_step(&mut self, caller: &Caller, child: ProcessId, at: u64) -> Result<Option<Next>> {
-        let at = self.space_copy(caller.space, self.processes[child].space, at)?;
-        Ok(Some(at.map_or(Next::Handles(0), Next::Memory)))
-    }
-
     /// Copies a quantum of the caller's handles, from place `at` on.
     fn handles_copy(
         &mut self,
         caller: &Caller,
         child: ProcessId,
-        mut at: usize,
+        from: usize,
     ) -> Result<Option<usize>> {
+        let mut at = from;
         for _ in 0..QUANTUM_HANDLES {
             let Some((number, handle, next)) = self.tables[caller.table].next(at) else {
                 return Ok(None);
             };
             match self.handle_copy(caller, child, number, handle) {
-                Err(error) if error.errno == AGAIN => return Ok(Some(at)),
+                Err(_) if at > from => return Ok(Some(at)),
                 copied => copied?,
             }
             at = next;
