@@ -113,7 +113,13 @@ pub(crate) struct Work {
 impl Work {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        !self.is_urgent() && self.dead_spaces.is_empty() && self.dead_memories.is_empty()
+        !self.is_urgent() && !self.has_dead_memory()
+    }
+
+    /// Whether ended processes have left memory.
+    #[inline]
+    pub(crate) fn has_dead_memory(&self) -> bool {
+        !(self.dead_spaces.is_empty() && self.dead_memories.is_empty())
     }
 
     /// Whether there is something that means something to others: it is done before they run.

@@ -13,6 +13,7 @@ pub(crate) use file::CLOEXEC;
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::memory::object::TRIES;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::Resume;
 use clavis_abi::call::Call;
@@ -26,8 +27,12 @@ impl<M: Machine> Kernel<M> {
     /// left is taken apart first.
     pub(crate) fn dispatch(&mut self, caller: &Caller, number: usize, args: &[usize; 5]) -> Reply {
         let Some(call) = Call::from_number(number) else { return Err(Error::new(ENOSYS)) };
+        let left = self.work.has_dead_memory();
         match self.decode(caller, call, args) {
-            Err(error) if error.errno == AGAIN || error.errno == ENOMEM && self.reap() => {
+            Err(error) if error.errno == AGAIN || error.errno == ENOMEM && left => {
+                // What the call itself has left goes too: it is no reason to try once more.
+                let tries = if error.errno == AGAIN { 0 } else { TRIES };
+                let _ = (0..tries).all(|_| self.reap());
                 self.threads[caller.thread].resume = Resume::Retry;
                 Ok(Outcome::More)
             }
