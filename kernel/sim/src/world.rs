@@ -100,9 +100,10 @@ pub struct World {
 /// Bytes that an entry may copy beyond its quantum: what it decodes and what it answers.
 const SMALL_BYTES: usize = 3 * limits::PATH_MAX + 64 * 128;
 
-/// Pages that an entry may enter, take out, take and free: a page that goes is taken out and freed,
-/// and an entry may take dead memory apart beside what it is for.
-const PAGES_MOST: usize = 4 * limits::QUANTUM_PAGES + 64;
+/// Pages that an entry may enter, take out, take and free. One that a fork shares is entered twice,
+/// one that goes is taken out and freed; a mapping that is made shows a quantum; and an entry may
+/// take some quanta of dead memory apart beside what it is for.
+const PAGES_MOST: usize = 10 * limits::QUANTUM_PAGES;
 /// Objects that an entry may destroy: a handle goes with its description and its registrations.
 const OBJECTS_MOST: u64 = 4 * limits::QUANTUM_HANDLES as u64;
 

@@ -166,7 +166,7 @@ const fn root_bytes(leaves: usize) -> u64 {
 }
 
 /// Quanta of taking apart that an entry does for what it needs.
-pub(crate) const TRIES: usize = 4;
+const TRIES: usize = 2;
 
 impl<M: Machine> Kernel<M> {
     /// Makes a memory object with one reference.

@@ -13,7 +13,6 @@ pub(crate) use file::CLOEXEC;
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
-use crate::memory::object::TRIES;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::Resume;
 use clavis_abi::call::Call;
@@ -30,14 +29,27 @@ impl<M: Machine> Kernel<M> {
         let left = self.work.has_dead_memory();
         match self.decode(caller, call, args) {
             Err(error) if error.errno == AGAIN || error.errno == ENOMEM && left => {
-                // What the call itself has left goes too: it is no reason to try once more.
-                let tries = if error.errno == AGAIN { 0 } else { TRIES };
-                let _ = (0..tries).all(|_| self.reap());
-                self.threads[caller.thread].resume = Resume::Retry;
-                Ok(Outcome::More)
+                self.try_again(caller, error)
             }
             reply => reply,
         }
+    }
+
+    /// Has a call made again. For memory that does not happen for ever: the call itself may leave
+    /// something each time.
+    #[cold]
+    fn try_again(&mut self, caller: &Caller, error: Error) -> Reply {
+        let [cpu] = &self.cpus;
+        let thread = &mut self.threads[caller.thread];
+        if !cpu.again {
+            thread.tries = 0;
+        }
+        if error.errno == ENOMEM {
+            thread.tries = thread.tries.checked_add(1).ok_or(error)?;
+            self.reap();
+        }
+        self.threads[caller.thread].resume = Resume::Retry;
+        Ok(Outcome::More)
     }
 
     #[inline]
