@@ -24,6 +24,7 @@ pub(crate) const AGAIN: i32 = 0x1000;
 impl<M: Machine> Kernel<M> {
     /// Does a call, or as much of it as can be done now. For what cannot be had, what ended processes
     /// left is taken apart first.
+    #[inline]
     pub(crate) fn dispatch(&mut self, caller: &Caller, number: usize, args: &[usize; 5]) -> Reply {
         let Some(call) = Call::from_number(number) else { return Err(Error::new(ENOSYS)) };
         let left = self.work.has_dead_memory();
@@ -52,7 +53,6 @@ impl<M: Machine> Kernel<M> {
         Ok(Outcome::More)
     }
 
-    #[inline]
     fn decode(&mut self, caller: &Caller, call: Call, args: &[usize; 5]) -> Reply {
         match call {
             Call::OpenAt => self.sys_openat(caller, *args),
