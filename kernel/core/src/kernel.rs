@@ -104,7 +104,8 @@ pub(crate) struct Work {
     pub(crate) round: Option<Round>,
     /// Registrations whose queues are to hear of events.
     pub(crate) told: List<RegistrationK, 3>,
-    pub(crate) dead_endpoints: List<EndpointK, 0>,
+    /// The first of those that died; each names the next.
+    pub(crate) dead_endpoint: Option<EndpointId>,
     pub(crate) dead_tables: List<TableK, 0>,
     pub(crate) dead_spaces: List<SpaceK, 0>,
     pub(crate) dead_memories: List<MemoryK, 0>,
@@ -127,7 +128,7 @@ impl Work {
     pub(crate) fn is_urgent(&self) -> bool {
         self.round.is_some()
             || !self.told.is_empty()
-            || !self.dead_endpoints.is_empty()
+            || self.dead_endpoint.is_some()
             || !self.dead_tables.is_empty()
     }
 }

@@ -28,7 +28,7 @@ fn run(seed: u64, calls: u64, nth: Option<u64>) -> u64 {
 
 #[test]
 fn whichever_request_for_memory_fails_nothing_breaks() {
-    let seeds = [11, 12, 13, 14];
+    let seeds = [11, 12, 14, 15];
     for seed in seeds {
         let asked = run(seed, CALLS, None);
         assert!(asked > 100, "the programs ask for memory: {asked} times");

@@ -196,10 +196,10 @@ impl<M: Machine> Kernel<M> {
                 slots.add(slot.index());
             }
         }
-        for (id, endpoint) in self.endpoints.iter() {
-            if endpoint.is_dying() {
-                endpoints.add(id.index());
-            }
+        let mut dead = self.work.dead_endpoint;
+        while let Some(id) = dead {
+            endpoints.add(id.index());
+            dead = self.endpoints[id].next_dead;
         }
         for (_, thread) in self.threads.iter() {
             match thread.resume {

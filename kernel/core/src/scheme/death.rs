@@ -212,14 +212,16 @@ impl<M: Machine> Kernel<M> {
     /// is done before anything else runs.
     pub(crate) fn endpoint_died(&mut self, id: EndpointId) {
         self.endpoint_retain(id);
-        self.endpoints[id].hung = 0;
-        self.work.dead_endpoints.push_back(&mut self.endpoints, id);
+        let next_dead = self.work.dead_endpoint.replace(id);
+        let endpoint = &mut self.endpoints[id];
+        (endpoint.hung, endpoint.next_dead) = (0, next_dead);
         self.attend();
     }
 
     /// Takes a quantum of a dead endpoint apart. False when there is none.
     pub(crate) fn endpoint_reap(&mut self) -> bool {
-        let Some(id) = self.work.dead_endpoints.front() else { return false };
+        let Some(id) = self.work.dead_endpoint else { return false };
+        self.work.dead_endpoint = self.endpoints[id].next_dead.take();
         let mut quantum = QUANTUM_HANDLES;
         self.endpoint_end_requests(id, &mut quantum);
         if quantum > 0 {
@@ -229,8 +231,9 @@ impl<M: Machine> Kernel<M> {
             self.endpoint_wake(id, &mut quantum);
         }
         if quantum > 0 {
-            self.work.dead_endpoints.remove(&mut self.endpoints, id);
             self.endpoint_release(id);
+        } else {
+            self.endpoints[id].next_dead = self.work.dead_endpoint.replace(id);
         }
         true
     }

@@ -3,7 +3,7 @@ use super::grant::{GrantId, GrantK};
 use super::inbox::Mapped;
 use super::request::{RequestId, RequestK};
 use crate::account::AccountId;
-use crate::container::{Id, Link, List, links};
+use crate::container::{Id, List};
 use crate::event::{HANGUP, READABLE, Source, WRITABLE, Watchers};
 use crate::handle::description::{DescriptionId, DescriptionK, SchemeObject};
 use crate::kernel::Kernel;
@@ -91,10 +91,9 @@ pub struct Endpoint {
     pub(super) owner: Option<ProcessId>,
     /// The bucket of watchers that is hung up on next.
     pub(crate) hung: usize,
-    dead: Link<EndpointK>,
+    /// The endpoint that died before it.
+    pub(crate) next_dead: Option<EndpointId>,
 }
-
-links!(EndpointK, Endpoint, [], 0 => dead);
 
 impl Endpoint {
     #[inline]
@@ -106,12 +105,6 @@ impl Endpoint {
         } else {
             Ok(())
         }
-    }
-
-    /// Whether it is being taken apart.
-    #[cfg(feature = "check")]
-    pub(crate) fn is_dying(&self) -> bool {
-        self.dead.is_linked()
     }
 
     /// The tag of the request at a place: the place, and which tenant of it that is.
@@ -218,7 +211,7 @@ impl<M: Machine> Kernel<M> {
             mapped: [None; RECEIVERS],
             owner: None,
             hung: 0,
-            dead: Link::new(),
+            next_dead: None,
         };
         Ok(self.endpoints.insert(&mut self.machine, endpoint)?)
     }
