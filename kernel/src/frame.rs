@@ -7,6 +7,7 @@
 //! have a page table or kernel memory appear in user space.
 use alloc::vec::Vec;
 use clavis_abi::boot::{BootInfo, DIRECT_MAP, MemoryKind, MemoryRange, Region};
+use core::num::NonZeroU32;
 use spin::Mutex;
 
 /// Bytes of a frame.
@@ -24,14 +25,15 @@ pub(crate) const fn direct(physical: u64) -> u64 {
 /// Owns a frame that user spaces may show, alone or with others.
 #[derive(Debug)]
 pub(crate) struct Frame {
-    number: u32,
+    /// Frame 0 is never handed out.
+    number: NonZeroU32,
 }
 
 impl Frame {
     /// Physical address.
     #[inline]
     pub(crate) fn physical(&self) -> u64 {
-        u64::from(self.number) * FRAME
+        u64::from(self.number.get()) * FRAME
     }
 
     /// Where the kernel sees it.
@@ -147,12 +149,13 @@ impl Frames {
     /// Takes a frame for user memory.
     #[inline]
     pub(crate) fn take_user(&mut self) -> Option<Frame> {
-        self.take().map(|physical| Frame { number: (physical / FRAME) as u32 })
+        let number = (self.take()? / FRAME) as u32;
+        NonZeroU32::new(number).map(|number| Frame { number })
     }
 
     /// Makes a second owner of a frame of user memory.
     pub(crate) fn share(&mut self, frame: &Frame) -> Option<Frame> {
-        let shares = &mut self.shares[frame.number as usize];
+        let shares = &mut self.shares[frame.number.get() as usize];
         *shares = shares.checked_add(1)?;
         Some(Frame { number: frame.number })
     }
@@ -160,14 +163,15 @@ impl Frames {
     /// Whether a frame of user memory has more than one owner.
     #[inline]
     pub(crate) fn is_shared(&self, frame: &Frame) -> bool {
-        self.shares[frame.number as usize] > 0
+        self.shares[frame.number.get() as usize] > 0
     }
 
     /// Gives a frame of user memory back: with its last owner it is free.
     #[inline]
     pub(crate) fn give_user(&mut self, frame: Frame) {
-        match self.shares[frame.number as usize].checked_sub(1) {
-            Some(others) => self.shares[frame.number as usize] = others,
+        let shares = &mut self.shares[frame.number.get() as usize];
+        match shares.checked_sub(1) {
+            Some(others) => *shares = others,
             None => self.give(frame.physical()),
         }
     }
@@ -179,7 +183,7 @@ impl Frames {
     pub(crate) unsafe fn mint(&mut self, physical: u64) -> Option<Frame> {
         let number = physical / FRAME;
         self.uses.get(number as usize)?;
-        Some(Frame { number: number as u32 })
+        NonZeroU32::new(number as u32).map(|number| Frame { number })
     }
 
     /// How many frames are free.

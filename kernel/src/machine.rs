@@ -128,10 +128,10 @@ impl Machine for Pc {
         &mut self,
         space: &mut Space,
         address: u64,
-        frame: &Frame,
+        frames: &[Option<Frame>],
         protection: Protection,
-    ) {
-        space.map(address, frame, protection, &mut FRAMES.lock(), self.loaded);
+    ) -> usize {
+        space.map(address, frames, protection, &mut FRAMES.lock(), self.loaded)
     }
 
     fn space_map_device(

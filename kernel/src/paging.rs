@@ -70,6 +70,8 @@ impl Cache {
 #[derive(Debug)]
 pub(crate) struct Space {
     root: u64,
+    /// No table is there for a lower address.
+    lowest: u64,
 }
 
 /// The entry for an address in a table, `level` 3 for the root down to 0.
@@ -322,7 +324,7 @@ impl Space {
             // SAFETY: the kernel's half is the same in all spaces.
             unsafe { set(entry(root, part, 3), value) };
         }
-        Some(Space { root })
+        Some(Space { root, lowest: u64::MAX })
     }
 
     /// Whether this space is the loaded one.
@@ -339,7 +341,7 @@ impl Space {
 
     /// Frees the tables. Frames that are still mapped stay marked as such.
     pub(crate) fn free(self, frames: &mut Frames) {
-        free_tables(self.root, 3, frames);
+        free_tables(self.root, 3, self.lowest, frames);
     }
 
     /// Makes the tables for a range. Returns how many were taken.
@@ -366,6 +368,7 @@ impl Space {
         if missing > before {
             return Err(NoMemory);
         }
+        self.lowest = self.lowest.min(address);
         let mut at = address;
         while at < end {
             make(self.root, at, 0, USER, &mut frames).ok_or(NoMemory)?;
@@ -374,42 +377,52 @@ impl Space {
         Ok(before - frames.free())
     }
 
-    /// Writes the entry of a reserved page. Returns the old one.
+    /// Writes the entry of a page. What was there is not shown any more.
     #[inline]
-    fn replace(&mut self, address: u64, value: u64, frames: &mut Frames) -> u64 {
-        assert!(address < USER_END, "core maps a page outside of the user's half");
-        let Some(table) = table(self.root, address) else {
-            panic!("core maps a page at {address:#x} that it did not reserve");
-        };
-        let place = entry(table, address, 0);
+    fn replace(&self, place: *mut u64, address: u64, value: u64, frames: &mut Frames, loaded: u64) {
         // SAFETY: an entry of a live table.
         let old = unsafe { get(place) };
-        // SAFETY: the callers map frames that a token owns, device memory, or nothing.
+        // SAFETY: the callers map frames that a token owns, or device memory.
         unsafe { set(place, value) };
-        if old & PRESENT != 0 && old & DEVICE == 0 {
-            *frames.uses(old & ADDRESS) -= 1;
+        if old & PRESENT != 0 {
+            if old & DEVICE == 0 {
+                *frames.uses(old & ADDRESS) -= 1;
+            }
+            if self.is_loaded(loaded) {
+                tlb::flush(VirtAddr::new_truncate(address));
+            }
         }
-        old
     }
 
-    /// Maps a frame at a reserved page.
+    /// Maps frames at consecutive pages, up to the first without a table. Returns the pages passed.
     #[inline]
     pub(crate) fn map(
         &mut self,
         address: u64,
-        frame: &Frame,
+        shown: &[Option<Frame>],
         protection: Protection,
         frames: &mut Frames,
         loaded: u64,
-    ) {
-        let value = frame.physical() | bits(protection);
-        if value & PRESENT != 0 {
-            *frames.uses(frame.physical()) += 1;
+    ) -> usize {
+        let bits = bits(protection);
+        let mut passed = 0;
+        while passed < shown.len() {
+            let at = address + passed as u64 * FRAME;
+            assert!(at < USER_END, "core maps a page outside of the user's half");
+            let Some(table) = table(self.root, at) else { break };
+            let room = ((next_table(at).min(USER_END) - at) / FRAME) as usize;
+            for (page, frame) in shown[passed..].iter().take(room).enumerate() {
+                let Some(frame) = frame else { continue };
+                if bits & PRESENT != 0 {
+                    *frames.uses(frame.physical()) += 1;
+                }
+                let page_at = at + page as u64 * FRAME;
+                let value = frame.physical() | bits;
+                self.replace(entry(table, page_at, 0), page_at, value, frames, loaded);
+            }
+            passed += room;
         }
-        let old = self.replace(address, value, frames);
-        if old & PRESENT != 0 && self.is_loaded(loaded) {
-            tlb::flush(VirtAddr::new_truncate(address));
-        }
+        passed.min(shown.len())
     }
 
     /// Maps a page of device memory at a reserved page.
@@ -423,10 +436,11 @@ impl Space {
     ) {
         let protection = protection - Protection::EXEC;
         let value = physical & ADDRESS | bits(protection) | DEVICE | cache.bits();
-        let old = self.replace(address, value, &mut FRAMES.lock());
-        if old & PRESENT != 0 && self.is_loaded(loaded) {
-            tlb::flush(VirtAddr::new_truncate(address));
-        }
+        assert!(address < USER_END, "core maps a page outside of the user's half");
+        let Some(table) = table(self.root, address) else {
+            panic!("core maps a page at {address:#x} that it did not reserve");
+        };
+        self.replace(entry(table, address, 0), address, value, &mut FRAMES.lock(), loaded);
     }
 
     /// Unmaps a range, skipping what is not mapped.
@@ -440,8 +454,10 @@ impl Space {
                 at = stop;
                 continue;
             };
+            let mut next = entry(table, at, 0);
             while at < stop {
-                let place = entry(table, at, 0);
+                let place = next;
+                next = next.wrapping_add(1);
                 // SAFETY: an entry of a live table.
                 let old = unsafe { get(place) };
                 if old & PRESENT != 0 {
@@ -483,11 +499,12 @@ fn bits(protection: Protection) -> u64 {
 }
 
 /// Frees a table and all below it, in the user's half. Each table above the lowest knows how many
-/// of its entries lead to tables, so the search ends with the last.
-fn free_tables(table: u64, level: u32, frames: &mut Frames) {
+/// of its entries lead to tables, so the search ends with the last; it begins at `lowest`.
+fn free_tables(table: u64, level: u32, lowest: u64, frames: &mut Frames) {
     let mut left = core::mem::take(frames.uses(table));
     let last = if level == 3 { 256 } else { 512 };
-    for index in 0..last {
+    let first = lowest >> (12 + 9 * level) & 511;
+    for index in first..last {
         if level == 0 || left == 0 {
             break;
         }
@@ -495,7 +512,9 @@ fn free_tables(table: u64, level: u32, frames: &mut Frames) {
         let value = unsafe { get(slot(table, index)) };
         if value & PRESENT != 0 {
             left -= 1;
-            free_tables(value & ADDRESS, level - 1, frames);
+            // Behind the first every table is searched from its beginning.
+            let lowest = if index == first { lowest } else { 0 };
+            free_tables(value & ADDRESS, level - 1, lowest, frames);
         }
     }
     frames.give(table);

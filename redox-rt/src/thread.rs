@@ -1,5 +1,6 @@
-//! Threads: one mapping holds a guard page, the stack, the TLS block and the thread block; the
-//! kernel unmaps it when the thread has left it.
+//! Threads: one mapping holds a guard page, the stack, the TLS block and the thread block, the last
+//! two at its end. When the thread has left it, whoever joined it keeps it for the next thread, or
+//! unmaps it; the kernel unmaps that of a detached one.
 #![expect(unsafe_code, reason = "stacks, thread blocks and the exchange with their owners")]
 
 use crate::startup;
@@ -38,8 +39,34 @@ pub struct Record {
     number: AtomicUsize,
     start: Start,
     argument: *mut u8,
-    map_base: usize,
-    map_size: usize,
+    mapping: Mapping,
+    layout: Layout,
+}
+
+/// The record of a thread that has ended, with its mapping, for the next one.
+static SPARE: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());
+
+impl Record {
+    /// The spare one, if it has that layout.
+    fn spare(layout: Layout) -> Option<Box<Record>> {
+        let spare = SPARE.swap(ptr::null_mut(), Ordering::Acquire);
+        if spare.is_null() {
+            return None;
+        }
+        // SAFETY: what lies there is a box that was put there by `keep`, and it was taken out.
+        let record = unsafe { Box::from_raw(spare) };
+        (record.layout == layout).then_some(record)
+    }
+
+    /// Keeps it for the next thread, unless there is one already. Its thread has ended.
+    fn keep(self: Box<Record>) {
+        let record = Box::into_raw(self);
+        let none = ptr::null_mut();
+        if SPARE.compare_exchange(none, record, Ordering::Release, Ordering::Relaxed).is_err() {
+            // SAFETY: it was just made a pointer, and nobody else has it.
+            drop(unsafe { Box::from_raw(record) });
+        }
+    }
 }
 
 /// What a new thread shall have.
@@ -80,25 +107,28 @@ impl Thread {
     pub unsafe fn start(options: Options, start: Start, argument: *mut u8) -> Result<Thread> {
         let template = startup::current().map(Template::of).unwrap_or_default();
         let layout = Layout::plan(options, &template).ok_or(Error::new(EINVAL))?;
-        let base =
-            sys::memory::map_anonymous(layout.size, MapFlags::PROT_READ | MapFlags::PROT_WRITE)?;
-        let mapping = Mapping { base, size: layout.size };
-        if layout.guard > 0 {
-            // SAFETY: fresh memory that nothing refers to yet.
-            unsafe { sys::memory::mprotect(base, layout.guard, MapFlags::PROT_NONE) }?;
-        }
-        // SAFETY: the plan leaves the template's room there, aligned; pages are fresh and zero.
-        let block = unsafe { tls::install(&template, (base + layout.tls) as *mut u8) };
-        let record = Box::new(Record {
-            alive: AtomicU32::new(1),
-            state: AtomicU32::new(JOINABLE),
-            result: AtomicPtr::new(ptr::null_mut()),
-            number: AtomicUsize::new(0),
-            start,
-            argument,
-            map_base: base,
-            map_size: layout.size,
-        });
+        let mut record = match Record::spare(layout) {
+            Some(record) => record,
+            None => Box::new(Record {
+                alive: AtomicU32::new(1),
+                state: AtomicU32::new(JOINABLE),
+                result: AtomicPtr::new(ptr::null_mut()),
+                number: AtomicUsize::new(0),
+                start,
+                argument,
+                mapping: Mapping::new(layout)?,
+                layout,
+            }),
+        };
+        (record.start, record.argument) = (start, argument);
+        record.alive = AtomicU32::new(1);
+        record.state = AtomicU32::new(JOINABLE);
+        let base = record.mapping.base;
+        let storage = (base + layout.tls) as *mut u8;
+        // SAFETY: the plan leaves the template's room there, and no thread uses it.
+        unsafe { storage.write_bytes(0, template.size()) };
+        // SAFETY: aligned, and zeroed just now.
+        let block = unsafe { tls::install(&template, storage) };
         let record = Box::into_raw(record);
         // SAFETY: the block was just written and no thread uses it yet.
         let fields = unsafe { &*block };
@@ -121,7 +151,6 @@ impl Thread {
                 return Err(error);
             }
         };
-        core::mem::forget(mapping);
         // SAFETY: the record lives until joined or detached, which needs this value.
         let thread = Thread { record: unsafe { ptr::NonNull::new_unchecked(record) } };
         thread.record().number.store(number, Ordering::Relaxed);
@@ -145,7 +174,7 @@ impl Thread {
         wait_word(&self.record().alive, 1);
         let result = self.record().result.load(Ordering::Acquire);
         // SAFETY: the kernel has ended the thread, so nobody else refers to the record.
-        drop(unsafe { Box::from_raw(self.record.as_ptr()) });
+        unsafe { Box::from_raw(self.record.as_ptr()) }.keep();
         core::mem::forget(self);
         result
     }
@@ -180,7 +209,7 @@ impl Drop for Thread {
             // It saw itself joinable, so the kernel will still write its word: wait for that.
             wait_word(&self.record().alive, 1);
             // SAFETY: the kernel has ended the thread, so nobody else refers to the record.
-            drop(unsafe { Box::from_raw(self.record.as_ptr()) });
+            unsafe { Box::from_raw(self.record.as_ptr()) }.keep();
         }
     }
 }
@@ -221,16 +250,16 @@ pub fn exit(result: *mut u8) -> ! {
     // SAFETY: the record lives at least until this thread has said that it is ending.
     let fields = unsafe { record.as_ref() };
     fields.result.store(result, Ordering::Release);
-    let (base, size) = (fields.map_base, fields.map_size);
-    let word = if fields.state.swap(ENDING, Ordering::AcqRel) == DETACHED {
+    if fields.state.swap(ENDING, Ordering::AcqRel) == DETACHED {
         // SAFETY: its owner let go; this thread is the last.
-        drop(unsafe { Box::from_raw(record.as_ptr()) });
-        0
-    } else {
-        fields.alive.as_ptr() as usize
-    };
-    // SAFETY: the word lives until the owner has seen it cleared; the range is this thread's own.
-    unsafe { sys::thread::thread_exit(word, base, size) }
+        let Record { mapping, .. } = *unsafe { Box::from_raw(record.as_ptr()) };
+        let Mapping { base, size } = mapping;
+        core::mem::forget(mapping);
+        // SAFETY: no word; the range is this thread's own.
+        unsafe { sys::thread::thread_exit(0, base, size) }
+    }
+    // SAFETY: the word lives until the owner has seen it cleared, and nothing is to be unmapped.
+    unsafe { sys::thread::thread_exit(fields.alive.as_ptr() as usize, 0, 0) }
 }
 
 /// Where a new thread arrives, on its own stack.
@@ -242,20 +271,36 @@ extern "C" fn first(block: &'static ThreadBlock) -> ! {
     exit(result)
 }
 
-/// Unmaps on drop; forgotten when the thread owns the range.
+/// A thread's range of memory, unmapped on drop.
+#[derive(Debug)]
 struct Mapping {
     base: usize,
     size: usize,
 }
 
+impl Mapping {
+    /// Maps it, and closes its guard pages.
+    fn new(layout: Layout) -> Result<Mapping> {
+        let both = MapFlags::PROT_READ | MapFlags::PROT_WRITE;
+        let base = sys::memory::map_anonymous(layout.size, both)?;
+        let mapping = Mapping { base, size: layout.size };
+        if layout.guard > 0 {
+            // SAFETY: fresh memory that nothing refers to yet.
+            unsafe { sys::memory::mprotect(base, layout.guard, MapFlags::PROT_NONE) }?;
+        }
+        Ok(mapping)
+    }
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the thread that would have used it never started.
+        // SAFETY: the thread that used it has ended, or never started.
         let _ = unsafe { sys::memory::funmap(self.base, self.size) };
     }
 }
 
-/// Offsets in a thread's mapping: guard, stack, TLS block with thread block.
+/// Offsets in a thread's mapping: guard, stack, TLS block with thread block. The blocks lie at its
+/// end, so that the first of the stack shares their page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Layout {
     guard: usize,
@@ -270,8 +315,9 @@ impl Layout {
         }
         let guard = options.guard_size.checked_next_multiple_of(PAGE_SIZE)?;
         let stack = options.stack_size.max(STACK_MIN).checked_next_multiple_of(PAGE_SIZE)?;
-        let tls = guard.checked_add(stack)?;
-        let size = tls.checked_add(template.size())?.checked_next_multiple_of(PAGE_SIZE)?;
+        let size = guard.checked_add(stack)?.checked_add(template.size())?;
+        let size = size.checked_add(template.alignment())?.checked_next_multiple_of(PAGE_SIZE)?;
+        let tls = (size - template.size()) & !(template.alignment() - 1);
         Some(Layout { guard, tls, size })
     }
 }
@@ -285,8 +331,12 @@ mod tests {
         let template = Template { address: 0, file_size: 8, memory_size: 100, align: 32 };
         let options = Options { stack_size: 10_000, guard_size: 1 };
         let layout = Layout::plan(options, &template).unwrap();
-        assert_eq!((layout.guard, layout.tls), (PAGE_SIZE, PAGE_SIZE + STACK_MIN));
+        assert_eq!(layout.guard, PAGE_SIZE);
+        assert!(
+            layout.tls >= PAGE_SIZE + STACK_MIN && layout.tls.is_multiple_of(template.alignment())
+        );
         assert!(layout.size >= layout.tls + template.size());
+        assert!(layout.size - layout.tls < PAGE_SIZE, "the stack begins in the blocks' page");
         assert_eq!(layout.size % PAGE_SIZE, 0);
     }
 

@@ -223,6 +223,16 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// The account behind another when all beneath a root are gone through.
+    pub(crate) fn account_behind(&self, id: AccountId, root: AccountId) -> Option<AccountId> {
+        let (mut at, mut behind) = (id, self.accounts[id].children.front());
+        while behind.is_none() && at != root {
+            behind = self.accounts[at].sibling.next();
+            at = self.accounts[at].parent?;
+        }
+        behind
+    }
+
     /// Counts a process in or out of an account and all above it. When the last one has ended,
     /// watchers are told.
     pub(crate) fn account_count_process(&mut self, id: AccountId, change: i32) {

@@ -15,7 +15,7 @@ use crate::scheme::endpoint::{EndpointId, WATCH_BUCKETS};
 use crate::task::process::ProcessId;
 use crate::task::thread::Resume;
 use clavis_abi::error::{ENOSPC, EPERM, Error, Result};
-use clavis_abi::limits;
+use clavis_abi::limits::{self, QUANTUM_EVENTS};
 
 /// Something can be read, or happened.
 pub const READABLE: u8 = 1;
@@ -97,14 +97,19 @@ pub struct Registration {
     interest: u8,
     /// What happened and was not yet read.
     pub pending: u8,
+    /// What is to be told later.
+    later: u8,
     pub(crate) next_of_handle: Option<RegistrationId>,
     pub(crate) account: AccountId,
     of_source: Link<RegistrationK>,
     of_queue: Link<RegistrationK>,
     in_ready: Link<RegistrationK>,
+    told: Link<RegistrationK>,
 }
 
-links!(RegistrationK, Registration, [], 0 => of_source, 1 => of_queue, 2 => in_ready);
+links!(
+    RegistrationK, Registration, [], 0 => of_source, 1 => of_queue, 2 => in_ready, 3 => told
+);
 
 impl<M: Machine> Kernel<M> {
     pub(crate) fn watchers(&mut self, source: Source) -> Option<&mut Watchers> {
@@ -216,11 +221,13 @@ impl<M: Machine> Kernel<M> {
             data,
             interest,
             pending: 0,
+            later: 0,
             next_of_handle: head,
             account,
             of_source: Link::new(),
             of_queue: Link::new(),
             in_ready: Link::new(),
+            told: Link::new(),
         };
         let id = self.registrations.insert(&mut self.machine, registration)?;
         if let Some(head) = self.tables[table].registration_mut(number) {
@@ -260,18 +267,45 @@ impl<M: Machine> Kernel<M> {
         self.registrations[id].of_source.next()
     }
 
-    /// Tells everybody who watches a source.
+    /// Tells everybody who watches a source. Where they are many, most are told later, but before
+    /// anything else runs.
     pub(crate) fn notify(&mut self, source: Source, events: u8) {
-        let mut at = match self.watchers(source) {
-            Some(watchers) => watchers.list.front(),
-            None => None,
-        };
+        let Some(watchers) = self.watchers(source) else { return };
+        let (mut at, few) = (watchers.list.front(), watchers.count <= QUANTUM_EVENTS as u32);
         while let Some(id) = at {
             at = self.registrations[id].of_source.next();
-            if self.registrations[id].source == source {
+            if self.registrations[id].source != source {
+                continue;
+            }
+            if few {
                 self.tell(id, events);
+            } else {
+                self.tell_later(id, events);
             }
         }
+    }
+
+    /// Has a registration told of events before anything else runs.
+    pub(crate) fn tell_later(&mut self, id: RegistrationId, events: u8) {
+        let registration = &mut self.registrations[id];
+        registration.later |= events;
+        if !registration.told.is_linked() {
+            self.work.told.push_back(&mut self.registrations, id);
+            self.attend();
+        }
+    }
+
+    /// Tells a quantum of those who are to be told later. False when there are none.
+    pub(crate) fn events_tell(&mut self) -> bool {
+        let mut quantum = QUANTUM_EVENTS;
+        while quantum > 0
+            && let Some(id) = self.work.told.pop_front(&mut self.registrations)
+        {
+            let events = core::mem::take(&mut self.registrations[id].later);
+            self.tell(id, events);
+            quantum -= 1;
+        }
+        quantum < QUANTUM_EVENTS
     }
 
     /// Ends the registration of a handle at a queue, if there is one.
@@ -296,6 +330,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn registration_end(&mut self, id: RegistrationId) {
         let Registration { queue, source, table, number, next_of_handle, account, .. } =
             self.registrations[id];
+        self.work.told.remove(&mut self.registrations, id);
         self.queues[queue].ready.remove(&mut self.registrations, id);
         self.queues[queue].all.remove(&mut self.registrations, id);
         self.queues[queue].count = self.queues[queue].count.wrapping_sub(1);

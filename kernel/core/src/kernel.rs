@@ -23,6 +23,7 @@ use crate::scheme::transfer::{Batch, BatchK};
 use crate::task::futex::Futexes;
 use crate::task::process::{Process, ProcessId, ProcessK};
 use crate::task::sched::Ready;
+use crate::task::signal::Round;
 use crate::task::thread::{Thread, ThreadId, ThreadK};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -96,9 +97,15 @@ impl<M: Machine> Deadline<Waiter> for Owners<'_, M> {
     }
 }
 
-/// Objects that are taken apart piece by piece.
+/// What is done piece by piece.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
+    /// A signal on its way through accounts.
+    pub(crate) round: Option<Round>,
+    /// Registrations whose queues are to hear of events.
+    pub(crate) told: List<RegistrationK, 3>,
+    /// The first of those that died; each names the next.
+    pub(crate) dead_endpoint: Option<EndpointId>,
     pub(crate) dead_tables: List<TableK, 0>,
     pub(crate) dead_spaces: List<SpaceK, 0>,
     pub(crate) dead_memories: List<MemoryK, 0>,
@@ -107,7 +114,22 @@ pub(crate) struct Work {
 impl Work {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.dead_tables.is_empty() && self.dead_spaces.is_empty() && self.dead_memories.is_empty()
+        !self.is_urgent() && !self.has_dead_memory()
+    }
+
+    /// Whether ended processes have left memory.
+    #[inline]
+    pub(crate) fn has_dead_memory(&self) -> bool {
+        !(self.dead_spaces.is_empty() && self.dead_memories.is_empty())
+    }
+
+    /// Whether there is something that means something to others: it is done before they run.
+    #[inline]
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.round.is_some()
+            || !self.told.is_empty()
+            || self.dead_endpoint.is_some()
+            || !self.dead_tables.is_empty()
     }
 }
 

@@ -106,15 +106,17 @@ pub trait Machine {
         address: u64,
         pages: usize,
     ) -> Result<usize, NoMemory>;
-    /// Maps a frame at a reserved page, replacing what was there. Infallible. The machine keeps
-    /// stale translations from surviving: after return the new entry is in force on this CPU.
+    /// Maps frames at consecutive pages, replacing what was there; where there is no frame, the page
+    /// stays as it is. Ends before the first page without tables, and returns how many pages were
+    /// passed. The machine keeps stale translations from surviving: after return the new entries are
+    /// in force on this CPU.
     fn space_map(
         &mut self,
         space: &mut Self::Space,
         address: u64,
-        frame: &Self::Frame,
+        frames: &[Option<Self::Frame>],
         protection: Protection,
-    );
+    ) -> usize;
     /// Maps a page of device memory at a reserved page, uncached. The physical address was
     /// accepted by [`Machine::window_permit`].
     fn space_map_device(

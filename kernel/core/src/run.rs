@@ -234,12 +234,8 @@ impl<M: Machine> Kernel<M> {
             self.expire();
         }
         self.notices_due();
-        if let Some(table) = self.work.dead_tables.front() {
-            // What a dead process held means something to others: it is closed before they run.
-            self.work.dead_tables.remove(&mut self.tables, table);
-            if !self.table_reap(table) {
-                self.work.dead_tables.push_front(&mut self.tables, table);
-            }
+        if self.work.is_urgent() {
+            self.urgent_work();
             return Next::Again;
         }
         let turns = &mut self.cpu(cpu).turns;
@@ -403,6 +399,20 @@ impl<M: Machine> Kernel<M> {
         if state.armed != when {
             state.armed = when;
             self.machine.timer_set(cpu, when);
+        }
+    }
+
+    /// Does a quantum of what means something to others: the signals of accounts, events, and what
+    /// dead endpoints and processes held.
+    #[cold]
+    fn urgent_work(&mut self) {
+        if self.signal_round() || self.events_tell() || self.endpoint_reap() {
+            return;
+        }
+        if let Some(table) = self.work.dead_tables.pop_front(&mut self.tables)
+            && !self.table_reap(table)
+        {
+            self.work.dead_tables.push_front(&mut self.tables, table);
         }
     }
 

@@ -429,11 +429,24 @@ impl Machine for SimMachine {
         &mut self,
         space: &mut Space,
         address: u64,
-        frame: &Frame,
+        frames: &[Option<Frame>],
         protection: Protection,
-    ) {
-        let entry = PageEntry { target: Target::Frame(frame.0), protection };
-        self.enter_page(space, address, entry);
+    ) -> usize {
+        for (index, frame) in frames.iter().enumerate() {
+            let at = address + (index * PAGE) as u64;
+            let tables = self.spaces.get(&space.0).expect("a freed space is changed");
+            if !tables.leaves.contains_key(&(at / PAGE as u64 / 512)) {
+                return index;
+            }
+            if let Some(frame) = frame {
+                self.enter_page(
+                    space,
+                    at,
+                    PageEntry { target: Target::Frame(frame.0), protection },
+                );
+            }
+        }
+        frames.len()
     }
 
     fn space_map_device(

@@ -98,6 +98,8 @@ pub struct World {
     pub entries: u64,
     /// Check everything every so many entries; 0: never.
     pub check_every: u64,
+    /// Objects that were destroyed before the current entry.
+    destroyed: u64,
     /// System calls so far.
     pub calls: u64,
     /// Nanoseconds that pass at each entry.
@@ -108,6 +110,13 @@ pub struct World {
 
 /// Bytes that an entry may copy beyond its quantum: what it decodes and what it answers.
 const SMALL_BYTES: usize = 3 * limits::PATH_MAX + 64 * 128;
+
+/// Pages that an entry may enter, take out, take and free. One that a fork shares is entered twice,
+/// one that goes is taken out and freed; a mapping that is made shows a quantum; and an entry may
+/// take some quanta of dead memory apart beside what it is for.
+const PAGES_MOST: usize = 10 * limits::QUANTUM_PAGES;
+/// Objects that an entry may destroy: a handle goes with its description and its registrations.
+const OBJECTS_MOST: u64 = 6 * limits::QUANTUM_HANDLES as u64;
 
 impl World {
     /// Boots a kernel whose first thread runs `init`.
@@ -149,6 +158,7 @@ impl World {
             running: HashMap::new(),
             next: Next::Again,
             entries: 0,
+            destroyed: 0,
             check_every: 1,
             calls: 0,
             pace: 1_000,
@@ -174,6 +184,7 @@ impl World {
 
     fn enter(&mut self) {
         self.entries += 1;
+        self.destroyed = self.kernel.destroyed();
         let pace = self.pace;
         let machine = self.machine();
         machine.advance(pace);
@@ -182,11 +193,14 @@ impl World {
 
     /// Ends what an entry began: looks at its work, and at everything from time to time.
     fn leave(&mut self) {
-        let Work { bytes, .. } = self.machine().work;
+        let Work { bytes, pages } = self.machine().work;
         assert!(
             bytes <= limits::QUANTUM_BYTES + SMALL_BYTES,
             "one entry copied {bytes} bytes, more than a quantum"
         );
+        assert!(pages <= PAGES_MOST, "one entry worked on {pages} pages");
+        let destroyed = self.kernel.destroyed().wrapping_sub(self.destroyed);
+        assert!(destroyed <= OBJECTS_MOST, "one entry destroyed {destroyed} objects");
         if self.check_every > 0 && self.entries.is_multiple_of(self.check_every) {
             self.check();
         }

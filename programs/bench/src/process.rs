@@ -5,6 +5,7 @@ use clavis::account::{Account, UNLIMITED};
 use clavis::handle::AsNumber;
 use clavis::{Command, Give, Handle};
 use clavis_launch::{DEFAULT_PATH, Directory, Launch, Powers};
+use std::io::{PipeWriter, Read};
 use syscall::flag::O_RDONLY;
 
 pub(crate) const NULL: &[Row] = &[Row {
@@ -23,6 +24,11 @@ pub(crate) const ROWS: &[Row] = &[
         name: "spawn-std",
         what: "the same with an empty program on std",
         run: || spawn("minimal-std"),
+    },
+    Row {
+        name: "hello",
+        what: "the same with a program on std that says hello to a pipe",
+        run: hello,
     },
 ];
 
@@ -67,12 +73,30 @@ fn null_call() -> Outcome {
 }
 
 fn spawn(program: &str) -> Outcome {
-    let path = format!("{DEFAULT_PATH}/{program}");
+    median_of_long(|| start(program, None))
+}
+
+fn hello() -> Outcome {
+    let (mut from, to) = std::io::pipe().map_err(|error| format!("pipe: {error}"))?;
+    let mut said = [0; 64];
     median_of_long(|| {
-        let file = Handle::open(&path, O_RDONLY as u64).map_err(|error| said(&path, error))?;
-        let process = Command::from_file(&file, program).spawn();
-        let process = process.map_err(|error| said(program, error))?;
-        let status = process.wait().map_err(|error| said("wait", error))?;
-        if status.success() { Ok(()) } else { Err(format!("{program}: {status}")) }
+        start("hello", Some(&to))?;
+        let count = from.read(&mut said).map_err(|error| format!("read: {error}"))?;
+        let text = said.get(..count).unwrap_or_default();
+        if text == b"Hello, world!\n" { Ok(()) } else { Err(format!("it said {text:?}")) }
     })
+}
+
+/// Opens a program, starts it, waits for its end.
+fn start(program: &str, output: Option<&PipeWriter>) -> Result<(), String> {
+    let path = format!("{DEFAULT_PATH}/{program}");
+    let file = Handle::open(&path, O_RDONLY as u64).map_err(|error| said(&path, error))?;
+    let command = Command::from_file(&file, program);
+    let command = match output {
+        Some(output) => command.stdout(output),
+        None => command,
+    };
+    let process = command.spawn().map_err(|error| said(program, error))?;
+    let status = process.wait().map_err(|error| said("wait", error))?;
+    if status.success() { Ok(()) } else { Err(format!("{program}: {status}")) }
 }

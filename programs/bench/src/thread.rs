@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) const ROWS: &[Row] = &[
     Row { name: "fork", what: "fork, exit in the copy, wait", run: fork },
+    Row { name: "fork-large", what: "the same with 8 MiB that were written", run: fork_large },
     Row { name: "thread", what: "std's spawn and join of an empty thread", run: thread },
     Row { name: "futex", what: "wake another thread and wait for its answer", run: futex },
     Row { name: "signal", what: "a signal to the own thread, its handler, and back", run: signal },
@@ -17,6 +18,13 @@ fn holds(done: bool, what: &str) -> Result<(), String> {
 
 fn fork() -> Outcome {
     median_of_long(|| holds(fork_exit_wait(), "the copy was not waited for"))
+}
+
+fn fork_large() -> Outcome {
+    let written = vec![1u8; 8 << 20];
+    let outcome = fork();
+    drop(std::hint::black_box(written));
+    outcome
 }
 
 fn thread() -> Outcome {

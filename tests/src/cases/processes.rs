@@ -5,7 +5,7 @@ use clavis::abi::error::EPIPE;
 use clavis::abi::params::ObjectType;
 use clavis::account::{Account, UNLIMITED};
 use clavis::process::inspect;
-use clavis::{AccountLimits, ExitStatus, Give};
+use clavis::{AccountLimits, Command, ExitStatus, Give};
 use std::io::{Read, Write};
 
 pub(crate) const CASES: &[Case] = &[
@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "a_fault_ends_only_its_process", run: fault },
     Case { name: "an_endless_loop_leaves_the_others_running", run: spin },
     Case { name: "a_process_out_of_memory_ends_alone", run: hog },
+    Case { name: "hello_takes_less_than_400_kib_of_image_and_of_memory", run: hello },
     Case { name: "std_works_in_an_empty_namespace", run: empty_namespace },
     Case { name: "ending_an_account_ends_all_its_processes", run: account },
     Case { name: "a_pipe_carries_a_mebibyte_between_processes", run: pipe_between },
@@ -68,6 +69,26 @@ fn hog() -> Verdict {
     check(!status.success(), "it found memory without end")?;
     let mine = vec![7u8; 1 << 20];
     check(std::hint::black_box(&mine).iter().all(|byte| *byte == 7), "memory of others suffered")
+}
+
+fn hello() -> Verdict {
+    const MOST: u64 = 400 << 10;
+    let path = "/scheme/initfs/bin/hello";
+    let size = std::fs::metadata(path).map_err(|error| format!("{path}: {error}"))?.len();
+    check(size < MOST, &format!("its file has {size} bytes"))?;
+    // All of its own: stack, data, heap, tables, and what it was built with.
+    let limits = AccountLimits { frames: MOST / 4096, kernel_bytes: 32 << 10, ..UNLIMITED };
+    let account = at("account", Account::new(&limits))?;
+    let (mut from, to) = std::io::pipe().map_err(|error| format!("pipe: {error}"))?;
+    let command = Command::new(path).account(account.handle()).stdout(&to);
+    let child = at("spawn", command.spawn())?;
+    drop(command);
+    drop(to);
+    let mut said = String::new();
+    from.read_to_string(&mut said).map_err(|error| format!("read: {error}"))?;
+    let status = at("wait", child.wait())?;
+    let holds = status.success() && said == "Hello, world!\n";
+    check(holds, &format!("it ended with {status} and said {said:?}"))
 }
 
 fn empty_namespace() -> Verdict {

@@ -72,6 +72,9 @@ impl<M: Machine> Kernel<M> {
             if Some(id) == self.root_account {
                 refs += 1;
             }
+            if let Some(round) = self.work.round {
+                refs += u32::from(round.root == id) + u32::from(round.at == id);
+            }
             ensure!(account.refs == refs, "account {id:?}: {} refs, {refs}", account.refs);
         }
         for (id, account) in self.accounts.iter() {
@@ -101,7 +104,7 @@ impl<M: Machine> Kernel<M> {
         }
         for (_, table) in self.tables.iter() {
             ledger.object::<HandleTable>(table.account);
-            ledger.charge(table.account, Resource::Handles, u64::from(table.live));
+            ledger.charge(table.account, Resource::Handles, u64::from(table.live()));
             ledger.charge(table.account, Resource::KernelBytes, table.grown);
         }
         for (_, process) in self.processes.iter() {
@@ -157,7 +160,8 @@ impl<M: Machine> Kernel<M> {
         }
         for (_, memory) in self.memories.iter() {
             ledger.object::<Memory<M::Frame>>(memory.account);
-            let frames = memory.leaves.iter().flatten().flatten().count() as u64;
+            let frames =
+                memory.leaves.iter().flat_map(|leaf| &leaf.frames).flatten().count() as u64;
             ledger.charge(memory.account, Resource::Frames, frames);
             ledger.charge(memory.account, Resource::KernelBytes, memory.root_bytes);
         }

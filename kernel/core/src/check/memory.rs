@@ -56,7 +56,7 @@ impl<M: Machine> Kernel<M> {
             ensure!(memory.writers == w, "memory {id:?}: {} writers, {w}", memory.writers);
             ensure!(memory.executors == x, "memory {id:?}: {} executors, {x}", memory.executors);
             ensure!(w == 0 || x == 0, "memory {id:?} is mapped writable and executable");
-            let mut frames = memory.leaves.iter().flatten().flatten();
+            let mut frames = memory.leaves.iter().flat_map(|leaf| &leaf.frames).flatten();
             let shares = frames.any(|frame| self.machine.frame_is_shared(frame));
             ensure!(memory.private || !shares, "memory {id:?} shares frames and is seen by many");
             ensure!(w == 0 || !memory.sealed, "sealed memory {id:?} is mapped writable");

@@ -90,11 +90,25 @@ impl<M: Machine> Kernel<M> {
         rows.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
+    /// Objects that were destroyed since boot, of the types that can be many behind one call.
+    #[must_use]
+    pub fn destroyed(&self) -> u64 {
+        self.processes.counts().1
+            + self.threads.counts().1
+            + self.regions.counts().1
+            + self.descriptions.counts().1
+            + self.requests.counts().1
+            + self.registrations.counts().1
+            + self.grants.counts().1
+    }
+
     /// Ends every process, as if each had been killed.
     pub fn end_everything(&mut self) {
         if let Some(root) = self.root_account {
             let number = clavis_abi::params::signal::KILL;
+            while self.signal_round() {}
             self.signal_account(root, 0, crate::task::signal::Sent { number, sender: 0 });
+            while self.signal_round() {}
         }
     }
 

@@ -95,9 +95,9 @@ impl<M: Machine> Kernel<M> {
                     .map_err(|text| alloc::format!("table {id:?}, {name} half: {text}"))?;
             }
             ensure!(
-                live == table.live as usize,
+                live == table.live() as usize,
                 "table {id:?} counts {} numbers, has {live}",
-                table.live
+                table.live()
             );
         }
         // Numbers kept for calls in flight are as many as those calls say.
@@ -199,6 +199,11 @@ impl<M: Machine> Kernel<M> {
             if let Stage::InSlot(slot) = request.stage {
                 slots.add(slot.index());
             }
+        }
+        let mut dead = self.work.dead_endpoint;
+        while let Some(id) = dead {
+            endpoints.add(id.index());
+            dead = self.endpoints[id].next_dead;
         }
         for (_, thread) in self.threads.iter() {
             match thread.resume {

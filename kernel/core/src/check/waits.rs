@@ -240,7 +240,7 @@ impl<M: Machine> Kernel<M> {
             };
             let at = endpoint.places.get(usize::from(request.place));
             ensure!(at.is_some_and(|at| at.request == Some(id)), "request {id:?} has no place");
-            let dead = endpoint.sockets == 0;
+            let dead = endpoint.sockets == 0 && self.work.dead_endpoint.is_none();
             let ended = matches!(stage, Stage::Filling | Stage::Answered);
             ensure!(!dead || ended, "request {id:?} in {stage:?} is at a dead endpoint");
         }
@@ -306,7 +306,9 @@ impl<M: Machine> Kernel<M> {
                 "messages wait at endpoint {id:?} and nobody takes them"
             );
             ensure!(
-                endpoint.sockets > 0 || endpoint.receivers.is_empty(),
+                endpoint.sockets > 0
+                    || endpoint.receivers.is_empty()
+                    || self.work.dead_endpoint.is_some(),
                 "somebody receives at dead endpoint {id:?}"
             );
         }

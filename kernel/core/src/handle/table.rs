@@ -6,6 +6,7 @@ use crate::container::{Blocks, Chunks, Id, Link, links};
 use crate::event::RegistrationId;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, NoMemory};
+use crate::syscall::AGAIN;
 use clavis_abi::error::{EBADF, EEXIST, EINVAL, EMFILE, Error, Result};
 use clavis_abi::limits;
 use clavis_abi::params::{OUT_LOWEST, OUT_UPPER, UPPER_INDEX_BITS, UPPER_TAG, upper_number};
@@ -37,6 +38,8 @@ pub(crate) struct Entry {
 const WORDS: usize = limits::TABLE_HANDLES / 64;
 /// Entries that a table grows by.
 const BLOCK: usize = 64;
+/// Blocks that a table grows by in one entry into the kernel.
+const QUANTUM_BLOCKS: usize = 16;
 
 /// One half of a table: dense numbers, lowest free first.
 #[derive(Debug)]
@@ -46,11 +49,13 @@ pub(crate) struct Half {
     pub(crate) used: Chunks<u64>,
     /// A set bit is a word of `used` that is full.
     pub(crate) full: [u64; WORDS / 64],
+    /// Numbers in use.
+    pub(crate) live: u32,
 }
 
 impl Half {
     const fn new() -> Self {
-        Self { entries: Blocks::new(), used: Chunks::new(), full: [0; WORDS / 64] }
+        Self { entries: Blocks::new(), used: Chunks::new(), full: [0; WORDS / 64], live: 0 }
     }
 
     fn lowest_free(&self) -> Option<usize> {
@@ -79,6 +84,7 @@ impl Half {
         let Some(word) = self.used.get_mut(index / 64) else { return };
         let bit = 1u64 << (index % 64);
         *word = if in_use { *word | bit } else { *word & !bit };
+        self.live = self.live.wrapping_add_signed(if in_use { 1 } else { -1 });
         let is_full = *word == u64::MAX;
         if let Some(full) = self.full.get_mut(index / 64 / 64) {
             let bit = 1u64 << (index / 64 % 64);
@@ -94,8 +100,6 @@ pub struct HandleTable {
     pub(crate) upper: Half,
     /// Handles and processes that use it.
     pub refs: u32,
-    /// Numbers in use.
-    pub live: u32,
     /// Who pays for its handles.
     pub account: AccountId,
     /// The number of the process that used it last.
@@ -139,6 +143,26 @@ impl HandleTable {
 
     fn half_mut(&mut self, upper: bool) -> &mut Half {
         if upper { &mut self.upper } else { &mut self.lower }
+    }
+
+    /// Makes a number free. It is still paid for.
+    fn forget(&mut self, number: usize) {
+        let Some((upper, index, _)) = split(number) else { return };
+        let half = self.half_mut(upper);
+        if let Some(entry) = half.entries.get_mut(index) {
+            entry.state = State::Free;
+            entry.registration = None;
+            if upper {
+                entry.generation = next_generation(entry.generation);
+            }
+        }
+        half.mark(index, false);
+    }
+
+    /// Numbers in use.
+    #[must_use]
+    pub fn live(&self) -> u32 {
+        self.lower.live.wrapping_add(self.upper.live)
     }
 
     #[inline]
@@ -186,11 +210,16 @@ impl HandleTable {
             let upper = at >= limits::TABLE_HANDLES;
             let index = at % limits::TABLE_HANDLES;
             let half = self.half(upper);
-            if index >= half.entries.len() {
+            let Some(word) = half.used.get(index / 64) else {
                 if upper {
                     return None;
                 }
                 at = limits::TABLE_HANDLES;
+                continue;
+            };
+            let free = (word >> (index % 64)).trailing_zeros() as usize;
+            if free > 0 {
+                at += free.min(64 - index % 64);
                 continue;
             }
             if let Some(Entry { state: State::Live(handle), generation, .. }) =
@@ -221,7 +250,6 @@ impl<M: Machine> Kernel<M> {
             lower: Half::new(),
             upper: Half::new(),
             refs: 1,
-            live: 0,
             account,
             process: 0,
             grown: 0,
@@ -249,9 +277,7 @@ impl<M: Machine> Kernel<M> {
                 (upper, index, Some(generation))
             }
         };
-        if index >= table.half(upper).entries.len() {
-            self.table_grow(id, upper, index)?;
-        }
+        self.table_grow(id, upper, index)?;
         let Self { tables, accounts, .. } = self;
         let table = &mut tables[id];
         let account = table.account;
@@ -267,25 +293,24 @@ impl<M: Machine> Kernel<M> {
         charge(accounts, account, Resource::Handles, 1)?;
         entry.state = State::Reserved;
         half.mark(index, true);
-        table.live = table.live.wrapping_add(1);
         Ok(Reserved { table: id, number })
     }
 
     /// Gives the upper numbers of a new table the generations that another one has: a number that
-    /// is stale there is stale here.
+    /// is stale there is stale here. A quantum of them, then [`AGAIN`].
     pub(crate) fn generations_copy(&mut self, from: TableId, to: TableId) -> Result<()> {
+        let first = self.tables[to].upper.entries.len();
         let Some(last) = self.tables[from].upper.entries.len().checked_sub(1) else {
             return Ok(());
         };
-        self.table_grow(to, true, last)?;
-        for index in 0..=last {
-            let generation = self.tables[from].upper.entries.get(index).map(|old| old.generation);
-            let new = self.tables[to].upper.entries.get_mut(index);
-            if let (Some(new), Some(generation)) = (new, generation) {
-                new.generation = generation;
-            }
+        let grown = self.table_grow(to, true, last);
+        let mut entries = core::mem::take(&mut self.tables[to].upper.entries);
+        let old = self.tables[from].upper.entries.iter().skip(first);
+        for (new, old) in entries.iter_mut().skip(first).zip(old) {
+            new.generation = old.generation;
         }
-        Ok(())
+        self.tables[to].upper.entries = entries;
+        grown
     }
 
     /// Has two tables of one payer trade their upper numbers.
@@ -293,26 +318,31 @@ impl<M: Machine> Kernel<M> {
         let [a, b] = [one, other].map(|id| {
             let table = &mut self.tables[id];
             let upper = core::mem::replace(&mut table.upper, Half::new());
-            let live = upper.entries.iter().filter(|entry| entry.state != State::Free).count();
             let grown = upper.entries.len().saturating_mul(size_of::<Entry>()) as u64;
-            table.live = table.live.wrapping_sub(live as u32);
             table.grown = table.grown.wrapping_sub(grown);
-            (upper, live as u32, grown)
+            (upper, grown)
         });
-        for (id, (upper, live, grown)) in [(one, b), (other, a)] {
+        for (id, (upper, grown)) in [(one, b), (other, a)] {
             let table = &mut self.tables[id];
             table.upper = upper;
-            table.live = table.live.wrapping_add(live);
             table.grown = table.grown.wrapping_add(grown);
         }
     }
 
-    /// Makes the entries of a table up to an index, and charges them.
-    #[cold]
+    /// Makes the entries of a table up to an index, and charges them: [`AGAIN`] after a quantum.
+    #[inline]
     fn table_grow(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {
+        if index < self.tables[id].half(upper).entries.len() {
+            return Ok(());
+        }
+        self.table_grow_on(id, upper, index)
+    }
+
+    #[cold]
+    fn table_grow_on(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {
         let account = self.tables[id].account;
         let bytes = (BLOCK * size_of::<Entry>()) as u64;
-        while self.tables[id].half(upper).entries.len() <= index {
+        for _ in 0..QUANTUM_BLOCKS {
             self.charge(account, Resource::KernelBytes, bytes)?;
             if let Err(error) = self.tables[id].half_mut(upper).grow(&mut self.machine) {
                 self.uncharge(account, Resource::KernelBytes, bytes);
@@ -320,8 +350,11 @@ impl<M: Machine> Kernel<M> {
             }
             let table = &mut self.tables[id];
             table.grown = table.grown.wrapping_add(bytes);
+            if index < table.half(upper).entries.len() {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(Error::new(AGAIN))
     }
 
     /// Puts a handle at the number kept for it. The handle's reference moves in.
@@ -338,20 +371,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn number_free(&mut self, id: TableId, number: usize) {
-        let Some((upper, index, _)) = split(number) else { return };
-        let table = &mut self.tables[id];
-        let account = table.account;
-        table.live = table.live.wrapping_sub(1);
-        let half = table.half_mut(upper);
-        if let Some(entry) = half.entries.get_mut(index) {
-            entry.state = State::Free;
-            entry.registration = None;
-            if upper {
-                entry.generation = next_generation(entry.generation);
-            }
-        }
-        half.mark(index, false);
-        self.uncharge(account, Resource::Handles, 1);
+        self.tables[id].forget(number);
+        self.uncharge(self.tables[id].account, Resource::Handles, 1);
     }
 
     /// Takes a handle out of its table; its reference moves to the caller. Its event registrations
@@ -429,21 +450,25 @@ impl<M: Machine> Kernel<M> {
 
     /// Closes a quantum of a dead table's handles; true when the table is gone.
     pub(crate) fn table_reap(&mut self, id: TableId) -> bool {
+        let HandleTable { account, grown, .. } = self.tables[id];
+        let paid = self.tables[id].live();
         for _ in 0..limits::QUANTUM_HANDLES {
-            let Some((number, _, next)) = self.tables[id].next(self.tables[id].cursor) else {
+            let Some((number, handle, next)) = self.tables[id].next(self.tables[id].cursor) else {
                 // Numbers kept for calls in flight went back when their threads ended; what is
                 // left are numbers that a server answered with and never closed.
-                let HandleTable { account, live, grown, .. } = self.tables[id];
                 self.tables.remove(id);
-                self.uncharge(account, Resource::Handles, u64::from(live));
+                self.uncharge(account, Resource::Handles, u64::from(paid));
                 self.uncharge(account, Resource::KernelBytes, grown);
                 self.uncharge_object::<HandleTable>(account);
                 return true;
             };
             self.tables[id].cursor = next;
-            let closed = self.handle_close(id, number);
-            debug_assert!(closed.is_ok());
+            self.registrations_drop(id, number);
+            self.tables[id].forget(number);
+            self.handle_release(id, handle);
         }
+        let closed = paid.wrapping_sub(self.tables[id].live());
+        self.uncharge(account, Resource::Handles, u64::from(closed));
         false
     }
 }

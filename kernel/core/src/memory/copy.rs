@@ -4,7 +4,7 @@
 //! Frames are shared between *private* objects only. Each page of such an object is shown in one
 //! place, so a page that is copied at its first write has one entry to change. Before an object is
 //! shown in a second place ([`Kernel::memory_own`]), it stops sharing and is private no more.
-use super::object::{Backing, Memory, MemoryId};
+use super::object::{Backing, LEAF, Leaf, Memory, MemoryId};
 use super::region::Region;
 use super::space::{Mapping, Place, SpaceId};
 use super::{PAGE, Protection};
@@ -16,7 +16,8 @@ use clavis_abi::limits;
 
 impl<M: Machine> Kernel<M> {
     /// Copies a quantum of a space into another, from page `at` on. Where to go on; `None`: that
-    /// was all. The other space only grows, and is whole whenever this fails.
+    /// was all. The other space only grows, and is whole whenever this fails. For memory that cannot
+    /// be had, what ended processes left is taken apart first.
     pub(crate) fn space_copy(
         &mut self,
         from: SpaceId,
@@ -40,7 +41,11 @@ impl<M: Machine> Kernel<M> {
             let there = match there {
                 Some(there) => self.regions[there],
                 None => {
-                    self.region_copy(to, &region, at)?;
+                    let copied = self.region_copy(to, &region, at);
+                    if copied.is_err() && self.reap() {
+                        return Ok(Some(at));
+                    }
+                    copied?;
                     // A region costs as much as several pages, however small it is.
                     quantum = quantum.saturating_sub(16);
                     let there = self.spaces[to].regions.holding(&self.regions, at);
@@ -59,8 +64,14 @@ impl<M: Machine> Kernel<M> {
                 at = at.saturating_add(next.wrapping_sub(page)).min(end);
                 quantum = quantum.saturating_sub(1);
                 if at < end && self.memories[region.memory].frame(next).is_some() {
-                    self.page_copy(from, &region, to, &there, at)?;
-                    at = at.saturating_add(1);
+                    let pages = end.saturating_sub(at).min(quantum.max(1));
+                    let copied = self.pages_copy(from, &region, to, &there, at, pages);
+                    if copied.is_err() && self.reap() {
+                        return Ok(Some(at));
+                    }
+                    let copied = copied?;
+                    quantum = quantum.saturating_sub(copied);
+                    at = at.saturating_add(copied);
                 }
             }
         }
@@ -72,15 +83,8 @@ impl<M: Machine> Kernel<M> {
     fn region_copy(&mut self, to: SpaceId, region: &Region, at: u64) -> Result<()> {
         let offset = region.offset.wrapping_add(at.wrapping_sub(region.start));
         let Memory { private, backing, .. } = self.memories[region.memory];
-        let mut mapping = Mapping {
-            memory: region.memory,
-            offset,
-            pages: region.end().saturating_sub(at),
-            protection: region.protection,
-            most: region.most,
-            shared: region.shared,
-            grant: region.grant,
-        };
+        let pages = region.end().saturating_sub(at);
+        let mut mapping = Mapping::part_of(region, at, pages, region.protection);
         let copies = private || region.most.contains(Protection::WRITE);
         if region.shared || !copies {
             self.space_map(to, &mapping, Place::Free(at))?;
@@ -102,53 +106,81 @@ impl<M: Machine> Kernel<M> {
         mapped.map(drop)
     }
 
-    /// Gives the copy of a region what the original has in a page.
-    fn page_copy(
+    /// Gives the copy of a region what the original has from a page on that has a frame. Returns how
+    /// many pages that were: no more than have frames in a row in one leaf of either object.
+    fn pages_copy(
         &mut self,
         from: SpaceId,
         region: &Region,
         to: SpaceId,
         copy: &Region,
         at: u64,
-    ) -> Result<()> {
+        pages: u64,
+    ) -> Result<u64> {
         let page = region.offset.wrapping_add(at.wrapping_sub(region.start));
         let place = copy.offset.wrapping_add(at.wrapping_sub(copy.start));
         let address = at.wrapping_mul(PAGE);
         let account = self.spaces[to].account;
-        self.space_reserve(from, address)?;
-        self.space_reserve(to, address)?;
-        let shares = self.memories[region.memory].private;
         self.memories[copy.memory].prepare(&mut self.machine, place)?;
-        let frame = if shares {
-            self.charge_frames(account, 1)?;
-            let frame = self.memories[region.memory].frame(page);
-            let Some(frame) = frame.and_then(|frame| self.machine.frame_share(frame)) else {
-                self.uncharge(account, Resource::Frames, 1);
-                return Err(NoMemory.into());
-            };
-            frame
-        } else {
+        let pages = self.memories[copy.memory].run(place, pages).len() as u64;
+        let frames = self.memories[region.memory].run(page, pages).iter();
+        let pages = frames.take_while(|frame| frame.is_some()).count() as u64;
+        self.space_reserve(from, address, pages as usize)?;
+        self.space_reserve(to, address, pages as usize)?;
+        if !self.memories[region.memory].private {
+            // Others see it too: it is not theirs to share.
             let mut frame = self.frame_take(account)?;
             if let Some(original) = self.memories[region.memory].frame(page) {
                 self.machine.frame_copy(original, &mut frame);
             }
-            frame
-        };
-        if let Some(spare) = self.memories[copy.memory].put(place, frame) {
-            self.frame_give(account, spare);
+            if let Some(spare) = self.memories[copy.memory].put(place, frame) {
+                self.frame_give(account, spare);
+            }
+            self.space_enter(to, address, copy.memory, place, 1, copy.protection)?;
+            return Ok(1);
         }
-        let (mut old, mut new) = (region.protection, copy.protection);
-        if shares {
-            old -= Protection::WRITE;
-            new -= Protection::WRITE;
-            if old != region.protection && old.contains(Protection::READ) {
-                self.space_enter(from, address, region.memory, page, old);
+        self.charge_frames(account, pages)?;
+        let shared = self.frames_share(region.memory, page, copy.memory, place, pages);
+        self.uncharge(account, Resource::Frames, pages.saturating_sub(shared));
+        // Both only read what they share.
+        for (space, region, first) in [(from, region, page), (to, copy, place)] {
+            // Tables and places are there: nothing fails here.
+            if region.protection.contains(Protection::READ) {
+                let protection = region.protection - Protection::WRITE;
+                self.space_enter(space, address, region.memory, first, pages, protection)?;
             }
         }
-        if new.contains(Protection::READ) {
-            self.space_enter(to, address, copy.memory, place, new);
+        if shared > 0 { Ok(shared) } else { Err(NoMemory.into()) }
+    }
+
+    /// Has an object share the frames that another has in a run of pages, whose places exist.
+    /// Returns how many it got.
+    fn frames_share(
+        &mut self,
+        from: MemoryId,
+        page: u64,
+        to: MemoryId,
+        place: u64,
+        pages: u64,
+    ) -> u64 {
+        let Self { machine, memories, .. } = self;
+        let at = (place % LEAF as u64) as usize;
+        let leaf = memories[to].leaves.get_mut((place / LEAF as u64) as usize);
+        let Some(mut leaf) = leaf.map(|leaf| core::mem::replace(leaf, Leaf::new())) else {
+            return 0;
+        };
+        let mut shared = 0;
+        for (index, frame) in memories[from].run(page, pages).iter().enumerate() {
+            let Some(frame) = frame else { continue };
+            let Some(frame) = machine.frame_share(frame) else { break };
+            let spare = leaf.put(at.wrapping_add(index), frame);
+            debug_assert!(spare.is_none(), "a copy had a frame already");
+            shared += 1;
         }
-        Ok(())
+        if let Some(emptied) = memories[to].leaves.get_mut((place / LEAF as u64) as usize) {
+            *emptied = leaf;
+        }
+        shared
     }
 
     /// Has an object stop sharing frames, because parts of it are going to be shown in a second

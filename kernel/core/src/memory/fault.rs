@@ -44,7 +44,7 @@ impl<M: Machine> Kernel<M> {
         access: Access,
     ) -> Result<(), Unresolved> {
         let page = page_of(address);
-        let region = self.spaces[space].regions.holding(&self.regions, page);
+        let region = self.spaces[space].regions.find(&self.regions, page);
         let region = self.regions[region.ok_or(Unresolved::NotMapped)?];
         if !region.protection.contains(access.needs()) {
             return Err(Unresolved::NotMapped);
@@ -54,7 +54,7 @@ impl<M: Machine> Kernel<M> {
         let mut protection = region.protection;
         let address = page.wrapping_mul(PAGE);
         if let Backing::Device(physical) = memory.backing {
-            self.space_reserve(space, address).map_err(|_| Unresolved::OutOfMemory)?;
+            self.space_reserve(space, address, 1).map_err(|_| Unresolved::OutOfMemory)?;
             if let Some(tables) = self.spaces[space].tables.as_mut() {
                 let physical = physical.wrapping_add(at.wrapping_mul(PAGE));
                 self.machine.space_map_device(tables, address, physical, protection);
@@ -72,8 +72,7 @@ impl<M: Machine> Kernel<M> {
         } else {
             self.memory_populate(region.memory, at).map_err(|_| Unresolved::OutOfMemory)?;
         }
-        self.space_reserve(space, address).map_err(|_| Unresolved::OutOfMemory)?;
-        self.space_enter(space, address, region.memory, at, protection);
-        Ok(())
+        let entered = self.space_enter(space, address, region.memory, at, 1, protection);
+        entered.map(drop).map_err(|_| Unresolved::OutOfMemory)
     }
 }

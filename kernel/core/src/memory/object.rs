@@ -15,7 +15,45 @@ pub enum MemoryK {}
 pub type MemoryId = Id<MemoryK>;
 
 /// Frames in one leaf of an object's page table.
-const LEAF: usize = 512;
+pub(super) const LEAF: usize = 512;
+/// Frames in one of the 64 groups of a leaf.
+const GROUP: usize = LEAF / 64;
+
+/// A leaf of an object's page table.
+#[derive(Debug)]
+pub(crate) struct Leaf<F> {
+    /// A set bit is a group that may have frames.
+    groups: u64,
+    /// By page; none at all before the first.
+    pub(crate) frames: Vec<Option<F>>,
+}
+
+impl<F> Leaf<F> {
+    pub(super) const fn new() -> Self {
+        Self { groups: 0, frames: Vec::new() }
+    }
+
+    /// The first page from `at` on that has a frame.
+    pub(super) fn next(&self, mut at: usize) -> Option<usize> {
+        loop {
+            let group = at / GROUP;
+            let groups = self.groups & u64::MAX.checked_shl(group as u32)?;
+            at = at.max(groups.trailing_zeros() as usize * GROUP);
+            let end = self.frames.len().min((at / GROUP + 1) * GROUP);
+            match self.frames.get(at..end)?.iter().position(Option::is_some) {
+                Some(found) => return Some(at + found),
+                None => at = (at / GROUP + 1) * GROUP,
+            }
+        }
+    }
+
+    /// Puts a frame into a place that exists; gives back what does not stay there.
+    pub(super) fn put(&mut self, at: usize, frame: F) -> Option<F> {
+        let Some(place) = self.frames.get_mut(at) else { return Some(frame) };
+        self.groups |= 1 << (at / GROUP % 64);
+        place.replace(frame)
+    }
+}
 
 /// Where the pages of an object come from that it has no frame of its own for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +71,7 @@ pub enum Backing {
 pub struct Memory<F> {
     /// Handles, regions and requests that refer to it.
     pub refs: u32,
-    pub(crate) leaves: Vec<Vec<Option<F>>>,
+    pub(crate) leaves: Vec<Leaf<F>>,
     /// Pages it spans.
     pub pages: u64,
     /// Bytes it holds.
@@ -64,28 +102,35 @@ impl<F> Memory<F> {
     #[must_use]
     pub fn frame(&self, page: u64) -> Option<&F> {
         let page = usize::try_from(page).ok()?;
-        self.leaves.get(page / LEAF)?.get(page % LEAF)?.as_ref()
+        self.leaves.get(page / LEAF)?.frames.get(page % LEAF)?.as_ref()
     }
 
     /// The frame of a page, if the object has one.
     pub fn frame_mut(&mut self, page: u64) -> Option<&mut F> {
         let page = usize::try_from(page).ok()?;
-        self.leaves.get_mut(page / LEAF)?.get_mut(page % LEAF)?.as_mut()
+        self.leaves.get_mut(page / LEAF)?.frames.get_mut(page % LEAF)?.as_mut()
     }
 
     /// Takes a page's frame out.
     fn take(&mut self, page: u64) -> Option<F> {
         let page = usize::try_from(page).ok()?;
-        self.leaves.get_mut(page / LEAF)?.get_mut(page % LEAF)?.take()
+        self.leaves.get_mut(page / LEAF)?.frames.get_mut(page % LEAF)?.take()
     }
 
     /// The first page from `page` on, but in the same leaf, that has a frame; else the first page
     /// of the next leaf.
     pub(crate) fn next_frame(&self, page: u64) -> u64 {
         let at = usize::try_from(page).unwrap_or(usize::MAX);
-        let leaf = self.leaves.get(at / LEAF).map(|leaf| leaf.iter().skip(at % LEAF));
-        let next = leaf.and_then(|mut leaf| leaf.position(Option::is_some));
-        page.saturating_add(next.unwrap_or(LEAF - at % LEAF) as u64)
+        let next = self.leaves.get(at / LEAF).and_then(|leaf| leaf.next(at % LEAF));
+        page.saturating_add((next.unwrap_or(LEAF) - at % LEAF) as u64)
+    }
+
+    /// The places of a run of pages, as far as they exist in one leaf.
+    pub(crate) fn run(&self, page: u64, pages: u64) -> &[Option<F>] {
+        let at = usize::try_from(page).unwrap_or(usize::MAX);
+        let leaf = self.leaves.get(at / LEAF).map_or(&[][..], |leaf| &leaf.frames);
+        let rest = leaf.get(at % LEAF..).unwrap_or(&[]);
+        rest.get(..pages.min(rest.len() as u64) as usize).unwrap_or(&[])
     }
 
     /// Makes sure that a page's place exists.
@@ -96,7 +141,7 @@ impl<F> Memory<F> {
     ) -> Result<(), NoMemory> {
         let page = usize::try_from(page).map_err(|_| NoMemory)?;
         let rest = usize::try_from(self.pages).map_err(|_| NoMemory)?.saturating_sub(page);
-        let leaf = self.leaves.get_mut(page / LEAF).ok_or(NoMemory)?;
+        let leaf = &mut self.leaves.get_mut(page / LEAF).ok_or(NoMemory)?.frames;
         if leaf.is_empty() {
             m.chunk_permit()?;
             let len = rest.saturating_add(page % LEAF).min(LEAF);
@@ -107,11 +152,9 @@ impl<F> Memory<F> {
     }
 
     pub(crate) fn put(&mut self, page: u64, frame: F) -> Option<F> {
-        let place = usize::try_from(page)
-            .ok()
-            .and_then(|page| self.leaves.get_mut(page / LEAF)?.get_mut(page % LEAF));
-        match place {
-            Some(place) => place.replace(frame),
+        let at = usize::try_from(page).unwrap_or(usize::MAX);
+        match self.leaves.get_mut(at / LEAF) {
+            Some(leaf) => leaf.put(at % LEAF, frame),
             None => Some(frame),
         }
     }
@@ -119,11 +162,11 @@ impl<F> Memory<F> {
 
 /// Bytes of a page table's root with that many leaves.
 const fn root_bytes(leaves: usize) -> u64 {
-    leaves as u64 * size_of::<Vec<u8>>() as u64
+    leaves as u64 * size_of::<Leaf<u8>>() as u64
 }
 
 /// Quanta of taking apart that an entry does for what it needs.
-const TRIES: usize = 32;
+const TRIES: usize = 2;
 
 impl<M: Machine> Kernel<M> {
     /// Makes a memory object with one reference.
@@ -141,7 +184,7 @@ impl<M: Machine> Kernel<M> {
         let mut leaves = Vec::new();
         self.machine.chunk_permit()?;
         leaves.try_reserve_exact(root).map_err(|_| NoMemory)?;
-        leaves.resize_with(root, Vec::new);
+        leaves.resize_with(root, Leaf::new);
         self.charge_object::<Memory<M::Frame>>(account)?;
         let root_bytes = root_bytes(root);
         if let Err(error) = self.charge(account, Resource::KernelBytes, root_bytes) {
@@ -181,13 +224,12 @@ impl<M: Machine> Kernel<M> {
     /// Takes a frame and charges it. Where there is none, what ended processes left is taken apart
     /// first. Init's accounts may use the last frames, others not.
     pub(crate) fn frame_take(&mut self, account: AccountId) -> Result<M::Frame, NoMemory> {
-        for _ in 0..TRIES {
-            match self.frame_try(account) {
-                Err(NoMemory) if self.reap() => {}
-                taken => return taken,
-            }
+        self.charge_frames(account, 1).map_err(|_| NoMemory)?;
+        let found = self.frame_find(account);
+        if found.is_err() {
+            self.uncharge(account, Resource::Frames, 1);
         }
-        self.frame_try(account)
+        found
     }
 
     /// Charges frames. Where the account has none left, what ended processes left of it is taken
@@ -202,20 +244,19 @@ impl<M: Machine> Kernel<M> {
         self.charge(account, Resource::Frames, count)
     }
 
-    fn frame_try(&mut self, account: AccountId) -> Result<M::Frame, NoMemory> {
-        if self.machine.frames_free() <= crate::kernel::RESERVED_FRAMES
-            && !self.account_has_reserve(account)
-        {
-            return Err(NoMemory);
-        }
-        self.charge(account, Resource::Frames, 1).map_err(|_| NoMemory)?;
-        match self.machine.frame_alloc() {
-            Some(frame) => Ok(frame),
-            None => {
-                self.uncharge(account, Resource::Frames, 1);
-                Err(NoMemory)
+    /// As [`Kernel::frame_take`], for what is paid for already.
+    fn frame_find(&mut self, account: AccountId) -> Result<M::Frame, NoMemory> {
+        for _ in 0..TRIES {
+            let permits = self.machine.frames_free() > crate::kernel::RESERVED_FRAMES
+                || self.account_has_reserve(account);
+            let frame = if permits { self.machine.frame_alloc() } else { None };
+            match frame {
+                Some(frame) => return Ok(frame),
+                None if self.reap() => {}
+                None => break,
             }
         }
+        Err(NoMemory)
     }
 
     /// Gives a frame back that was taken for that account.
@@ -253,18 +294,7 @@ impl<M: Machine> Kernel<M> {
         memory.prepare(&mut self.machine, page)?;
         // A frame that was shared is paid for: its charge becomes that of the copy.
         let shared = self.memories[id].frame(page).is_some();
-        if shared {
-            self.uncharge(account, Resource::Frames, 1);
-        }
-        let mut frame = match self.frame_take(account) {
-            Ok(frame) => frame,
-            Err(error) => {
-                if shared {
-                    self.charge_over(account, Resource::Frames, 1);
-                }
-                return Err(error);
-            }
-        };
+        let mut frame = if shared { self.frame_find(account) } else { self.frame_take(account) }?;
         if self.has_own_frame(id, page) {
             // While a frame was looked for, those who shared this one were taken apart.
             self.machine.frame_free(frame);
@@ -304,7 +334,8 @@ impl<M: Machine> Kernel<M> {
         let (account, more) = (memory.account, root_bytes(missing));
         self.machine.chunk_permit()?;
         memory.leaves.try_reserve_exact(missing).map_err(|_| NoMemory)?;
-        if let Some(last) = memory.leaves.get_mut(old / LEAF).filter(|leaf| !leaf.is_empty()) {
+        let last = memory.leaves.get_mut(old / LEAF).map(|leaf| &mut leaf.frames);
+        if let Some(last) = last.filter(|last| !last.is_empty()) {
             // The last leaf was made for the old length.
             let len = new.saturating_sub(old / LEAF * LEAF).min(LEAF);
             last.try_reserve_exact(len.saturating_sub(last.len())).map_err(|_| NoMemory)?;
@@ -313,7 +344,7 @@ impl<M: Machine> Kernel<M> {
         self.charge(account, Resource::KernelBytes, more)?;
         let memory = &mut self.memories[id];
         memory.root_bytes = memory.root_bytes.wrapping_add(more);
-        memory.leaves.resize_with(root.max(memory.leaves.len()), Vec::new);
+        memory.leaves.resize_with(root.max(memory.leaves.len()), Leaf::new);
         memory.pages = pages.max(memory.pages);
         memory.bytes = memory.pages.saturating_mul(super::PAGE);
         Ok(())
@@ -321,12 +352,17 @@ impl<M: Machine> Kernel<M> {
 
     /// Frees the frames of some pages.
     pub(crate) fn memory_discard(&mut self, id: MemoryId, first: u64, pages: u64) {
-        let account = self.memories[id].account;
-        for page in first..first.saturating_add(pages).min(self.memories[id].pages) {
-            if let Some(frame) = self.memories[id].take(page) {
-                self.frame_give(account, frame);
+        let memory = &mut self.memories[id];
+        let (account, end) = (memory.account, first.saturating_add(pages).min(memory.pages));
+        let (mut at, mut freed) = (memory.next_frame(first), 0);
+        while at < end {
+            if let Some(frame) = memory.take(at) {
+                self.machine.frame_free(frame);
+                freed += 1;
             }
+            at = memory.next_frame(at.saturating_add(1));
         }
+        self.uncharge(account, Resource::Frames, freed);
     }
 
     /// Reads bytes of an object into kernel memory; missing pages read as their backing.
@@ -383,10 +419,16 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn memory_reap(&mut self, id: MemoryId) -> bool {
         let memory = &mut self.memories[id];
         let account = memory.account;
-        if let Some(leaf) = memory.leaves.pop() {
-            for frame in leaf.into_iter().flatten() {
-                self.frame_give(account, frame);
+        if let Some(mut leaf) = memory.leaves.pop() {
+            let (mut at, mut freed) = (leaf.next(0), 0);
+            while let Some(page) = at {
+                if let Some(frame) = leaf.frames.get_mut(page).and_then(Option::take) {
+                    self.machine.frame_free(frame);
+                    freed += 1;
+                }
+                at = leaf.next(page + 1);
             }
+            self.uncharge(account, Resource::Frames, freed);
         }
         if !self.memories[id].leaves.is_empty() {
             return false;

@@ -59,6 +59,19 @@ impl Region {
         self.start.wrapping_add(self.pages)
     }
 
+    /// Whether another one that begins where it ends could be the rest of it.
+    pub(crate) fn goes_on_as(&self, next: &Self) -> bool {
+        let first = (self.memory, self.offset.wrapping_add(self.pages), self.end(), self.grant);
+        let traits = (self.protection, self.most, self.shared);
+        first == (next.memory, next.offset, next.start, next.grant)
+            && traits == (next.protection, next.most, next.shared)
+    }
+
+    /// What lies beneath it on the side of a page.
+    fn towards(&self, page: u64) -> Option<RegionId> {
+        if page < self.start { self.left } else { self.right }
+    }
+
     /// Whether it shows its object writable to others too.
     #[must_use]
     pub fn is_writer(&self) -> bool {
@@ -71,6 +84,8 @@ impl Region {
 pub struct RegionTree {
     root: Option<RegionId>,
     count: u32,
+    /// The one that was looked for last.
+    last: Option<RegionId>,
 }
 
 type Regions = Arena<RegionK, Region>;
@@ -91,7 +106,7 @@ impl RegionTree {
     /// The regions in order of address.
     pub fn iter<'a>(&self, regions: &'a Regions) -> impl Iterator<Item = RegionId> + 'a + use<'a> {
         let mut next = self.at_or_after(regions, 0);
-        let tree = Self { root: self.root, count: self.count };
+        let tree = Self { root: self.root, ..Self::default() };
         core::iter::from_fn(move || {
             let id = next?;
             next = tree.at_or_after(regions, regions[id].end());
@@ -115,6 +130,19 @@ impl RegionTree {
         found
     }
 
+    /// As [`RegionTree::holding`], quickly where the same one is looked for again.
+    #[inline]
+    pub fn find(&mut self, regions: &Regions, page: u64) -> Option<RegionId> {
+        if let Some(region) = self.last.and_then(|last| regions.get(last))
+            && region.start <= page
+            && page < region.end()
+        {
+            return self.last;
+        }
+        self.last = self.holding(regions, page);
+        self.last
+    }
+
     /// The region that holds that page.
     #[must_use]
     pub fn holding(&self, regions: &Regions, page: u64) -> Option<RegionId> {
@@ -135,25 +163,43 @@ impl RegionTree {
     /// Inserts a region that overlaps no other. `noise` balances the tree.
     pub fn insert(&mut self, regions: &mut Regions, id: RegionId, noise: u32) {
         let start = regions[id].start;
-        let (left, right) = split(regions, self.root, start);
-        {
-            let region = &mut regions[id];
-            region.left = None;
-            region.right = None;
-            region.priority = noise;
+        let (mut above, mut at) = (None, self.root);
+        while let Some(node) = at.filter(|node| regions[*node].priority >= noise) {
+            (above, at) = (Some(node), regions[node].towards(start));
         }
-        let left = merge(regions, left, Some(id));
-        self.root = merge(regions, left, right);
+        let (left, right) = split(regions, at, start);
+        let region = &mut regions[id];
+        (region.left, region.right, region.priority) = (left, right, noise);
+        self.hang(regions, above, start, Some(id));
         self.count = self.count.wrapping_add(1);
     }
 
     /// Takes a region out of the tree.
     pub fn remove(&mut self, regions: &mut Regions, id: RegionId) {
-        let start = regions[id].start;
-        let (left, rest) = split(regions, self.root, start);
-        let (_, right) = split(regions, rest, start.wrapping_add(1));
-        self.root = merge(regions, left, right);
+        let Region { start, left, right, .. } = regions[id];
+        let (mut above, mut at) = (None, self.root);
+        while let Some(node) = at.filter(|node| *node != id) {
+            (above, at) = (Some(node), regions[node].towards(start));
+        }
+        debug_assert!(at == Some(id), "a region is in no tree");
+        let rest = merge(regions, left, right);
+        self.hang(regions, above, start, rest);
         self.count = self.count.wrapping_sub(1);
+    }
+
+    /// Puts a tree where a region that starts there belongs, beneath another or at the root.
+    fn hang(
+        &mut self,
+        regions: &mut Regions,
+        above: Option<RegionId>,
+        start: u64,
+        tree: Option<RegionId>,
+    ) {
+        match above.map(|above| &mut regions[above]) {
+            None => self.root = tree,
+            Some(above) if start < above.start => above.left = tree,
+            Some(above) => above.right = tree,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Spaces: what a process can address.
-use super::object::{Backing, Memory, MemoryId};
+use super::object::{Backing, LEAF, Memory, MemoryId};
 use super::region::{Region, RegionId, RegionTree};
 use super::{PAGE, Protection, USER_END, USER_START};
 use crate::account::{AccountId, Resource};
@@ -7,6 +7,7 @@ use crate::container::{Id, Link, links};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::scheme::grant::GrantId;
+use crate::syscall::AGAIN;
 use clavis_abi::error::{EACCES, EEXIST, EINVAL, ENOMEM, Error, Result};
 use clavis_abi::limits;
 
@@ -65,6 +66,15 @@ pub struct Mapping {
     pub shared: bool,
     /// The grant it belongs to.
     pub grant: Option<GrantId>,
+}
+
+impl Mapping {
+    /// A mapping of what a region shows from a page on.
+    pub(crate) fn part_of(region: &Region, start: u64, pages: u64, protection: Protection) -> Self {
+        let Region { memory, offset, most, shared, grant, .. } = *region;
+        let offset = offset.wrapping_add(start.wrapping_sub(region.start));
+        Self { memory, offset, pages, protection, most, shared, grant }
+    }
 }
 
 const FIRST: u64 = USER_START / PAGE;
@@ -130,6 +140,13 @@ impl<M: Machine> Kernel<M> {
         let space = &self.spaces[id];
         let inside =
             |page: u64| page >= FIRST && page.checked_add(pages).is_some_and(|end| end <= LAST);
+        if let Place::Free(page) = place
+            && space.hint == SEARCH
+        {
+            // What is mapped anywhere lies near the image: that takes fewer tables.
+            self.spaces[id].hint = page.max(FIRST);
+        }
+        let space = &self.spaces[id];
         let is_free = |page: u64| {
             let next = space.regions.at_or_after(&self.regions, page);
             next.is_none_or(|next| self.regions[next].start >= page.saturating_add(pages))
@@ -170,7 +187,7 @@ impl<M: Machine> Kernel<M> {
     ///
     /// # Errors
     /// `EEXIST`, `EINVAL`, `ENOMEM` by place and room; `EACCES` when the object would be mapped
-    /// writable and executable.
+    /// writable and executable; [`AGAIN`] when a quantum of what was there is gone, and there is more.
     pub(crate) fn space_map(&mut self, id: SpaceId, map: &Mapping, place: Place) -> Result<u64> {
         let memory = &self.memories[map.memory];
         let end = map.offset.checked_add(map.pages).ok_or(Error::new(EINVAL))?;
@@ -184,8 +201,8 @@ impl<M: Machine> Kernel<M> {
         // Room for the region, and for the one that a cut through an old one leaves behind.
         let account = self.spaces[id].account;
         let start = self.space_place(id, map.pages, place)?;
-        if matches!(place, Place::Fixed(_)) {
-            self.space_clear(id, start, map.pages)?;
+        if matches!(place, Place::Fixed(_)) && !self.space_unmap(id, start, map.pages)? {
+            return Err(Error::new(AGAIN));
         }
         self.charge_object::<Region>(account)?;
         let mut region = Region::new(start, map.pages, map.memory, map.offset);
@@ -260,30 +277,38 @@ impl<M: Machine> Kernel<M> {
         if private || matches!(backing, Backing::CopyOf(..)) {
             return;
         }
-        for page in 0..pages.min(limits::QUANTUM_PAGES as u64) {
-            let address = start.wrapping_add(page).wrapping_mul(PAGE);
-            let at = offset.wrapping_add(page);
-            if let Backing::Device(physical) = backing {
-                if self.space_reserve(id, address).is_ok()
+        let pages = pages.min(limits::QUANTUM_PAGES as u64);
+        if let Backing::Device(physical) = backing {
+            for page in 0..pages {
+                let address = start.wrapping_add(page).wrapping_mul(PAGE);
+                let physical = physical.wrapping_add(offset.wrapping_add(page).wrapping_mul(PAGE));
+                if self.space_reserve(id, address, 1).is_ok()
                     && let Some(tables) = self.spaces[id].tables.as_mut()
                 {
-                    let physical = physical.wrapping_add(at.wrapping_mul(PAGE));
                     self.machine.space_map_device(tables, address, physical, protection);
                 }
-            } else if self.memory_frame(memory, at).is_some() {
-                if self.space_reserve(id, address).is_err() {
-                    return;
-                }
-                self.space_enter(id, address, memory, at, protection);
+            }
+            return;
+        }
+        let mut page = 0;
+        while page < pages {
+            let next = self.memories[memory].next_frame(offset.wrapping_add(page));
+            page = next.wrapping_sub(offset);
+            let rest = pages.saturating_sub(page).min(LEAF as u64);
+            let address = start.wrapping_add(page).wrapping_mul(PAGE);
+            match self.space_enter(id, address, memory, next, rest, protection) {
+                Ok(passed) => page = page.saturating_add(passed.max(1)),
+                // The pages are shown when they are touched.
+                Err(_) => return,
             }
         }
     }
 
-    /// Makes the tables for one page.
-    pub(crate) fn space_reserve(&mut self, id: SpaceId, address: u64) -> Result<()> {
+    /// Makes the tables for some pages.
+    pub(crate) fn space_reserve(&mut self, id: SpaceId, address: u64, pages: usize) -> Result<()> {
         let space = &mut self.spaces[id];
         let Some(tables) = space.tables.as_mut() else { return Err(Error::new(ENOMEM)) };
-        let taken = self.machine.space_reserve(tables, address, 1)?;
+        let taken = self.machine.space_reserve(tables, address, pages)?;
         if taken > 0 {
             let account = space.account;
             space.table_pages = space.table_pages.wrapping_add(taken as u64);
@@ -297,24 +322,62 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// Enters the frame that an object shows for a page. Its tables are reserved.
+    /// Enters the frames that an object shows for a run of pages, as far as that is one leaf of it.
+    /// Returns how many pages that is.
+    ///
+    /// # Errors
+    /// `ENOMEM` when there are no frames for tables. Nothing is entered from there on.
     pub(crate) fn space_enter(
         &mut self,
         id: SpaceId,
         address: u64,
         memory: MemoryId,
         page: u64,
+        pages: u64,
         protection: Protection,
-    ) {
-        let object: &Memory<M::Frame> = &self.memories[memory];
-        let frame = object.frame(page).or_else(|| match object.backing {
-            Backing::CopyOf(parent, offset) => {
-                self.memories[parent].frame(offset.checked_add(page)?)
+    ) -> Result<u64> {
+        let mut passed = 0;
+        loop {
+            let Self { machine, spaces, memories, .. } = self;
+            let Some(tables) = spaces[id].tables.as_mut() else { return Err(Error::new(ENOMEM)) };
+            let object = &memories[memory];
+            let shown = match object.backing {
+                // A single page may be that of the original.
+                Backing::CopyOf(parent, first) if object.frame(page).is_none() => {
+                    memories[parent].run(first.saturating_add(page), 1)
+                }
+                _ => object.run(page, pages),
+            };
+            let rest = shown.get(passed..).unwrap_or(&[]);
+            let at = address.wrapping_add((passed as u64).wrapping_mul(PAGE));
+            passed = passed.wrapping_add(machine.space_map(tables, at, rest, protection));
+            if passed >= shown.len() {
+                return Ok(passed as u64);
             }
-            Backing::Zero | Backing::Device(_) => None,
-        });
-        if let (Some(frame), Some(tables)) = (frame, self.spaces[id].tables.as_mut()) {
-            self.machine.space_map(tables, address, frame, protection);
+            let at = address.wrapping_add((passed as u64).wrapping_mul(PAGE));
+            self.space_reserve(id, at, 1)?;
+        }
+    }
+
+    /// Takes pages of a region off the tables.
+    fn region_hide(&mut self, id: SpaceId, region: &Region, from: u64, pages: u64) {
+        /// Pages that are taken off at once where few are there.
+        const RUN: u64 = 8;
+        let Self { machine, spaces, memories, .. } = self;
+        let Some(tables) = spaces[id].tables.as_mut() else { return };
+        let object: &Memory<M::Frame> = &memories[region.memory];
+        if !object.private || object.backing != Backing::Zero {
+            return machine.space_unmap(tables, from.wrapping_mul(PAGE), pages as usize);
+        }
+        // It shows what frames it has, nothing else.
+        let shift = region.start.wrapping_sub(region.offset);
+        let mut at = object.next_frame(from.wrapping_sub(shift));
+        let end = from.wrapping_sub(shift).saturating_add(pages);
+        while at < end {
+            let run = RUN.min(end.saturating_sub(at));
+            let address = at.wrapping_add(shift).wrapping_mul(PAGE);
+            machine.space_unmap(tables, address, run as usize);
+            at = object.next_frame(at.saturating_add(run));
         }
     }
 
@@ -341,19 +404,15 @@ impl<M: Machine> Kernel<M> {
             if from > region.start && to < region.end() {
                 self.region_split(id, next, to)?;
             }
-            quantum = quantum.saturating_sub(to.saturating_sub(from));
+            // A region costs as much as several pages, however small it is.
+            quantum = quantum.saturating_sub(to.saturating_sub(from).max(16));
             self.region_cut(id, next, from, to.saturating_sub(from));
         }
     }
 
-    /// Makes a range free in one go, for a fixed mapping.
-    fn space_clear(&mut self, id: SpaceId, start: u64, pages: u64) -> Result<()> {
-        while !self.space_unmap(id, start, pages)? {}
-        Ok(())
-    }
-
-    /// Splits a region at a page inside it: the part from there on becomes its own.
-    pub(crate) fn region_split(&mut self, id: SpaceId, region: RegionId, at: u64) -> Result<()> {
+    /// Splits a region at a page inside it: the part from there on becomes one of its own, which is
+    /// returned.
+    fn region_split(&mut self, id: SpaceId, region: RegionId, at: u64) -> Result<RegionId> {
         let account = self.spaces[id].account;
         self.charge_object::<Region>(account)?;
         let old = self.regions[region];
@@ -377,21 +436,25 @@ impl<M: Machine> Kernel<M> {
         self.region_count(tail, true);
         let noise = self.noise();
         self.spaces[id].regions.insert(&mut self.regions, tail, noise);
-        Ok(())
+        Ok(tail)
     }
 
-    /// Cuts pages off one end of a region, or all of it. Needs no memory.
-    pub(crate) fn region_cut(&mut self, id: SpaceId, region: RegionId, from: u64, pages: u64) {
-        if let Some(tables) = self.spaces[id].tables.as_mut() {
-            self.machine.space_unmap(tables, from.wrapping_mul(PAGE), pages as usize);
-        }
+    /// Unmaps pages at one end of a region, or all of it. Needs no memory.
+    fn region_cut(&mut self, id: SpaceId, region: RegionId, from: u64, pages: u64) {
         let old = self.regions[region];
+        self.region_hide(id, &old, from, pages);
         let Memory { private, refs, .. } = self.memories[old.memory];
         // An object that goes with its region gives all its frames back at once.
         if private && (refs > 1 || pages < old.pages) {
             let first = old.offset.wrapping_add(from.saturating_sub(old.start));
             self.memory_discard(old.memory, first, pages);
         }
+        self.region_trim(id, region, from, pages);
+    }
+
+    /// Takes pages off one end of a region, or all of it. What they show stays as it is.
+    pub(crate) fn region_trim(&mut self, id: SpaceId, region: RegionId, from: u64, pages: u64) {
+        let old = self.regions[region];
         if pages >= old.pages {
             self.spaces[id].regions.remove(&mut self.regions, region);
             self.region_count(region, false);
@@ -413,47 +476,82 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Changes what a range permits. All of it must be mapped.
+    /// Changes what a range permits, a quantum of it. Where to go on; `None`: that was all.
+    ///
+    /// # Errors
+    /// `ENOMEM`, `EACCES` at the first page that is not mapped, or may not become so.
     pub(crate) fn space_protect(
         &mut self,
         id: SpaceId,
-        start: u64,
-        pages: u64,
+        mut at: u64,
+        end: u64,
         protection: Protection,
-    ) -> Result<()> {
-        let end = start.saturating_add(pages);
-        let mut at = start;
+    ) -> Result<Option<u64>> {
+        let mut quantum = limits::QUANTUM_PAGES as u64;
         while at < end {
-            let region = self.spaces[id].regions.holding(&self.regions, at);
-            let region = &self.regions[region.ok_or(Error::new(ENOMEM))?];
-            if !region.most.contains(protection) {
+            if quantum == 0 {
+                return Ok(Some(at));
+            }
+            let region = self.spaces[id].regions.find(&self.regions, at);
+            let region = region.ok_or(Error::new(ENOMEM))?;
+            let Region { most, memory, shared, protection: old, .. } = self.regions[region];
+            if !most.contains(protection) {
                 return Err(Error::new(EACCES));
             }
-            self.check_write_execute(id, region.memory, protection, region.shared)?;
-            at = region.end();
+            self.check_write_execute(id, memory, protection, shared)?;
+            let mut to = self.regions[region].end().min(end);
+            if old != protection {
+                to = to.min(at.saturating_add(quantum));
+                self.region_protect(id, region, at, to, protection)?;
+                quantum = quantum.saturating_sub(to.saturating_sub(at));
+            }
+            // A region costs as much as several pages, however small it is.
+            quantum = quantum.saturating_sub(16);
+            at = to;
         }
-        at = start;
-        while at < end {
-            let holding = self.spaces[id].regions.holding(&self.regions, at);
-            let mut id_at = holding.ok_or(Error::new(ENOMEM))?;
-            if self.regions[id_at].start < at {
-                self.region_split(id, id_at, at)?;
-                let holding = self.spaces[id].regions.holding(&self.regions, at);
-                id_at = holding.ok_or(Error::new(ENOMEM))?;
-            }
-            if self.regions[id_at].end() > end {
-                self.region_split(id, id_at, end)?;
-            }
-            self.region_count(id_at, false);
-            self.regions[id_at].protection = protection;
-            self.region_count(id_at, true);
-            let Region { start: first, pages, .. } = self.regions[id_at];
-            // Narrower or wider: the next touch enters each page anew.
-            if let Some(tables) = self.spaces[id].tables.as_mut() {
-                self.machine.space_unmap(tables, first.wrapping_mul(PAGE), pages as usize);
-            }
-            at = first.wrapping_add(pages);
+        Ok(None)
+    }
+
+    /// Sets what a region permits that is shown nowhere.
+    pub(crate) fn region_permit(&mut self, region: RegionId, protection: Protection) {
+        self.region_count(region, false);
+        self.regions[region].protection = protection;
+        self.region_count(region, true);
+    }
+
+    /// Gives a part of a region another protection. It joins the region before it, if that is alike,
+    /// or becomes one of its own.
+    fn region_protect(
+        &mut self,
+        id: SpaceId,
+        region: RegionId,
+        from: u64,
+        to: u64,
+        protection: Protection,
+    ) -> Result<()> {
+        let mut part = region;
+        let old = self.regions[region];
+        let before = self.spaces[id].regions.holding(&self.regions, from.wrapping_sub(1));
+        let mut changed = old;
+        changed.protection = protection;
+        let alike =
+            |before: &RegionId| from == old.start && self.regions[*before].goes_on_as(&changed);
+        if let Some(before) = before.filter(alike) {
+            let pages = to.saturating_sub(from);
+            self.region_hide(id, &old, from, pages);
+            self.regions[before].pages = self.regions[before].pages.wrapping_add(pages);
+            self.region_trim(id, region, from, pages);
+            return Ok(());
         }
+        if from > old.start {
+            part = self.region_split(id, part, from)?;
+        }
+        if to < old.end() {
+            self.region_split(id, part, to)?;
+        }
+        self.region_permit(part, protection);
+        // Narrower or wider: the next touch enters each page anew.
+        self.region_hide(id, &old, from, to.saturating_sub(from));
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::object::MemoryId;
 use super::space::SpaceId;
 use super::{PAGE, USER_END};
 use crate::kernel::Kernel;
-use crate::machine::Machine;
+use crate::machine::{Copied, Machine};
 use clavis_abi::error::{EFAULT, ENOMEM, Error, Result};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -85,32 +85,10 @@ impl<M: Machine> Kernel<M> {
         let copied = self.machine.read_user(from, to);
         match copied.fault {
             None => Ok(()),
-            Some(fault) => self.read_user_on(space, from, to, copied.done, fault),
-        }
-    }
-
-    /// Goes on reading after a fault.
-    #[cold]
-    #[inline(never)]
-    fn read_user_on(
-        &mut self,
-        space: SpaceId,
-        from: u64,
-        to: &mut [u8],
-        mut done: usize,
-        fault: u64,
-    ) -> Result<()> {
-        let (mut last, mut fault) = (None, Some(fault));
-        loop {
-            if let Some(fault) = fault {
-                self.touch(space, fault, Direction::In, &mut last)?;
-            }
-            let Some(rest) = to.get_mut(done..).filter(|rest| !rest.is_empty()) else {
-                return Ok(());
-            };
-            let copied = self.machine.read_user(from.wrapping_add(done as u64), rest);
-            done += copied.done;
-            fault = copied.fault;
+            Some(_) => self.copy_on(space, Direction::In, copied, |machine, done| {
+                let rest = to.get_mut(done..).unwrap_or_default();
+                machine.read_user(from.wrapping_add(done as u64), rest)
+            }),
         }
     }
 
@@ -121,33 +99,31 @@ impl<M: Machine> Kernel<M> {
         let copied = self.machine.write_user(to, from);
         match copied.fault {
             None => Ok(()),
-            Some(fault) => self.write_user_on(space, to, from, copied.done, fault),
+            Some(_) => self.copy_on(space, Direction::Out, copied, |machine, done| {
+                let rest = from.get(done..).unwrap_or_default();
+                machine.write_user(to.wrapping_add(done as u64), rest)
+            }),
         }
     }
 
-    /// Goes on writing after a fault.
+    /// Goes on with a copy after a fault; `copy` is what copies from an offset on.
     #[cold]
     #[inline(never)]
-    fn write_user_on(
+    fn copy_on(
         &mut self,
         space: SpaceId,
-        to: u64,
-        from: &[u8],
-        mut done: usize,
-        fault: u64,
+        direction: Direction,
+        first: Copied,
+        mut copy: impl FnMut(&mut M, usize) -> Copied,
     ) -> Result<()> {
-        let (mut last, mut fault) = (None, Some(fault));
-        loop {
-            if let Some(fault) = fault {
-                self.touch(space, fault, Direction::Out, &mut last)?;
-            }
-            let Some(rest) = from.get(done..).filter(|rest| !rest.is_empty()) else {
-                return Ok(());
-            };
-            let copied = self.machine.write_user(to.wrapping_add(done as u64), rest);
+        let (mut last, mut done, mut fault) = (None, first.done, first.fault);
+        while let Some(at) = fault {
+            self.touch(space, at, direction, &mut last)?;
+            let copied = copy(&mut self.machine, done);
             done += copied.done;
             fault = copied.fault;
         }
+        Ok(())
     }
 
     /// Reads a structure of the ABI.

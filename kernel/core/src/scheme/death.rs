@@ -1,5 +1,5 @@
 //! How requests end otherwise: the caller goes away, the server dies, or it says no.
-use super::endpoint::{EndpointId, Notice};
+use super::endpoint::{EndpointId, Notice, WATCH_BUCKETS};
 use super::request::{Gives, Request, RequestId, Stage};
 use super::send::Makes;
 use crate::account::Resource;
@@ -12,7 +12,7 @@ use crate::task::process::process_number;
 use crate::task::thread::Resume;
 use clavis_abi::class::Class;
 use clavis_abi::error::{ENODEV, ENOMEM, EOWNERDEAD, Error, Result};
-use clavis_abi::limits::ENDPOINT_DEPTH;
+use clavis_abi::limits::{ENDPOINT_DEPTH, QUANTUM_HANDLES};
 use clavis_abi::params::{endpoint_flags, handle_flags};
 use clavis_abi::syscall::schemev2::Sqe;
 
@@ -210,12 +210,45 @@ impl<M: Machine> Kernel<M> {
         self.notice_queued(endpoint);
     }
 
-    /// The last socket of an endpoint is gone: every request ends, everybody who waits wakes.
+    /// The last socket of an endpoint is gone: every request ends, everybody who waits wakes. That
+    /// is done before anything else runs.
     pub(crate) fn endpoint_died(&mut self, id: EndpointId) {
         self.endpoint_retain(id);
+        let next_dead = self.work.dead_endpoint.replace(id);
+        let endpoint = &mut self.endpoints[id];
+        (endpoint.hung, endpoint.next_dead) = (0, next_dead);
+        self.attend();
+    }
+
+    /// Takes a quantum of a dead endpoint apart. False when there is none.
+    pub(crate) fn endpoint_reap(&mut self) -> bool {
+        let Some(id) = self.work.dead_endpoint else { return false };
+        self.work.dead_endpoint = self.endpoints[id].next_dead.take();
+        let mut quantum = QUANTUM_HANDLES;
+        self.endpoint_end_requests(id, &mut quantum);
+        if quantum > 0 {
+            self.endpoint_forget(id, &mut quantum);
+        }
+        if quantum > 0 {
+            self.endpoint_wake(id, &mut quantum);
+        }
+        if quantum > 0 {
+            self.endpoint_release(id);
+        } else {
+            self.endpoints[id].next_dead = self.work.dead_endpoint.replace(id);
+        }
+        true
+    }
+
+    /// Ends requests of a dead endpoint, as many as there are left in a quantum.
+    fn endpoint_end_requests(&mut self, id: EndpointId, quantum: &mut usize) {
         for place in 0..ENDPOINT_DEPTH {
             let request = self.endpoints[id].places.get(place).and_then(|place| place.request);
             let Some(request) = request else { continue };
+            if *quantum == 0 {
+                return;
+            }
+            *quantum -= 1;
             match self.requests[request].stage {
                 Stage::Delivered => self.request_fail(request, EOWNERDEAD),
                 Stage::Queued if self.requests[request].redelivered => {
@@ -223,12 +256,11 @@ impl<M: Machine> Kernel<M> {
                 }
                 Stage::Queued => self.request_fail(request, ENODEV),
                 // Its caller is on its way and finds out by itself, or has its answer.
-                Stage::Filling | Stage::Answered | Stage::InSlot(_) | Stage::Rerouted => {}
+                Stage::Filling | Stage::Answered | Stage::InSlot(_) | Stage::Rerouted => {
+                    *quantum += 1;
+                }
             }
         }
-        self.endpoint_forget(id);
-        self.endpoint_wake_all(id);
-        self.endpoint_release(id);
     }
 
     /// Another instance takes an endpoint over and knows nothing of its predecessor's numbers:
@@ -240,7 +272,9 @@ impl<M: Machine> Kernel<M> {
             let gone = if self.requests[request].redelivered { EOWNERDEAD } else { ENODEV };
             self.request_fail(request, gone);
         }
-        self.endpoint_forget(id);
+        self.endpoints[id].hung = 0;
+        let mut all = usize::MAX;
+        self.endpoint_forget(id, &mut all);
     }
 
     /// The notice that a server took last is done with: it asks for the next message.
@@ -265,25 +299,31 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Empties the slots, drops the notices and hangs up on the watchers of objects that nobody
-    /// serves any more.
-    fn endpoint_forget(&mut self, id: EndpointId) {
+    /// serves any more, as much of that as there is left in a quantum.
+    fn endpoint_forget(&mut self, id: EndpointId, quantum: &mut usize) {
         self.notice_done(id);
-        while let Some(slot) = self.endpoints[id].slots.front() {
-            self.slot_empty(slot);
+        while *quantum > 0 {
+            *quantum -= 1;
+            let Self { endpoints, descriptions, grants, .. } = self;
+            let endpoint = &mut endpoints[id];
+            if let Some(slot) = endpoint.slots.front() {
+                self.slot_empty(slot);
+            } else if endpoint.detaches.pop_front(descriptions).is_some() {
+                // Nobody hears of it any more.
+            } else if let Some(description) = endpoint.closes.pop_front(descriptions) {
+                self.description_free(description);
+            } else if let Some(grant) = endpoint.unmaps.pop_front(grants) {
+                self.grant_free(grant);
+            } else if endpoint.hung < WATCH_BUCKETS {
+                endpoint.hung += 1;
+                let bucket = endpoint.hung - 1;
+                let told = self.endpoint_hang_up(id, bucket);
+                *quantum = quantum.saturating_sub(told);
+            } else {
+                *quantum += 1;
+                break;
+            }
         }
-        let Self { endpoints, descriptions, .. } = self;
-        while endpoints[id].detaches.pop_front(descriptions).is_some() {}
-        loop {
-            let Self { endpoints, descriptions, .. } = self;
-            let Some(description) = endpoints[id].closes.pop_front(descriptions) else { break };
-            self.description_free(description);
-        }
-        loop {
-            let Self { endpoints, grants, .. } = self;
-            let Some(grant) = endpoints[id].unmaps.pop_front(grants) else { break };
-            self.grant_free(grant);
-        }
-        self.endpoint_hang_up(id);
     }
 
     /// A call at a description's own offset is over: the next one may begin.

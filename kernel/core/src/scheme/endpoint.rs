@@ -95,6 +95,10 @@ pub struct Endpoint {
     pub(super) mapped: [Option<Mapped>; RECEIVERS],
     /// The process that received last.
     pub(super) owner: Option<ProcessId>,
+    /// The bucket of watchers that is hung up on next.
+    pub(crate) hung: usize,
+    /// The endpoint that died before it.
+    pub(crate) next_dead: Option<EndpointId>,
 }
 
 impl Endpoint {
@@ -250,6 +254,8 @@ impl<M: Machine> Kernel<M> {
             bulk: [0; BULK_WORDS],
             mapped: [None; RECEIVERS],
             owner: None,
+            hung: 0,
+            next_dead: None,
         };
         Ok(self.endpoints.insert(&mut self.machine, endpoint)?)
     }
@@ -479,18 +485,16 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Tells watchers of all objects that the server is gone.
-    pub(crate) fn endpoint_hang_up(&mut self, id: EndpointId) {
-        for bucket in 0..WATCH_BUCKETS {
-            let mut list = match self.endpoints[id].watchers.get(bucket) {
-                Some(watchers) => watchers.front(),
-                None => None,
-            };
-            while let Some(registration) = list {
-                list = self.next_watcher(registration);
-                self.tell(registration, READABLE | WRITABLE | HANGUP);
-            }
+    /// Tells watchers of objects that the server is gone: those of one bucket. Returns how many.
+    pub(crate) fn endpoint_hang_up(&mut self, id: EndpointId, bucket: usize) -> usize {
+        let (mut told, watchers) = (0, self.endpoints[id].watchers.get(bucket));
+        let mut list = watchers.and_then(Watchers::front);
+        while let Some(registration) = list {
+            list = self.next_watcher(registration);
+            self.tell_later(registration, READABLE | WRITABLE | HANGUP);
+            told += 1;
         }
+        told
     }
 
     /// Whether a process runs or will.
@@ -498,14 +502,18 @@ impl<M: Machine> Kernel<M> {
         self.processes.get(id).is_some_and(|process| process.state != ProcessState::Dead)
     }
 
-    /// Ends the wait of everybody who waits at a dead endpoint.
-    pub(crate) fn endpoint_wake_all(&mut self, id: EndpointId) {
-        while let Some(thread) = self.endpoints[id].receivers.pop_front(&mut self.threads) {
+    /// Ends the wait of those who wait at a dead endpoint, as many as there are left in a quantum.
+    pub(crate) fn endpoint_wake(&mut self, id: EndpointId, quantum: &mut usize) {
+        while *quantum > 0 {
+            let Self { endpoints, threads, .. } = self;
+            let receiver = endpoints[id].receivers.pop_front(threads);
+            let waiter = receiver.or_else(|| endpoints[id].admission.pop_front(threads));
+            let Some(thread) = waiter else { break };
             // It finds the endpoint dead. Its answers, if it brought some, were taken before.
             let resume = self.threads[thread].resume;
             self.wake(thread, resume);
+            *quantum -= 1;
         }
-        self.admission_wake_all(id);
     }
 
     /// Lets everybody who waits for a place look again.

@@ -6,11 +6,12 @@ use crate::container::{Id, Link, links};
 use crate::handle::Handle;
 use crate::handle::description::{DescriptionId, Object, View};
 use crate::kernel::Kernel;
-use crate::machine::Machine;
+use crate::machine::{Machine, NoMemory};
 use crate::memory::object::{Backing, MemoryId};
 use crate::memory::space::{Mapping, Place};
 use crate::memory::{PAGE, Protection, page_of, pages_for};
 use crate::run::Caller;
+use crate::syscall::AGAIN;
 use crate::task::thread::ThreadId;
 use clavis_abi::Rights;
 use clavis_abi::error::{EACCES, EINVAL, EIO, ENODEV, Error, Result};
@@ -205,7 +206,10 @@ impl<M: Machine> Kernel<M> {
                     shared: !private,
                     grant: Some(grant),
                 };
-                self.map_object(caller.space, mapping, place_of(map.address, flags), account)
+                let place = place_of(map.address, flags);
+                // It was made free before the server was asked.
+                let mapped = self.map_object(caller.space, mapping, place, account);
+                mapped.map_err(|error| if error.errno == AGAIN { NoMemory.into() } else { error })
             }
         };
         self.grant_release(grant);

@@ -1,4 +1,5 @@
 //! Calls on memory: map, unmap, protect, seal.
+use super::AGAIN;
 use crate::handle::Handle;
 use crate::handle::description::{Object, View};
 use crate::handle::table::Reserved;
@@ -111,6 +112,9 @@ impl<M: Machine> Kernel<M> {
                 Ok(Outcome::Done(address))
             }
             Object::Scheme(object) if space == caller.space => {
+                if let Place::Fixed(page) = place {
+                    self.clear(space, page, pages)?;
+                }
                 let inherit = handle.inherit;
                 let wanted = Wanted { map: *params, most, inherit, handle: None, lent: None };
                 self.ask_memory(caller, handle, object, wanted, None)
@@ -236,33 +240,43 @@ impl<M: Machine> Kernel<M> {
     /// Unmaps a range, a quantum at a time.
     pub(crate) fn sys_funmap(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let (start, pages) = range(args[0], args[1])?;
-        if self.space_unmap(caller.space, start, pages)? {
-            return Ok(Outcome::Done(0));
-        }
-        self.threads[caller.thread].resume = crate::task::thread::Resume::Retry;
-        Ok(Outcome::More)
-    }
-
-    /// Changes what a range permits.
-    pub(crate) fn sys_mprotect(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let (start, pages) = range(args[0], args[1])?;
-        let protection = protection_of(MapFlags::from_bits_retain(args[2]));
-        self.space_protect(caller.space, start, pages, protection)?;
+        self.clear(caller.space, start, pages)?;
         Ok(Outcome::Done(0))
     }
 
-    /// Resizes or moves a mapping, or shows it a second time.
+    /// Changes what a range permits, a quantum at a time.
+    pub(crate) fn sys_mprotect(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let (start, pages) = range(args[0], args[1])?;
+        let protection = protection_of(MapFlags::from_bits_retain(args[2]));
+        let done = self.threads[caller.thread].progress as u64;
+        let end = start.saturating_add(pages);
+        let at = start.saturating_add(done);
+        match self.space_protect(caller.space, at, end, protection)? {
+            None => Ok(Outcome::Done(0)),
+            Some(at) => {
+                self.threads[caller.thread].progress = at.saturating_sub(start) as usize;
+                Err(Error::new(AGAIN))
+            }
+        }
+    }
+
+    /// Resizes or moves a mapping, or shows it a second time. What it takes long for comes first, a
+    /// quantum at a time, with the mapping closed to all; then it appears at its place at once.
     pub(crate) fn sys_mremap(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let start = self.remap(caller, args);
+        if !start.is_err_and(|error| error.errno == AGAIN) {
+            self.threads[caller.thread].progress = 0;
+        }
+        Ok(Outcome::Done(start?.wrapping_mul(PAGE) as usize))
+    }
+
+    fn remap(&mut self, caller: &Caller, args: [usize; 5]) -> Result<u64> {
         let [old, old_size, new, new_size, flags] = args;
         let flags = MremapFlags::from_bits_truncate(flags);
+        let keeps = flags.contains(MremapFlags::KEEP_OLD);
         let (old_start, old_pages) = range(old, old_size)?;
         let new_pages =
             pages_for(new_size as u64).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
-        let region = self.spaces[caller.space].regions.holding(&self.regions, old_start);
-        let region: Region = self.regions[region.ok_or(Error::new(ENOMEM))?];
-        if old_start.saturating_add(old_pages) > region.end() {
-            return Err(Error::new(EINVAL));
-        }
         let place = if flags.contains(MremapFlags::FIXED_REPLACE) {
             Place::Fixed(page_of(new as u64))
         } else if flags.contains(MremapFlags::FIXED) {
@@ -270,70 +284,111 @@ impl<M: Machine> Kernel<M> {
         } else {
             Place::Any(None)
         };
-        if !(new as u64).is_multiple_of(PAGE) {
-            return Err(Error::new(EINVAL));
-        }
-        let keeps = flags.contains(MremapFlags::KEEP_OLD);
-        if let Place::Fixed(to) = place
-            && to < old_start.saturating_add(old_pages)
-            && old_start < to.saturating_add(new_pages)
-        {
-            // It would take its own place.
-            return Err(Error::new(EINVAL));
-        }
-        if !keeps && new_pages <= old_pages && matches!(place, Place::Any(_)) {
-            let cut = old_pages.saturating_sub(new_pages);
-            if cut > 0 {
-                self.space_unmap_all(caller.space, old_start.saturating_add(new_pages), cut)?;
+        let space = caller.space;
+        let region = self.spaces[space].regions.holding(&self.regions, old_start);
+        let region: Region = self.regions[region.ok_or(Error::new(ENOMEM))?];
+        // What it permits, plus one, once it is on its way.
+        let protection = match self.threads[caller.thread].progress.checked_sub(1) {
+            Some(bits) => Protection::from_bits_truncate(bits as u8),
+            None => {
+                self.check_remap(&region, (old_start, old_pages), new_pages, keeps)?;
+                let taken = |to: u64| {
+                    to < old_start.saturating_add(old_pages)
+                        && old_start < to.saturating_add(new_pages)
+                };
+                // It would take its own place.
+                let overlaps = matches!(place, Place::Fixed(to) if taken(to));
+                if overlaps || !(new as u64).is_multiple_of(PAGE) {
+                    return Err(Error::new(EINVAL));
+                }
+                region.protection
             }
-            return Ok(Outcome::Done(old));
-        }
-        let offset = region.offset.wrapping_add(old_start.saturating_sub(region.start));
-        let whole = region.offset == 0 && region.pages == self.memories[region.memory].pages;
-        if old_start.saturating_add(new_pages) > region.end() {
-            // Only anonymous memory of its own can grow; what else an object holds was not given.
-            let memory = &self.memories[region.memory];
-            let all = old_start == region.start && old_pages == region.pages && whole;
-            let own = memory.private && memory.backing == Backing::Zero && all && !keeps;
-            if !own {
-                return Err(Error::new(EINVAL));
+        };
+        self.threads[caller.thread].progress = usize::from(protection.bits()).wrapping_add(1);
+        let left = old_pages.min(new_pages);
+        if !keeps {
+            let (cut, pages) = (old_start.saturating_add(left), old_pages.saturating_sub(left));
+            self.clear(space, cut, pages)?;
+            if new_pages <= old_pages && matches!(place, Place::Any(_)) {
+                return Ok(old_start);
             }
-            self.memory_extend(region.memory, new_pages)?;
-        } else if new_pages > old_pages && !keeps && self.memories[region.memory].private {
-            // The pages behind the range are somebody's: they cannot be its new ones as well.
-            return Err(Error::new(EINVAL));
+        }
+        if let Place::Fixed(page) = place {
+            self.clear(space, page, new_pages)?;
         }
         if keeps {
-            self.memory_own(caller.space, region.memory)?;
+            self.memory_own(space, region.memory)?;
+            let mapping = Mapping::part_of(&region, old_start, new_pages, protection);
+            return self.space_map(space, &mapping, place);
         }
-        let mapping = Mapping {
-            memory: region.memory,
-            offset,
-            pages: new_pages,
-            protection: region.protection,
-            most: region.most,
-            shared: region.shared,
-            grant: region.grant,
-        };
-        let start = self.space_map(caller.space, &mapping, place)?;
-        if !keeps {
-            // The frames stay: they are shown at the new place.
-            let private = core::mem::take(&mut self.memories[region.memory].private);
-            let unmapped = self.space_unmap_all(caller.space, old_start, old_pages);
-            if let Err(error) = unmapped {
-                // Only its first step can fail: nothing is unmapped, and the move is undone.
-                self.space_unmap_all(caller.space, start, new_pages)?;
-                self.memories[region.memory].private = private;
-                return Err(error);
-            }
-            self.memories[region.memory].private = private;
+        let end = old_start.saturating_add(left);
+        if self.space_protect(space, old_start, end, Protection::empty())?.is_some() {
+            return Err(Error::new(AGAIN));
         }
-        Ok(Outcome::Done(start.wrapping_mul(PAGE) as usize))
+        self.mapping_move(space, (old_start, left), new_pages, protection, place)
     }
 
-    fn space_unmap_all(&mut self, space: SpaceId, start: u64, pages: u64) -> Result<()> {
-        while !self.space_unmap(space, start, pages)? {}
-        Ok(())
+    /// Whether a range of a region can become one of that many pages.
+    fn check_remap(
+        &self,
+        region: &Region,
+        (start, pages): (u64, u64),
+        new_pages: u64,
+        keeps: bool,
+    ) -> Result<()> {
+        let memory = &self.memories[region.memory];
+        let inside = start.saturating_add(pages) <= region.end();
+        let fits = if start.saturating_add(new_pages) > region.end() {
+            // Only anonymous memory of its own can grow; what else an object holds was not given.
+            let whole = region.offset == 0 && region.pages == memory.pages;
+            let all = start == region.start && pages == region.pages && whole;
+            memory.private && memory.backing == Backing::Zero && all && !keeps
+        } else {
+            // The pages behind the range are somebody's: they cannot be its new ones as well.
+            new_pages <= pages || keeps || !memory.private
+        };
+        if inside && fits { Ok(()) } else { Err(Error::new(EINVAL)) }
+    }
+
+    /// Has a mapping appear at another place that is shown nowhere, at once.
+    fn mapping_move(
+        &mut self,
+        space: SpaceId,
+        (start, pages): (u64, u64),
+        new_pages: u64,
+        protection: Protection,
+        place: Place,
+    ) -> Result<u64> {
+        let id = self.spaces[space].regions.holding(&self.regions, start);
+        let id = id.ok_or(Error::new(ENOMEM))?;
+        let region: Region = self.regions[id];
+        // Other threads may have changed it meanwhile.
+        if (region.start, region.pages) != (start, pages) || !region.protection.is_empty() {
+            return Err(Error::new(EINVAL));
+        }
+        let grows = self.memories[region.memory].private && new_pages > pages;
+        let fits = if grows {
+            let fits = self.check_remap(&region, (start, pages), new_pages, false);
+            fits.and_then(|()| self.memory_extend(region.memory, new_pages))
+        } else {
+            Ok(())
+        };
+        let moved = fits.and_then(|()| {
+            let mapping = Mapping::part_of(&region, start, new_pages, protection);
+            self.space_map(space, &mapping, place)
+        });
+        match moved {
+            // The frames stay: they are shown at the new place.
+            Ok(_) => self.region_trim(space, id, start, pages),
+            Err(_) => self.region_permit(id, protection),
+        }
+        moved
+    }
+
+    /// Makes a range free, a quantum at a time.
+    fn clear(&mut self, space: SpaceId, start: u64, pages: u64) -> Result<()> {
+        let done = pages == 0 || self.space_unmap(space, start, pages)?;
+        if done { Ok(()) } else { Err(Error::new(AGAIN)) }
     }
 }
 

@@ -14,13 +14,46 @@ pub(crate) use file::CLOEXEC;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::run::{Caller, Outcome, Reply};
+use crate::task::thread::Resume;
 use clavis_abi::call::Call;
-use clavis_abi::error::{ENOSYS, Error};
+use clavis_abi::error::{ENOMEM, ENOSYS, Error};
+
+/// No error: a quantum of a call is done and nothing of the rest; it is to be made again.
+pub(crate) const AGAIN: i32 = 0x1000;
 
 impl<M: Machine> Kernel<M> {
-    /// Does a call, or as much of it as can be done now.
+    /// Does a call, or as much of it as can be done now. For what cannot be had, what ended processes
+    /// left is taken apart first.
+    #[inline]
     pub(crate) fn dispatch(&mut self, caller: &Caller, number: usize, args: &[usize; 5]) -> Reply {
         let Some(call) = Call::from_number(number) else { return Err(Error::new(ENOSYS)) };
+        let left = self.work.has_dead_memory();
+        match self.decode(caller, call, args) {
+            Err(error) if error.errno == AGAIN || error.errno == ENOMEM && left => {
+                self.try_again(caller, error)
+            }
+            reply => reply,
+        }
+    }
+
+    /// Has a call made again. For memory that does not happen for ever: the call itself may leave
+    /// something each time.
+    #[cold]
+    fn try_again(&mut self, caller: &Caller, error: Error) -> Reply {
+        let [cpu] = &self.cpus;
+        let thread = &mut self.threads[caller.thread];
+        if !cpu.again {
+            thread.tries = 0;
+        }
+        if error.errno == ENOMEM {
+            thread.tries = thread.tries.checked_add(1).ok_or(error)?;
+            self.reap();
+        }
+        self.threads[caller.thread].resume = Resume::Retry;
+        Ok(Outcome::More)
+    }
+
+    fn decode(&mut self, caller: &Caller, call: Call, args: &[usize; 5]) -> Reply {
         match call {
             Call::OpenAt => self.sys_openat(caller, *args),
             Call::UnlinkAt => self.sys_unlinkat(caller, *args),

@@ -38,6 +38,7 @@ impl<M: Machine> Kernel<M> {
                 let group = u32::try_from(group).map_err(|_| Error::new(EINVAL))?;
                 if number > 0 {
                     self.signal_account(account, group, sent);
+                    self.signal_round();
                 }
             }
             _ => return Err(Error::new(EINVAL)),

@@ -6,6 +6,7 @@
 //! built process. All of this is done before the new program's first instruction.
 use super::process::{ProcessId, ProcessState};
 use super::thread::Resume;
+use crate::handle::Handle;
 use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Start};
@@ -23,6 +24,8 @@ pub struct Exec {
     pub built: ProcessId,
     /// The place of the table that is looked at next.
     pub next: usize,
+    /// The upper numbers are those of what was built.
+    pub traded: bool,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -61,7 +64,7 @@ impl<M: Machine> Kernel<M> {
         thread.space = self.processes[caller.process].space;
         thread.tls = 0;
         thread.deadline = 0;
-        thread.resume = Resume::Exec(Exec { built, next: 0 });
+        thread.resume = Resume::Exec(Exec { built, next: 0, traded: false });
         // The caller's space is another one now: it has to be looked up anew.
         self.ready_first(caller.thread);
         Ok(Outcome::Wait)
@@ -80,50 +83,55 @@ impl<M: Machine> Kernel<M> {
         self.processes[one].signals.forget_actions();
     }
 
-    /// Closes a quantum of the handles that do not outlast an exec; at the end takes those that the
-    /// new program was given.
-    pub(crate) fn exec(&mut self, caller: &Caller, exec: Exec) -> Reply {
-        let Exec { built, mut next } = exec;
+    /// Looks at a quantum of the handles. First those go that do not outlast an exec; then those
+    /// come that the new program was given.
+    pub(crate) fn exec(&mut self, caller: &Caller, mut exec: Exec) -> Reply {
+        let built = exec.built;
         for _ in 0..QUANTUM_HANDLES {
-            let Some((number, handle, after)) = self.tables[caller.table].next(next) else {
-                return self.exec_finish(caller, built);
-            };
-            let closes = u64::from(handle.flags) & handle_flags::CLOEXEC != 0;
-            if closes || number & UPPER_TAG != 0 {
-                self.handle_close(caller.table, number)?;
+            match self.tables[caller.table].next(exec.next) {
+                Some((number, handle, after)) => {
+                    exec.next = after;
+                    if exec.traded {
+                        self.exec_give(caller, built, handle);
+                    } else if u64::from(handle.flags) & handle_flags::CLOEXEC != 0
+                        || number & UPPER_TAG != 0
+                    {
+                        self.handle_close(caller.table, number)?;
+                    }
+                }
+                None if exec.traded => {
+                    self.process_end(built, ExitStatus::default());
+                    self.process_release(built);
+                    return Ok(Outcome::Done(0));
+                }
+                None if self.processes[built].state == ProcessState::Dead => {
+                    // Somebody ended it, and with it what the new program was to have.
+                    self.process_release(built);
+                    let killed = ExitStatus { kind: ExitKind::Killed as u64, code: 0 };
+                    self.process_end(caller.process, killed);
+                    return Ok(Outcome::Gone);
+                }
+                None => {
+                    let table = self.processes[built].table;
+                    self.uppers_trade(caller.table, table);
+                    self.tables[table].process = self.tables[caller.table].process;
+                    (exec.traded, exec.next) = (true, clavis_abi::limits::TABLE_HANDLES);
+                }
             }
-            next = after;
         }
-        self.threads[caller.thread].resume = Resume::Exec(Exec { built, next });
+        self.threads[caller.thread].resume = Resume::Exec(exec);
         Ok(Outcome::More)
     }
 
-    fn exec_finish(&mut self, caller: &Caller, built: ProcessId) -> Reply {
-        if self.processes[built].state == ProcessState::Dead {
-            // Somebody ended it, and with it what the new program was to have.
-            self.process_release(built);
-            let killed = ExitStatus { kind: ExitKind::Killed as u64, code: 0 };
-            self.process_end(caller.process, killed);
-            return Ok(Outcome::Gone);
+    /// What a built process was given to itself is now a handle to the caller.
+    fn exec_give(&mut self, caller: &Caller, built: ProcessId, handle: Handle) {
+        let object = &mut self.descriptions[handle.description].object;
+        if *object == Object::Process(built) {
+            *object = Object::Process(caller.process);
+            self.process_retain(caller.process);
+            let other = &mut self.processes[built];
+            other.own = other.own.wrapping_sub(1);
+            other.refs = other.refs.wrapping_sub(1);
         }
-        let table = self.processes[built].table;
-        self.uppers_trade(caller.table, table);
-        self.tables[table].process = self.tables[caller.table].process;
-        let mut at = clavis_abi::limits::TABLE_HANDLES;
-        while let Some((_, handle, after)) = self.tables[caller.table].next(at) {
-            at = after;
-            let object = &mut self.descriptions[handle.description].object;
-            if *object == Object::Process(built) {
-                // What it was given to itself is now a handle to the caller.
-                *object = Object::Process(caller.process);
-                self.process_retain(caller.process);
-                let other = &mut self.processes[built];
-                other.own = other.own.wrapping_sub(1);
-                other.refs = other.refs.wrapping_sub(1);
-            }
-        }
-        self.process_end(built, ExitStatus::default());
-        self.process_release(built);
-        Ok(Outcome::Done(0))
     }
 }

@@ -11,6 +11,7 @@ use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Start};
 use crate::run::{Caller, Outcome, Reply};
+use crate::syscall::AGAIN;
 use crate::syscall::process::{KEPT, check_address};
 use clavis_abi::Rights;
 use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
@@ -29,10 +30,14 @@ pub struct Fork {
 /// What a fork copies next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// What numbers there were, so that stale ones stay so.
+    Numbers,
     /// Memory, from that page on.
     Memory(u64),
     /// Handles, from that place of the table on.
     Handles(usize),
+    /// Nothing: it begins to run.
+    Start,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -43,7 +48,7 @@ impl<M: Machine> Kernel<M> {
         check_address(args[1] as u64)?;
         let child = self.fork_begin(caller, account)?;
         self.threads[caller.thread].args = args;
-        self.fork(caller, Fork { child, next: Next::Memory(0) })
+        self.fork(caller, Fork { child, next: Next::Numbers })
     }
 
     fn fork_begin(&mut self, caller: &Caller, account: AccountId) -> Result<ProcessId> {
@@ -60,13 +65,9 @@ impl<M: Machine> Kernel<M> {
         process.group = group;
         process.parent = Some(caller.process);
         process.state = ProcessState::Copying;
-        let (space, table) = (process.space, process.table);
+        let space = process.space;
         self.spaces[space].hint = self.spaces[caller.space].hint;
         self.spaces[space].jit = self.spaces[caller.space].jit;
-        if let Err(error) = self.generations_copy(caller.table, table) {
-            self.process_release(child);
-            return Err(error);
-        }
         Ok(child)
     }
 
@@ -78,25 +79,39 @@ impl<M: Machine> Kernel<M> {
             self.process_release(fork.child);
             return Err(Error::new(EAGAIN));
         }
-        let step = match fork.next {
-            Next::Memory(at) => {
-                let to = self.processes[fork.child].space;
-                let step = self.space_copy(caller.space, to, at);
-                step.map(|at| at.map_or(Next::Handles(0), Next::Memory)).map(Some)
+        let copy = &self.processes[fork.child];
+        let (space, table) = (copy.space, copy.table);
+        let mut next = fork.next;
+        let reply = loop {
+            let step = match next {
+                Next::Numbers => {
+                    self.generations_copy(caller.table, table).map(|()| Next::Memory(0))
+                }
+                Next::Memory(at) => {
+                    let step = self.space_copy(caller.space, space, at);
+                    step.map(|at| at.map_or(Next::Handles(0), Next::Memory))
+                }
+                Next::Handles(at) => {
+                    let step = self.handles_copy(caller, fork.child, at);
+                    step.map(|at| at.map_or(Next::Start, Next::Handles))
+                }
+                Next::Start => match self.fork_finish(caller, fork.child) {
+                    Ok(number) => break Ok(Outcome::Done(number)),
+                    Err(error) => Err(error),
+                },
+            };
+            let now = core::mem::discriminant(&next);
+            match step {
+                Ok(step) => next = step,
+                // What ended processes left may be what is missing.
+                Err(error) if error.errno == AGAIN || self.reap() => {}
+                Err(error) => break Err(error),
             }
-            Next::Handles(at) => {
-                let step = self.handles_copy(caller, fork.child, at);
-                step.map(|at| at.map(Next::Handles))
-            }
-        };
-        let reply = match step {
-            Ok(Some(next)) => {
+            if core::mem::discriminant(&next) == now {
                 self.threads[caller.thread].resume = Resume::Fork(Fork { next, ..fork });
                 self.others_hold(caller);
                 return Ok(Outcome::More);
             }
-            Ok(None) => self.fork_finish(caller, fork.child).map(Outcome::Done),
-            Err(error) => Err(error),
         };
         self.others_release(caller.process);
         // What held it while it was made. If it does not run, it ends with that.
@@ -109,13 +124,17 @@ impl<M: Machine> Kernel<M> {
         &mut self,
         caller: &Caller,
         child: ProcessId,
-        mut at: usize,
+        from: usize,
     ) -> Result<Option<usize>> {
+        let mut at = from;
         for _ in 0..QUANTUM_HANDLES {
             let Some((number, handle, next)) = self.tables[caller.table].next(at) else {
                 return Ok(None);
             };
-            self.handle_copy(caller, child, number, handle)?;
+            match self.handle_copy(caller, child, number, handle) {
+                Err(_) if at > from => return Ok(Some(at)),
+                copied => copied?,
+            }
             at = next;
         }
         Ok(Some(at))

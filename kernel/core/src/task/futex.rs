@@ -39,9 +39,9 @@ impl Futexes {
 }
 
 impl<M: Machine> Kernel<M> {
-    fn futex_key(&self, caller: &Caller, address: usize) -> Result<FutexKey> {
+    fn futex_key(&mut self, caller: &Caller, address: usize) -> Result<FutexKey> {
         let page = page_of(address as u64);
-        let region = self.spaces[caller.space].regions.holding(&self.regions, page);
+        let region = self.spaces[caller.space].regions.find(&self.regions, page);
         let region = &self.regions[region.ok_or(Error::new(EFAULT))?];
         let page = region.offset.wrapping_add(page.wrapping_sub(region.start));
         let offset = page.wrapping_mul(PAGE).wrapping_add(address as u64 % PAGE);

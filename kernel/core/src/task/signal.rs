@@ -7,12 +7,12 @@
 use super::process::{ProcessId, ProcessState, process_number};
 use super::thread::{Blocked, Resume, ThreadId};
 use crate::account::AccountId;
-use crate::container::Linked;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Fault};
 use clavis_abi::error::EINTR;
+use clavis_abi::limits;
 use clavis_abi::params::{ExitKind, ExitStatus, SignalCode, SignalFrame, SignalInfo, signal};
 use zerocopy::IntoBytes;
 
@@ -56,6 +56,20 @@ impl Signals {
     fn stops(&self, number: u64) -> bool {
         signal::bit(number) & signal::STOPS & !(self.caught | self.ignored) != 0
     }
+}
+
+/// A signal on its way through an account and those beneath it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    /// Where it began. Holds a reference.
+    pub(crate) root: AccountId,
+    /// Whose processes are told now. Holds a reference.
+    pub(crate) at: AccountId,
+    /// Which of them is next.
+    next: Option<ProcessId>,
+    /// Only those of this group have it; 0: all.
+    group: u32,
+    sent: Sent,
 }
 
 /// A signal on its way.
@@ -139,28 +153,50 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Sends a signal to every process of an account and of the accounts beneath it, or to those
-    /// of a group.
-    pub(crate) fn signal_account(&mut self, id: AccountId, group: u32, sent: Sent) {
-        let mut at = self.accounts[id].processes.front();
-        while let Some(process) = at {
-            let alive = self.accounts[id].alive;
-            at = self.processes[process].sibling.next();
-            if group == 0 || self.processes[process].group == group {
-                self.signal_process(process, None, sent);
+    /// Begins to send a signal to every process of an account and of the accounts beneath it, or to
+    /// those of a group. All have it before any process goes on; there is one such round at a time.
+    pub(crate) fn signal_account(&mut self, root: AccountId, group: u32, sent: Sent) {
+        self.account_retain(root);
+        self.account_retain(root);
+        let next = self.accounts[root].processes.front();
+        self.work.round = Some(Round { root, at: root, next, group, sent });
+        self.attend();
+    }
+
+    /// Sends a quantum of the signals of a round. False when there is none.
+    pub(crate) fn signal_round(&mut self) -> bool {
+        let Some(Round { root, mut at, mut next, group, sent }) = self.work.round.take() else {
+            return false;
+        };
+        for _ in 0..limits::QUANTUM_EVENTS {
+            if let Some(process) = next {
+                if self.process_lives(process) {
+                    next = self.processes[process].sibling.next();
+                    if group == 0 || self.processes[process].group == group {
+                        self.signal_process(process, None, sent);
+                    }
+                } else {
+                    // It ended otherwise: what was behind it is not known.
+                    next = self.accounts[at].processes.front();
+                }
+                continue;
             }
-            if self.accounts[id].alive != alive {
-                // The next one may have gone. Who was told already is not told twice.
-                at = self.accounts[id].processes.front();
+            let behind = self.account_behind(at, root);
+            if let Some(account) = behind {
+                self.account_retain(account);
+                next = self.accounts[account].processes.front();
+            }
+            self.account_release(at);
+            match behind {
+                Some(account) => at = account,
+                None => {
+                    self.account_release(root);
+                    return true;
+                }
             }
         }
-        let mut child = self.accounts[id].children.front();
-        while let Some(account) = child {
-            self.account_retain(account);
-            self.signal_account(account, group, sent);
-            child = Linked::<_, 0>::link(&self.accounts[account]).next();
-            self.account_release(account);
-        }
+        self.work.round = Some(Round { root, at, next, group, sent });
+        true
     }
 
     /// Tells the process that made it of a process's end.

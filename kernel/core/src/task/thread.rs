@@ -107,6 +107,8 @@ pub struct Thread<M: Machine> {
     pub args: [usize; 5],
     /// Bytes that its current call has moved already.
     pub progress: usize,
+    /// How often its current call was made again because there was no memory.
+    pub(crate) tries: u8,
     /// When its blocking calls end; 0: never.
     pub deadline: u64,
     /// When its current wait ends by itself: futex and sleep.
@@ -190,6 +192,7 @@ impl<M: Machine> Kernel<M> {
             call: 0,
             args: [0; 5],
             progress: 0,
+            tries: 0,
             deadline: 0,
             wake_at: None,
             place: None,

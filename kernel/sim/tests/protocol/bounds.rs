@@ -411,16 +411,22 @@ fn registrations_are_bounded_by_source_and_by_queue() {
         let more = t.dup(reader).unwrap();
         assert_eq!(errno(t.watch(first, more, read, 0)), ENOSPC, "of one source");
         let queue = t.open(factory, "", O_RDWR as u64).unwrap();
+        let mut watched = Vec::new();
         for _ in 0..16 {
             let reader = t.open(pipes, "", O_RDWR as u64).unwrap();
             for _ in 0..256 {
                 let copy = t.dup(reader).unwrap();
                 t.watch(queue, copy, read, 0).unwrap();
+                watched.push(copy);
             }
         }
         let other = t.open(pipes, "", O_RDWR as u64).unwrap();
         assert_eq!(errno(t.watch(queue, other, read, 0)), ENOSPC, "at one queue");
         t.watch(first, other, read, 0).unwrap();
+        // One by one: a queue that ends with all of them ends them in one entry.
+        for copy in watched {
+            t.close(copy).unwrap();
+        }
     });
 }
 

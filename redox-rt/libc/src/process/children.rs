@@ -21,14 +21,19 @@ struct Row {
 static CHILDREN: [Row; ROWS] =
     [const { Row { process: AtomicU32::new(0), handle: AtomicUsize::new(0) } }; ROWS];
 
+/// The rows behind these were never taken.
+static REACHED: AtomicUsize = AtomicUsize::new(0);
+
 /// A row that was taken for a child that is yet to come.
 pub(super) struct Place(&'static Row);
 
 impl Place {
     /// Takes a free row.
     pub(super) fn take() -> Result<Place> {
-        let free = CHILDREN.iter().find(|row| change(row, 0, TAKEN));
-        free.map(Place).ok_or(crate::errno::error(EAGAIN))
+        let free = CHILDREN.iter().enumerate().find(|(_, row)| change(row, 0, TAKEN));
+        let (index, row) = free.ok_or(crate::errno::error(EAGAIN))?;
+        REACHED.fetch_max(index + 1, Ordering::Relaxed);
+        Ok(Place(row))
     }
 
     /// Puts a child into it.
@@ -49,9 +54,13 @@ fn change(row: &Row, from: u32, to: u32) -> bool {
     row.process.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }
 
+fn rows() -> impl Iterator<Item = &'static Row> {
+    CHILDREN.iter().take(REACHED.load(Ordering::Relaxed))
+}
+
 /// The children: number and handle. The handle of one that was waited for meanwhile is `EBADF`.
 pub(crate) fn all() -> impl Iterator<Item = (pid_t, Number)> {
-    CHILDREN.iter().filter_map(|row| match row.process.load(Ordering::Acquire) {
+    rows().filter_map(|row| match row.process.load(Ordering::Acquire) {
         0 | TAKEN => None,
         process => {
             let handle = row.handle.load(Ordering::Relaxed);
@@ -67,7 +76,7 @@ pub(crate) fn handle_of(process: pid_t) -> Option<Number> {
 
 /// Lets go of a child. False when another thread did so first.
 pub(super) fn forget(process: pid_t, handle: Number) -> bool {
-    let row = CHILDREN.iter().find(|row| {
+    let row = rows().find(|row| {
         row.handle.load(Ordering::Relaxed) == handle.raw() && change(row, process as u32, TAKEN)
     });
     let Some(row) = row else { return false };

@@ -1,6 +1,7 @@
 //! `pthread_key_*`: numbered words of every thread, with destructors.
 use crate::local::{self, Word};
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use clavis_rt::sync::Mutex;
 use core::ffi::{c_int, c_void};
 use core::ptr;
@@ -32,7 +33,8 @@ struct Value {
     value: *const c_void,
 }
 
-type Values = [Value; KEYS_MAX];
+/// A thread's values by key, as far as it has stored any.
+type Values = Vec<Value>;
 
 /// The calling thread's values, once it has stored one.
 fn values() -> Option<&'static mut Values> {
@@ -84,11 +86,13 @@ pub extern "C" fn pthread_key_delete(key: pthread_key_t) -> c_int {
 pub extern "C" fn pthread_setspecific(key: pthread_key_t, value: *const c_void) -> c_int {
     let Some(generation) = generation(key) else { return EINVAL };
     if values().is_none() {
-        let fresh = Box::new([Value { generation: 0, value: ptr::null() }; KEYS_MAX]);
-        local::set(Word::Specific, Box::into_raw(fresh) as usize);
+        local::set(Word::Specific, Box::into_raw(Box::<Values>::default()) as usize);
     }
-    if let Some(entry) = values().and_then(|values| values.get_mut(key)) {
-        *entry = Value { generation, value };
+    if let Some(values) = values() {
+        if values.len() <= key {
+            values.resize(key + 1, Value { generation: 0, value: ptr::null() });
+        }
+        values[key] = Value { generation, value };
     }
     0
 }
