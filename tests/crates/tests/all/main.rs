@@ -8,5 +8,4 @@ mod parallel;
 mod redox;
 mod redoxfs;
 mod scheme;
-mod sockets;
 mod waiting;
