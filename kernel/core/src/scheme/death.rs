@@ -294,8 +294,9 @@ impl<M: Machine> Kernel<M> {
         match endpoint.in_hand.take() {
             Some(Notice::Close(close)) => endpoint.closes.push_front(descriptions, close),
             Some(Notice::Unmap(unmap)) => endpoint.unmaps.push_front(grants, unmap),
-            None => {}
+            None => return,
         }
+        self.receivers_nudge(id);
     }
 
     /// Empties the slots, drops the notices and hangs up on the watchers of objects that nobody

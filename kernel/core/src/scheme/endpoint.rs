@@ -29,6 +29,10 @@ pub const WATCH_BUCKETS: usize = 16;
 /// Processes that can receive at one endpoint at the same time.
 pub(super) const RECEIVERS: usize = 4;
 
+/// How many places an account can have for each that is free. Daemons keep up to half of the places
+/// waiting (`scheme-daemon`), also for one account alone, whose other calls have to get through.
+const SHARE: usize = 3;
+
 const BULK_WORDS: usize = INBOX_BULK_PAGES / 64;
 
 /// A place in the queue: which request has it, and how many had it before.
@@ -313,7 +317,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A place in the queue for a thread's call: the one it was given while it waited, or a free
-    /// one, as long as its account has fewer than are free: a newcomer finds one.
+    /// one, as long as its account has not its share: a newcomer finds one.
     ///
     /// # Errors
     /// As [`Kernel::scheme_check`].
@@ -335,7 +339,7 @@ impl<M: Machine> Kernel<M> {
         }
         let endpoint = &mut self.endpoints[at];
         endpoint.check(epoch)?;
-        if endpoint.free <= ENDPOINT_DEPTH / 2 && self.has_its_share(at, thread) {
+        if endpoint.free <= ENDPOINT_DEPTH / (SHARE + 1) && self.has_its_share(at, thread) {
             return Ok(None);
         }
         let endpoint = &mut self.endpoints[at];
@@ -362,7 +366,7 @@ impl<M: Machine> Kernel<M> {
         self.wake(thread, resume);
     }
 
-    /// Whether a thread's account has its share of an endpoint's places: as many as are free.
+    /// Whether a thread's account has its share of an endpoint's places: so many for each free one.
     #[cold]
     fn has_its_share(&self, id: EndpointId, thread: ThreadId) -> bool {
         let account = self.threads[thread].account;
@@ -370,7 +374,7 @@ impl<M: Machine> Kernel<M> {
         let requests = endpoint.places.iter().filter_map(|place| place.request);
         let pays = |request: RequestId| self.requests[request].pays(&self.threads);
         let held = requests.filter(|request| pays(*request) == Some(account)).count();
-        held >= endpoint.free
+        held >= SHARE * endpoint.free
     }
 
     /// Lets the thread that took a message last run at least at a priority, since a caller of that

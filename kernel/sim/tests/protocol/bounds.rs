@@ -109,7 +109,7 @@ fn a_caller_that_does_not_wait_is_told_that_there_is_no_place() {
             .unwrap();
         }
         t.sleep(5_000_000).unwrap();
-        // The account has as many as are free: it waits for its own.
+        // The account has its share: it waits for its own.
         let at = t.room(16) as usize;
         assert_eq!(errno(t.call(Call::Read2, [file, at, 1, usize::MAX, 1])), EAGAIN);
         let sqe = t.expect_and_reply(socket, Opcode::Read, 0);
@@ -486,4 +486,28 @@ fn a_thousand_endpoints_and_ten_thousand_handles_work_and_leave_nothing() {
     world.check_every = 20_000;
     world.run();
     world.end();
+}
+
+/// Requirement: R96
+#[test]
+fn an_account_with_half_of_the_places_waiting_still_gets_through() {
+    scene(|t| {
+        let (file, server) = t.served(|t| {
+            // As daemons do: 64 requests are kept until another one lets them go on.
+            let kept: Vec<Sqe> = (0..64).map(|_| t.expect(3, Opcode::Call)).collect();
+            t.expect_and_reply(3, Opcode::Fsync, 0);
+            for sqe in kept {
+                t.reply(3, sqe.tag, 0).unwrap();
+            }
+        });
+        for _ in 0..64 {
+            t.spawn(1, move |t| {
+                t.call_with(file, &mut [], CallFlags::empty(), &[]).unwrap();
+            })
+            .unwrap();
+        }
+        t.sleep(10_000_000).unwrap();
+        t.call(Call::Fsync, [file, 0, 0, 0, 0]).unwrap();
+        t.finished(server);
+    });
 }
