@@ -289,7 +289,16 @@ fn polled() -> Verdict {
     let none = listener.accept().map_err(|error| error.kind()).err();
     check(none == Some(ErrorKind::WouldBlock), "nobody connects")?;
     let _client = said("connect", UnixStream::connect(&path))?;
-    said("accept", listener.accept())?;
+    let (mut server, _) = said("accept", listener.accept())?;
+    let none = server.read(&mut [0]).map_err(|error| error.kind());
+    check(none == Err(ErrorKind::WouldBlock), "what is accepted waits as its listener does")?;
+    // SAFETY: no memory is involved.
+    let made = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0) };
+    // SAFETY: no memory is involved.
+    let flags = unsafe { libc::fcntl(made, libc::F_GETFL) };
+    check(made >= 0 && flags & libc::O_NONBLOCK != 0, "a socket can be made so")?;
+    // SAFETY: a new descriptor.
+    drop(unsafe { OwnedFd::from_raw_fd(made) });
     said("remove", fs::remove_file(&path))
 }
 

@@ -104,12 +104,15 @@ fn open(kind: c_int) -> Result<Handle> {
         SOCK_SEQPACKET => "/scheme/unix/packets",
         _ => return Err(error(EPROTONOSUPPORT)),
     };
-    let flags = file::OpenFlags::from((O_RDWR | extra(kind)) as u32 & 0xFFFF_0000);
-    namespace::open(path, flags, Place::Lowest).map_err(|problem| match problem.errno {
-        // The namespace does not have the service.
-        ENOENT | ENODEV => error(EAFNOSUPPORT),
-        _ => problem,
-    })
+    let flags = file::OpenFlags::from(O_RDWR as u32);
+    let socket =
+        namespace::open(path, flags, Place::Lowest).map_err(|problem| match problem.errno {
+            // The namespace does not have the service.
+            ENOENT | ENODEV => error(EAFNOSUPPORT),
+            _ => problem,
+        })?;
+    mark(&socket, kind)?;
+    Ok(socket)
 }
 
 /// The flags of a descriptor that a kind of socket asks for.
@@ -198,7 +201,8 @@ pub unsafe extern "C" fn connect(socket: c_int, to: *const sockaddr, length: soc
     })())
 }
 
-/// Takes a connection; waits for one.
+/// Takes a connection; waits for one. Its descriptor waits as the listener's does, which is what
+/// programs for this target count on.
 ///
 /// # Safety
 /// C contract: as for [`accept4`].
@@ -208,8 +212,12 @@ pub unsafe extern "C" fn accept(
     from: *mut sockaddr,
     length: *mut socklen_t,
 ) -> c_int {
+    let flags = match fd(socket) {
+        Ok(listening) if is_impatient(listening, 0) => SOCK_NONBLOCK,
+        _ => 0,
+    };
     // SAFETY: the same contract.
-    unsafe { accept4(socket, from, length, 0) }
+    unsafe { accept4(socket, from, length, flags) }
 }
 
 /// As [`accept`], with flags for the new descriptor.
