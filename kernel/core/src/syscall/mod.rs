@@ -53,6 +53,7 @@ impl<M: Machine> Kernel<M> {
         Ok(Outcome::More)
     }
 
+    #[inline(never)]
     fn decode(&mut self, caller: &Caller, call: Call, args: &[usize; 5]) -> Reply {
         match call {
             Call::OpenAt => self.sys_openat(caller, *args),
