@@ -426,8 +426,8 @@ fn a_successor_serves_the_same_handles() {
 /// Requirement: R105
 #[test]
 fn a_name_is_found_among_ten_thousand_as_fast_as_among_ten() {
-    let lookups = 4000u64;
-    let [few, many] = [10u64, 10_000].map(|names| {
+    let lookups = 10_000u64;
+    for names in [10u64, 10_000] {
         let mut buffer = vec![0; 16 << 20];
         let mut manager = Manager::open(&mut buffer).unwrap();
         let number = manager.create(permissions::ALL, 20_000).unwrap();
@@ -435,21 +435,14 @@ fn a_name_is_found_among_ten_thousand_as_fast_as_among_ten() {
             let name = std::format!("service-{index}");
             offer(&mut manager, number, &name, 1000 + index, 0).unwrap();
         }
-        let paths: Vec<(u64, String)> = (0..lookups)
-            // Ten of them, wherever they lie.
-            .map(|at| at % 10 * (names / 10))
-            .map(|index| (index, std::format!("/scheme/service-{index}/file")))
-            .collect();
         let before = crate::name::COMPARED.get();
-        let begun = std::time::Instant::now();
-        for (index, path) in &paths {
-            assert_eq!(target(&open(&mut manager, number, path)), Some(1000 + index));
+        for index in (0..lookups).map(|at| at % names) {
+            let path = std::format!("/scheme/service-{index}/file");
+            assert_eq!(target(&open(&mut manager, number, &path)), Some(1000 + index));
         }
-        let spent = begun.elapsed().as_nanos() as u64 / lookups;
         let compared = crate::name::COMPARED.get() - before;
-        std::println!("{names} names: {compared} comparisons for {lookups} opens, {spent} ns each");
-        compared
-    });
-    assert!(few >= lookups && many >= lookups, "each name is compared with itself");
-    assert!(many * 10 <= few * 11, "{many} comparisons among many names, {few} among few");
+        assert!(compared >= lookups, "each name is compared with itself");
+        // Seven bits of the hash, which has a random key, decide what else is compared.
+        assert!(compared <= 2 * lookups, "{compared} comparisons for {lookups} opens of {names}");
+    }
 }

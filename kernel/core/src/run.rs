@@ -5,6 +5,7 @@ use crate::kernel::{CpuState, Kernel, Owners, Waiter};
 use crate::machine::{Cpu, Machine, Next};
 use crate::memory::fault::{Access, Unresolved};
 use crate::memory::space::SpaceId;
+use crate::syscall::is_plain_call;
 use crate::task::process::ProcessId;
 use crate::task::sched::SLICE;
 use crate::task::thread::{Resume, Thread, ThreadId};
@@ -91,7 +92,7 @@ impl<M: Machine> Kernel<M> {
         let Some(caller) = state.current else { return self.decide(cpu) };
         (state.call, state.first) = (number, args[0]);
         let reply = match number {
-            CALL => self.sys_call(&caller, &args),
+            CALL if is_plain_call(&args) => self.call_plain(&caller, &args),
             _ => self.dispatch(&caller, number, &args),
         };
         let result = match reply {

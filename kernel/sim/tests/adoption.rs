@@ -295,3 +295,37 @@ fn wherever_a_server_dies_its_clients_lose_nothing_and_its_successor_keeps_nothi
     let count = (1..).take_while(|&steps| death_at(steps)).count();
     assert!(count > 30, "the servers took {count} steps");
 }
+
+#[test]
+fn a_notice_that_one_thread_has_is_not_lost_when_another_is_given_the_next() {
+    calm(|t| {
+        let (socket, root) = endpoint(t);
+        let server = server(t, socket, |t| {
+            let serve = |t: &mut Thread| {
+                while let Ok(sqe) = t.receive(SOCKET) {
+                    if sqe.opcode == Opcode::CloseMsg as u8 {
+                        // It is long about that.
+                        t.sleep(1_000_000_000).unwrap();
+                    } else {
+                        t.reply(SOCKET, sqe.tag, 5).unwrap();
+                    }
+                }
+            };
+            for _ in 0..3 {
+                t.spawn(1, serve).unwrap();
+            }
+            serve(t);
+        });
+        t.settle();
+        let [first, second] = [(); 2].map(|()| t.open(root, "a", 0).unwrap());
+        // One thread is woken for it, and has it still when the next comes with a request.
+        t.close(first).unwrap();
+        t.sleep(1_000_000).unwrap();
+        t.close(second).unwrap();
+        let more = t.open(root, "a", 0).unwrap();
+        t.close(more).unwrap();
+        t.sleep(5_000_000_000).unwrap();
+        t.signal(server, 9).unwrap();
+        t.settle();
+    });
+}

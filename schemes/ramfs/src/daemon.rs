@@ -272,9 +272,11 @@ impl SchemeSync for Ramfs {
         offset: u64,
         _size: usize,
         _flags: MunmapFlags,
-        _: &CallerCtx,
+        notice: &CallerCtx,
     ) -> Result<()> {
-        self.files.note(Change::Unmap { number: id, offset }, now())
+        // The caller of this notice is the mapping.
+        let mapping = notice.pid as u64;
+        self.files.note(Change::Unmap { number: id, offset, mapping }, now())
     }
 
     fn on_close(&mut self, id: usize) {

@@ -50,6 +50,8 @@ pub struct Handles {
     pub(crate) tree: Tree,
     open: Slab<Handle>,
     locks: Locks,
+    /// The mapping that ended last.
+    ended: u64,
     /// The time, as far as anybody told.
     #[serde(skip)]
     pub(crate) now: Time,
@@ -68,7 +70,7 @@ impl Handles {
     }
 
     fn on(tree: Tree, now: Time) -> Self {
-        Self { tree, open: Slab::new(), locks: Locks::default(), now }
+        Self { tree, open: Slab::new(), locks: Locks::default(), ended: 0, now }
     }
 
     /// The same with one more directory in its root, open to everybody.
@@ -396,16 +398,21 @@ impl Handles {
         Ok(self.tree.kind(self.node(number)?)? == Kind::Symlink)
     }
 
-    /// Ends a mapping that began at `offset`.
+    /// Ends a mapping that began at `offset`; `mapping` is the kernel's number for it. Who goes on
+    /// after a death may be told again what was done: that does nothing.
     ///
     /// # Errors
     /// `EINVAL` when there is none.
-    pub fn unmap(&mut self, number: Number, offset: u64) -> Result<()> {
+    pub fn unmap(&mut self, number: Number, offset: u64, mapping: u64) -> Result<()> {
+        if self.ended == mapping {
+            return Ok(());
+        }
         let handle = self.open.get_mut(number).ok_or(Error::new(EBADF))?;
         let found = handle.mappings.iter().position(|mapping| *mapping == offset);
         handle.mappings.swap_remove(found.ok_or(Error::new(EINVAL))?);
         let node = handle.node;
         self.tree.unmap(node, offset);
+        self.ended = mapping;
         Ok(())
     }
 

@@ -50,7 +50,7 @@ pub enum Change<'a> {
     /// [`Handles::map`].
     Map { number: Number, offset: u64, size: usize },
     /// [`Handles::unmap`].
-    Unmap { number: Number, offset: u64 },
+    Unmap { number: Number, offset: u64, mapping: u64 },
 }
 
 impl Change<'_> {
@@ -90,7 +90,7 @@ impl Change<'_> {
             }
             Change::LinkSelf { number, path } => files.link_self(number, path)?,
             Change::Map { number, offset, size } => return files.map(number, offset, size),
-            Change::Unmap { number, offset } => files.unmap(number, offset)?,
+            Change::Unmap { number, offset, mapping } => files.unmap(number, offset, mapping)?,
         }
         Ok(0)
     }

@@ -46,13 +46,15 @@ impl<M: Machine> Kernel<M> {
         {
             return false;
         }
-        let Some(place) = endpoint.place_next() else { return false };
+        let Some(place) = endpoint.place_next().filter(|_| !endpoint.is_scarce()) else {
+            return false;
+        };
         let Some((client, server)) = threads.pair_mut(caller.thread, taker) else { return false };
         let Resume::Receive(receive) = &server.resume else { return false };
         let notice = endpoint.closes.front();
         if !client.waits_plainly()
             || !server.waits_plainly()
-            || notice.is_some() && receive.most > 1
+            || notice.is_some() && (receive.most > 1 || endpoint.in_hand.is_some())
         {
             return false;
         }

@@ -138,6 +138,12 @@ impl Endpoint {
         self.vacant.get(self.free.wrapping_sub(1)).copied()
     }
 
+    /// Whether so few places are free that somebody may have his share.
+    #[inline]
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.free <= ENDPOINT_DEPTH / (SHARE + 1)
+    }
+
     /// The places that are free.
     #[cfg(any(test, feature = "check"))]
     pub(crate) fn vacant_places(&self) -> &[u8] {
@@ -339,7 +345,7 @@ impl<M: Machine> Kernel<M> {
         }
         let endpoint = &mut self.endpoints[at];
         endpoint.check(epoch)?;
-        if endpoint.free <= ENDPOINT_DEPTH / (SHARE + 1) && self.has_its_share(at, thread) {
+        if endpoint.is_scarce() && self.has_its_share(at, thread) {
             return Ok(None);
         }
         let endpoint = &mut self.endpoints[at];

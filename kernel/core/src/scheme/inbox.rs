@@ -128,7 +128,9 @@ impl<M: Machine> Kernel<M> {
                 *place = None;
             }
             self.notice_again(at);
-            for place in 0..ENDPOINT_DEPTH {
+            // Most often nobody waits for an answer.
+            let busy = self.endpoints[at].free < ENDPOINT_DEPTH;
+            for place in 0..if busy { ENDPOINT_DEPTH } else { 0 } {
                 let request = self.endpoints[at].places.get(place).and_then(|at| at.request);
                 if let Some(request) = request
                     && self.requests[request].server == Some(process)

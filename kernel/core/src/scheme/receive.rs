@@ -284,6 +284,7 @@ impl<M: Machine> Kernel<M> {
             opcode: Opcode::Munmap as u8,
             sqe_flags: SqeFlags::empty(),
             tag: NOTICE_TAG,
+            caller: u64::from(id.generation()) << 32 | u64::from(id.index()),
             args: [number, len, flags, offset, 0, 0],
             ..Sqe::default()
         };

@@ -49,12 +49,18 @@ const KNOWN: CallFlags = CallFlags::CONSUME
     .union(CallFlags::from_bits_retain(CALL_CHOSEN));
 
 impl<M: Machine> Kernel<M> {
-    /// A call with a payload and metadata.
+    /// A call.
     pub(crate) fn sys_call(&mut self, caller: &Caller, args: &[usize; 5]) -> Reply {
-        let [first, payload, len, flags, metadata] = *args;
-        if flags & !PLAIN != 0 {
-            return self.call_special(caller, args);
+        if is_plain_call(args) {
+            self.call_plain(caller, args)
+        } else {
+            self.call_special(caller, args)
         }
+    }
+
+    /// A call with a payload and metadata, and nothing else.
+    pub(crate) fn call_plain(&mut self, caller: &Caller, args: &[usize; 5]) -> Reply {
+        let [first, payload, len, flags, metadata] = *args;
         let (payload, words) = call_shape(payload, len, flags)?;
         let given = self.read_metadata(caller, metadata, words)?;
         let handle = *self.tables[caller.table].get(first).ok_or(Error::new(EBADF))?;
@@ -281,6 +287,13 @@ impl<M: Machine> Kernel<M> {
             _ => Err(Error::new(EINVAL)),
         }
     }
+}
+
+/// Whether a call is about its payload and metadata alone: it never has to be made again.
+#[inline(always)]
+pub(crate) fn is_plain_call(args: &[usize; 5]) -> bool {
+    let [.., flags, _] = *args;
+    flags & !PLAIN == 0
 }
 
 /// What the registers of a call say: its payload, and how many words of metadata it has.

@@ -9,6 +9,7 @@ pub(crate) mod process;
 mod scheme;
 mod signal;
 
+pub(crate) use call::is_plain_call;
 pub(crate) use file::CLOEXEC;
 
 use crate::kernel::Kernel;

@@ -511,3 +511,27 @@ fn an_account_with_half_of_the_places_waiting_still_gets_through() {
         t.finished(server);
     });
 }
+
+/// Requirement: R96
+#[test]
+fn a_server_that_keeps_all_it_gets_at_once_still_hears_a_newcomer() {
+    calm(|t| {
+        let (file, server) = t.served(|t| {
+            // It waits whenever somebody asks, so that nothing is ever queued.
+            loop {
+                let sqe = t.receive(3).unwrap();
+                if sqe.opcode == Opcode::Fsync as u8 {
+                    t.reply(3, sqe.tag, 0).unwrap();
+                    return;
+                }
+            }
+        });
+        let flood = flood(t, file, 200, 0, 0);
+        t.sleep(20_000_000).unwrap();
+        t.deadline(20_000_000).unwrap();
+        t.call(Call::Fsync, [file, 0, 0, 0, 0]).expect("a place was left");
+        t.finished(server);
+        t.signal(flood, 9).unwrap();
+        t.settle();
+    });
+}

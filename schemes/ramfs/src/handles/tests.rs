@@ -85,8 +85,9 @@ fn a_mapping_outlives_name_and_length() {
     handles.truncate(x, 0).unwrap();
     handles.unlink(root, "x", 0).unwrap();
     assert_eq!(address % PAGE, 0);
-    handles.unmap(x, 0).unwrap();
-    assert_eq!(errno(handles.unmap(x, 0)), EINVAL);
+    handles.unmap(x, 0, 7).unwrap();
+    handles.unmap(x, 0, 7).unwrap();
+    assert_eq!(errno(handles.unmap(x, 0, 8)), EINVAL);
     handles.close(x);
 }
 
