@@ -29,7 +29,12 @@ fn set_frequency(hertz: u64) {
 /// Nanoseconds since boot.
 #[inline]
 pub(crate) fn now() -> u64 {
-    let ticks = cpu::time_stamp().wrapping_sub(START.load(Ordering::Relaxed));
+    nanoseconds(cpu::time_stamp().wrapping_sub(START.load(Ordering::Relaxed)))
+}
+
+/// How long so many ticks of the counter take.
+#[inline]
+pub(crate) fn nanoseconds(ticks: u64) -> u64 {
     ((u128::from(ticks) * u128::from(SCALE.load(Ordering::Relaxed))) >> 32) as u64
 }
 

@@ -71,8 +71,9 @@ pub(crate) struct Context {
     pub(crate) registers: Registers,
     /// Base of local storage.
     pub(crate) tls: u64,
-    /// Address of the next free block.
-    next: u64,
+    /// Ticks of the time-stamp counter that a CPU has spent on its thread, until it last left. Of a
+    /// free block: the address of the next one.
+    pub(crate) ticks: u64,
     /// XSAVE area.
     pub(crate) vectors: [u8; VECTOR_BYTES],
 }
@@ -90,7 +91,7 @@ impl Context {
         vectors[1] = 0x03;
         vectors[24] = 0x80;
         vectors[25] = 0x1F;
-        Context { registers: Registers::empty(), tls: 0, next: 0, vectors }
+        Context { registers: Registers::empty(), tls: 0, ticks: 0, vectors }
     }
 }
 
@@ -122,10 +123,19 @@ impl ContextToken {
         self.block().registers.general[RAX] = value;
     }
 
-    /// Has the thread begin anew with these registers.
+    /// Ticks that a CPU has spent on the thread, until now.
+    pub(crate) fn ticks(&self) -> u64 {
+        // SAFETY: the token owns the block, whose page is never given back; a plain read.
+        let until_left = unsafe { (*(self.address as *const Context)).ticks };
+        let since = if Block::current() == self.address { Block::stretch() } else { 0 };
+        until_left.wrapping_add(since)
+    }
+
+    /// Has the thread begin anew with these registers. The time that was spent on it stays.
     pub(crate) fn start(&mut self, start: Start) {
+        let ticks = self.ticks();
         let block = self.block();
-        *block = Context::empty();
+        *block = Context { ticks, ..Context::empty() };
         if start.entry < USER_END {
             block.registers.rip = start.entry;
         }
@@ -180,7 +190,7 @@ impl Contexts {
             }
         }
         let mut token = ContextToken { address: self.free };
-        self.free = token.block().next;
+        self.free = core::mem::take(&mut token.block().ticks);
         token.start(start);
         Some(token)
     }
@@ -192,8 +202,7 @@ impl Contexts {
         }
         let next = self.free;
         let block = token.block();
-        *block = Context::empty();
-        block.next = next;
+        *block = Context { ticks: next, ..Context::empty() };
         self.free = token.address;
     }
 }
@@ -210,6 +219,8 @@ pub(crate) unsafe extern "sysv64" fn activate(from: *mut Context, to: *mut Conte
     let new = unsafe { &raw const (*to).vectors };
     // SAFETY: they are those blocks' vector areas.
     unsafe { registers::vectors_pass(old, new) };
+    // SAFETY: `from` is a block.
+    unsafe { Block::charge(from) };
     // SAFETY: `to` is a block.
     let tls = unsafe { (*to).tls };
     registers::selectors_pass(VirtAddr::new_truncate(tls));

@@ -88,6 +88,8 @@ pub(crate) struct Block {
     pub(crate) scratch: u64,
     /// Top of this CPU's kernel stack.
     pub(crate) stack: u64,
+    /// Since when the time of the current context was not charged to it; `u64::MAX`: the CPU idles.
+    since: u64,
     _pad: u32,
     /// The task-state segment. Its first stack pointer (`privilege_stack_table[0]`) is the top of
     /// the next thread's register block: the processor itself pushes the frame of an interrupt
@@ -107,6 +109,7 @@ static BLOCK: Holder = Holder(UnsafeCell::new(Block {
     current: 0,
     scratch: 0,
     stack: 0,
+    since: u64::MAX,
     _pad: 0,
     task: TaskStateSegment::new(),
     nowhere: Context::empty(),
@@ -133,6 +136,43 @@ impl Block {
     pub(crate) fn current() -> u64 {
         // SAFETY: a plain read of this CPU's block, which lives for ever.
         unsafe { (*block()).current }
+    }
+
+    /// Ticks that the current context was not charged for yet: none while the CPU idles.
+    #[inline]
+    pub(crate) fn stretch() -> u64 {
+        // SAFETY: a plain read of this CPU's block, which lives for ever.
+        time_stamp().saturating_sub(unsafe { (*block()).since })
+    }
+
+    /// As [`Block::stretch`]; the next one begins.
+    #[inline]
+    pub(crate) fn next_stretch() -> u64 {
+        let now = time_stamp();
+        // SAFETY: the block lives for ever; this takes an address only.
+        let since = unsafe { &raw mut (*block()).since };
+        // SAFETY: a plain exchange in this CPU's block.
+        now.saturating_sub(unsafe { since.replace(now) })
+    }
+
+    /// Charges the stretch that ends here to a context.
+    ///
+    /// # Safety
+    /// The address is that of a context, which nothing else accesses now.
+    #[inline]
+    pub(crate) unsafe fn charge(context: *mut Context) {
+        // SAFETY: by this function's contract.
+        let ticks = unsafe { &mut (*context).ticks };
+        *ticks = ticks.wrapping_add(Self::next_stretch());
+    }
+
+    /// From here on the CPU's time is nobody's, until the next stretch begins.
+    pub(crate) fn idle() {
+        // SAFETY: the current context is a thread's or `nowhere`; core, which has the tokens, is
+        // not entered here.
+        unsafe { Self::charge(Self::current() as *mut Context) };
+        // SAFETY: a plain write to this CPU's block.
+        unsafe { (*block()).since = u64::MAX };
     }
 
     /// Has the registers of the running thread go nowhere, because the thread is gone or starts

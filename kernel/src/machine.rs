@@ -213,6 +213,10 @@ impl Machine for Pc {
         context.divert(entry, argument)
     }
 
+    fn context_time(&self, context: &ContextToken) -> u64 {
+        clock::nanoseconds(context.ticks())
+    }
+
     fn context_tls(&mut self, context: &mut ContextToken, tls: u64) {
         context.tls(tls);
     }

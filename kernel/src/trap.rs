@@ -6,6 +6,7 @@ use clavis_core::{Fault, Kernel};
 use spin::Mutex;
 
 use crate::context::{ContextRef, Registers};
+use crate::cpu::Block;
 use crate::machine::Pc;
 use crate::paging::USER_END;
 use crate::{apic, copy, entry, panic, registers};
@@ -30,13 +31,24 @@ fn enter(entry: impl FnOnce(&mut Kernel<Pc>) -> Next<ContextRef>) -> Next<Contex
 #[cold]
 #[inline(never)]
 fn settle(mut next: Next<ContextRef>) -> ContextRef {
+    let mut idled = false;
     loop {
         match next {
-            Next::User(context) => return context,
+            Next::User(context) => {
+                if idled {
+                    // It may be the one that ran last, so that nothing else begins its time.
+                    Block::next_stretch();
+                }
+                return context;
+            }
             // SAFETY: `enter` has released the lock, and this function holds no other.
             Next::Again => unsafe { registers::window() },
-            // SAFETY: as above.
-            Next::Idle => unsafe { registers::wait() },
+            Next::Idle => {
+                Block::idle();
+                idled = true;
+                // SAFETY: as above.
+                unsafe { registers::wait() }
+            }
         }
         next = enter(|kernel| kernel.run(CPU));
     }

@@ -70,6 +70,7 @@ macro_rules! with_calls {
             (SignalWait, 0x4000_001D, "mask of signals to take, SignalInfo, monotonic nanoseconds (0: for ever)", "the number of the signal taken; 0: the time came, or the mask is empty", "none", "EINTR"),
             (Wait, 0x4000_001E, "process, ExitStatus, size, what is told beside its end: 1 that it was stopped, 2 that it goes on, 4 without forgetting that; 8: do not wait", "bytes of ExitStatus", "WAIT", "EKEYREJECTED EINVAL EAGAIN EINTR"),
             (Group, 0x4000_001F, "process (-1: own), number of the group that it goes into (0: it stays in its own)", "the number of its group", "none; SIGNAL to change it", "EKEYREJECTED EINVAL"),
+            (CpuTime, 0x4000_0020, "process (-1: own), which time: 0 its own, 1 its ended children's, 2 the calling thread's", "nanoseconds on a CPU", "INSPECT; none for the own process", "EKEYREJECTED EINVAL"),
         }
     };
 }

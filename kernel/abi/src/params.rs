@@ -486,6 +486,16 @@ pub enum ExitKind {
     Continued = 6,
 }
 
+/// What CPU_TIME tells, in nanoseconds.
+pub mod cpu_time {
+    /// The time that threads of the process have spent on a CPU, in user mode and in the kernel.
+    pub const PROCESS: usize = 0;
+    /// That of the processes that it made and that have ended, and of those that they made.
+    pub const CHILDREN: usize = 1;
+    /// That of the calling thread, whichever process is named.
+    pub const THREAD: usize = 2;
+}
+
 /// What WAIT tells beside a process's end, and how.
 pub mod wait_flags {
     /// That it was stopped.

@@ -136,6 +136,8 @@ macro_rules! with_runtime_functions {
             clavis_spawn(params: *const SpawnParams);
             "Reads how a process ended, or what `wait_flags` say."
             clavis_wait(process: usize, flags: u64, status: *mut ExitStatus);
+            "Nanoseconds that a process (or OWN) has spent on a CPU, or what else `cpu_time` has."
+            clavis_cpu_time(process: u64, which: usize);
             "Sends a signal to a process or account."
             clavis_signal(target: usize, signal: usize);
             "Sends a signal to the processes of an account that are in a group (0: to all)."

@@ -166,6 +166,8 @@ pub trait Machine {
         entry: u64,
         argument: u64,
     ) -> [u64; 4];
+    /// Time that a CPU has spent on it, the running stretch included.
+    fn context_time(&self, context: &Self::Context) -> u64;
     /// Sets the base of local storage.
     fn context_tls(&mut self, context: &mut Self::Context, tls: u64);
 

@@ -68,6 +68,8 @@ pub struct Registers {
     pub result: Option<usize>,
     /// Base of its local storage.
     pub tls: u64,
+    /// Nanoseconds for which it ran.
+    pub time: u64,
     /// It was sent elsewhere, to an entry with an argument, and has not acted since.
     pub diverted: Option<(u64, u64)>,
     /// It began anew, and has not acted since.
@@ -99,6 +101,8 @@ pub struct SimMachine {
     loaded: Option<u32>,
     random: fastrand::Rng,
     now: u64,
+    /// The context that ran last, unless the CPU idles.
+    pub running: Option<ContextName>,
     /// What the one-shot timer is armed for.
     pub timer: Option<u64>,
     /// Interrupt lines and whether they are masked.
@@ -133,6 +137,7 @@ impl SimMachine {
             loaded: None,
             random: fastrand::Rng::with_seed(seed),
             now: 1_000_000_000,
+            running: None,
             timer: None,
             masked: BTreeMap::new(),
             ports: Vec::new(),
@@ -144,9 +149,13 @@ impl SimMachine {
         }
     }
 
-    /// Moves the clock.
+    /// Moves the clock, at the expense of what runs.
     pub fn advance(&mut self, nanoseconds: u64) {
         self.now += nanoseconds;
+        let running = self.running.and_then(|name| self.contexts.get_mut(&name));
+        if let Some(registers) = running {
+            registers.time += nanoseconds;
+        }
     }
 
     /// The registers of a live context.
@@ -533,7 +542,8 @@ impl Machine for SimMachine {
 
     fn context_start(&mut self, context: &mut Context, start: Start) {
         let registers = self.contexts.get_mut(&context.0).expect("a freed context is changed");
-        *registers = Registers { start, tls: start.tls, restarted: true, ..Registers::default() };
+        let (tls, time) = (start.tls, registers.time);
+        *registers = Registers { start, tls, time, restarted: true, ..Registers::default() };
     }
 
     fn context_divert(&mut self, context: &mut Context, entry: u64, argument: u64) -> [u64; 4] {
@@ -541,6 +551,10 @@ impl Machine for SimMachine {
         registers.diverted = Some((entry, argument));
         let result = registers.result.replace(argument as usize);
         [registers.start.entry, registers.start.stack, 0x202, result.unwrap_or(0) as u64]
+    }
+
+    fn context_time(&self, context: &Context) -> u64 {
+        self.contexts.get(&context.0).expect("a freed context is asked").time
     }
 
     fn context_tls(&mut self, context: &mut Context, tls: u64) {

@@ -233,6 +233,7 @@ impl World {
         match self.next {
             Next::Idle => {
                 let machine = self.kernel.machine();
+                machine.running = None;
                 let Some(when) = machine.timer.take() else { return Progress::Idle };
                 let now = machine.now();
                 machine.advance(when.saturating_sub(now));
@@ -249,6 +250,7 @@ impl World {
                 if self.next == Next::Again {
                     return Progress::Busy;
                 }
+                self.machine().running = Some(name);
                 let act = self.act(name);
                 self.enter();
                 self.next = match act {

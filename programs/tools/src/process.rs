@@ -40,7 +40,12 @@ pub(crate) fn ps(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
     };
     numbers.sort_unstable();
     use Align::{Left, Right};
-    let mut table = Table::with_heading([("PID", Right), ("HANDLES", Right), ("PROGRAM", Left)]);
+    let mut table = Table::with_heading([
+        ("PID", Right),
+        ("HANDLES", Right),
+        ("CPU SECONDS", Right),
+        ("PROGRAM", Left),
+    ]);
     for number in numbers {
         // A process may end between the list and the question.
         let Ok(process) = clavis::object::process(number) else { continue };
@@ -48,11 +53,13 @@ pub(crate) fn ps(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
             Ok(rows) => rows.len().to_string(),
             Err(_) => "-".into(),
         };
+        let spent = process::cpu_time(&process)
+            .map_or("-".into(), |spent| format!("{:.2}", spent.as_secs_f64()));
         let name = process::borrow(&process, Number::from_raw(BIRTH_NAME))
             .and_then(|name| clavis::handle::path(&name));
         let name = name.map(|name| printable(name.trim_end_matches('\0'))).unwrap_or_default();
         let name = if name.is_empty() { "-".into() } else { name };
-        table.row([number.to_string(), handles, name]);
+        table.row([number.to_string(), handles, spent, name]);
     }
     Ok(io::stdout().lock().write_all(table.text().as_bytes())?)
 }

@@ -7,6 +7,7 @@ use crate::handle::{AsNumber, Handle, HandleInfo, Number, owned};
 use clavis_abi::error::EAGAIN;
 use clavis_abi::params::{self, ExitKind, InspectRow, OUT_UPPER, wait_flags};
 use std::fmt;
+use std::time::Duration;
 
 /// Signal numbers that this crate names.
 pub mod signal {
@@ -184,6 +185,17 @@ fn status(process: Number, flags: u64) -> Result<params::ExitStatus> {
     // SAFETY: it writes one ExitStatus.
     check(unsafe { c::clavis_wait(process.raw(), flags, &raw mut status) })?;
     Ok(status)
+}
+
+/// Time that the threads of a process have spent on a CPU, in user mode and in the kernel.
+///
+/// # Errors
+/// Refused without INSPECT.
+pub fn cpu_time(process: &impl AsNumber) -> Result<Duration> {
+    let process = process.number().raw() as u64;
+    // SAFETY: no memory is involved.
+    let spent = check(unsafe { c::clavis_cpu_time(process, params::cpu_time::PROCESS) })?;
+    Ok(Duration::from_nanos(spent as u64))
 }
 
 /// Sends a signal to a process or to all processes of an account.

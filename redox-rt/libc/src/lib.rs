@@ -36,6 +36,8 @@ pub mod attributes;
 #[cfg(target_os = "redox")]
 pub mod control_message;
 #[cfg(target_os = "redox")]
+pub mod cpu_time;
+#[cfg(target_os = "redox")]
 pub mod crt0;
 #[cfg(target_os = "redox")]
 pub mod cwd;

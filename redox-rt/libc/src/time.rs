@@ -4,9 +4,7 @@ use crate::pointer::{get, put, put_if};
 use clavis_abi::error::Result;
 use clavis_rt::sys::time::{self, Clock};
 use core::ffi::{c_int, c_uint};
-use libc::{
-    CLOCK_PROCESS_CPUTIME_ID, EINVAL, ENOSYS, ENOTSUP, EPERM, clockid_t, time_t, timespec, timeval,
-};
+use libc::{EINVAL, EPERM, clockid_t, time_t, timespec, timeval};
 use syscall::data::TimeSpec;
 
 fn from_kernel(time: TimeSpec) -> timespec {
@@ -32,16 +30,16 @@ pub(crate) unsafe fn until(span: *const timespec) -> Result<Option<u64>> {
     Ok(Some(time::now(Clock::Monotonic).saturating_add(span)))
 }
 
-/// The time of a clock. Time spent computing is not counted yet: that clock is `ENOTSUP`.
+/// The time of a clock, among them those that count time on a CPU.
 ///
 /// # Safety
 /// C contract: `place` takes a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clock_gettime(clock: clockid_t, place: *mut timespec) -> c_int {
-    if clock == CLOCK_PROCESS_CPUTIME_ID {
-        return fail(ENOTSUP);
-    }
-    let time = usize::try_from(clock).map_err(|_| error(EINVAL)).and_then(time::clock_gettime);
+    let time = match crate::cpu_time::counted_by(clock) {
+        Some(which) => crate::cpu_time::own(which).map(|spent| TimeSpec::from_nanos(spent.into())),
+        None => usize::try_from(clock).map_err(|_| error(EINVAL)).and_then(time::clock_gettime),
+    };
     // SAFETY: the contract.
     status(time.and_then(|time| unsafe { put(place, from_kernel(time)) }))
 }
@@ -52,7 +50,7 @@ pub unsafe extern "C" fn clock_gettime(clock: clockid_t, place: *mut timespec) -
 /// C contract: `place` is null or takes a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clock_getres(clock: clockid_t, place: *mut timespec) -> c_int {
-    if crate::pthread::clock(clock).is_none() {
+    if crate::pthread::clock(clock).is_none() && crate::cpu_time::counted_by(clock).is_none() {
         return fail(EINVAL);
     }
     // SAFETY: the contract.
@@ -70,12 +68,6 @@ pub extern "C" fn clock_settime(_clock: clockid_t, _time: *const timespec) -> c_
 #[unsafe(no_mangle)]
 pub extern "C" fn adjtime(_change: *const timeval, _left: *mut timeval) -> c_int {
     fail(EPERM)
-}
-
-/// Time spent computing is not counted yet: `ENOSYS`.
-#[unsafe(no_mangle)]
-pub extern "C" fn times(_place: *mut libc::tms) -> libc::clock_t {
-    fail(ENOSYS)
 }
 
 /// Wall-clock time in microseconds; time zones are not told.

@@ -135,6 +135,12 @@ pub(super) unsafe extern "C" fn clavis_wait(
 }
 
 #[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_cpu_time(process: u64, which: usize) -> usize {
+    let process = (process != OWN).then(|| number(process as usize));
+    mux(sys::clavis::cpu_time(process, which).map(|spent| spent as usize))
+}
+
+#[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn clavis_signal(target: usize, signal: usize) -> usize {
     done(sys::clavis::signal(number(target), signal))
 }

@@ -8,8 +8,8 @@ use clavis_abi::Rights;
 use clavis_abi::call::Call;
 use clavis_abi::error::Result;
 use clavis_abi::params::{
-    AccountLimits, AccountUsage, Denial, ExitStatus, Grant, HandleInfo, InspectRow, MintParams,
-    ProcessParams, RequestInfo, SIGNAL_SELF,
+    AccountLimits, AccountUsage, Denial, ExitStatus, Grant, HandleInfo, InspectRow, MAP_SELF,
+    MintParams, ProcessParams, RequestInfo, SIGNAL_SELF,
 };
 
 /// Narrows a handle for ever; `flags` are handle flags to set.
@@ -153,6 +153,17 @@ pub fn group(process: Option<Number>, group: usize) -> Result<usize> {
     let process = process.map_or(SIGNAL_SELF, |process| process.raw());
     // SAFETY: no memory is involved.
     unsafe { syscall(Call::Group, [process, group, 0, 0, 0]) }
+}
+
+/// Nanoseconds that a process (`None`: this one) has spent on a CPU, or what else of
+/// [`clavis_abi::params::cpu_time`].
+///
+/// # Errors
+/// See the call table.
+pub fn cpu_time(process: Option<Number>, which: usize) -> Result<u64> {
+    let process = process.map_or(MAP_SELF, Number::raw);
+    // SAFETY: no memory is involved.
+    unsafe { syscall(Call::CpuTime, [process, which, 0, 0, 0]) }.map(|spent| spent as u64)
 }
 
 /// Reads how a process ended, or what [`clavis_abi::params::wait_flags`] say; waits for that.

@@ -3,6 +3,7 @@ mod book;
 mod c_library;
 mod c_processes;
 mod c_waiting;
+mod cpu_time;
 mod hostile;
 mod jobs;
 mod machine;
@@ -46,4 +47,5 @@ pub(crate) const CASES: &[&[Case]] = &[
     c_library::CASES,
     c_processes::CASES,
     c_waiting::CASES,
+    cpu_time::CASES,
 ];

@@ -116,6 +116,7 @@ impl<M: Machine> Kernel<M> {
             Call::SignalWait => self.sys_signal_wait(caller, *args),
             Call::Usage => self.sys_usage(caller, *args),
             Call::Wait => self.sys_wait(caller, *args),
+            Call::CpuTime => self.sys_cpu_time(caller, *args),
             Call::Group => self.sys_group(caller, *args),
         }
     }

@@ -12,10 +12,11 @@ use crate::task::process::{ProcessId, ProcessState, process_number};
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::Rights;
 use clavis_abi::error::{EBUSY, EEXIST, EINVAL, Error, Result};
-use clavis_abi::limits::{PATH_MAX, SPAWN_GRANTS};
+use clavis_abi::limits::{PATH_MAX, QUANTUM_HANDLES, SPAWN_GRANTS};
 use clavis_abi::params::{
     BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, ExitKind, ExitStatus, FIRST_GRANT_INDEX, GRANT_SELF,
-    Grant, ProcessParams, ThreadParams, UPPER_INDEX_BITS, UPPER_TAG, handle_flags, process_flags,
+    Grant, MAP_SELF, ProcessParams, ThreadParams, UPPER_INDEX_BITS, UPPER_TAG, cpu_time,
+    handle_flags, process_flags,
 };
 
 /// What the builder's handle keeps once the process runs.
@@ -122,6 +123,44 @@ impl<M: Machine> Kernel<M> {
         let to = UserSlice::new(args[1], 16)?;
         self.write_user(caller.space, to.address, &time)?;
         Ok(Outcome::Done(0))
+    }
+
+    /// Time that was spent on a CPU. Counts the threads of a process in quanta; one that ends
+    /// meanwhile counts itself.
+    pub(crate) fn sys_cpu_time(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let id = match args[0] {
+            MAP_SELF => caller.process,
+            number => match self.door_object(caller, number, Rights::INSPECT)?.1 {
+                Object::Process(process) => process,
+                _ => return Err(Error::new(EINVAL)),
+            },
+        };
+        let Self { processes, threads, machine, .. } = self;
+        let process = &mut processes[id];
+        match args[1] {
+            cpu_time::PROCESS => {}
+            cpu_time::CHILDREN => return Ok(Outcome::Done(process.spent_by_children as usize)),
+            cpu_time::THREAD => {
+                let time = machine.context_time(&threads[caller.thread].context);
+                return Ok(Outcome::Done(time as usize));
+            }
+            _ => return Err(Error::new(EINVAL)),
+        }
+        let mut next = match core::mem::take(&mut threads[caller.thread].progress) {
+            0 => process.threads.front(),
+            at => threads.at(at as u32 - 1).filter(|at| threads[*at].process == id),
+        };
+        for _ in 0..QUANTUM_HANDLES {
+            let Some(at) = next else { return Ok(Outcome::Done(process.spent as usize)) };
+            let thread = &mut threads[at];
+            let time = machine.context_time(&thread.context);
+            process.spent = process.spent.saturating_add(time.saturating_sub(thread.counted));
+            thread.counted = time.max(thread.counted);
+            next = thread.sibling.next();
+        }
+        threads[caller.thread].progress = next.map_or(0, |at| at.index() as usize + 1);
+        threads[caller.thread].resume = Resume::Retry;
+        Ok(Outcome::More)
     }
 
     /// The number of the calling process or thread.

@@ -56,6 +56,10 @@ pub struct Process {
     pub waiters: List<ThreadK, 0>,
     /// Who is told of its end.
     pub watchers: Watchers,
+    /// Time on a CPU of its threads, in nanoseconds, as far as it was counted.
+    pub(crate) spent: u64,
+    /// That of the processes that it made and that have ended, and of those that they made.
+    pub(crate) spent_by_children: u64,
     /// Its image name.
     pub name: Option<MemoryId>,
     /// `clavis_abi::params::process_flags`.
@@ -135,6 +139,8 @@ impl<M: Machine> Kernel<M> {
             own: 0,
             waiters: List::new(),
             watchers: Watchers::new(),
+            spent: 0,
+            spent_by_children: 0,
             name: None,
             flags,
             priority,
@@ -193,6 +199,11 @@ impl<M: Machine> Kernel<M> {
         self.attend();
         if ran {
             self.signal_parent(id);
+        }
+        let Process { parent, spent, spent_by_children, .. } = self.processes[id];
+        if let Some(parent) = parent.and_then(|parent| self.processes.get_mut(parent)) {
+            let of_children = &mut parent.spent_by_children;
+            *of_children = of_children.saturating_add(spent.saturating_add(spent_by_children));
         }
         if self.init == Some(id) {
             self.init_ended(exit);

@@ -115,6 +115,8 @@ pub struct Thread<M: Machine> {
     pub wake_at: Option<u64>,
     /// Its place in the deadline heap.
     pub place: Option<u32>,
+    /// Of its time on a CPU, what its process's has already.
+    pub(crate) counted: u64,
     /// Base of its local storage.
     pub(crate) tls: u64,
     /// Signals that it blocks.
@@ -196,6 +198,7 @@ impl<M: Machine> Kernel<M> {
             deadline: 0,
             wake_at: None,
             place: None,
+            counted: 0,
             tls: start.tls,
             mask: 0,
             signals: 0,
@@ -273,6 +276,9 @@ impl<M: Machine> Kernel<M> {
         self.processes[process].threads.remove(&mut self.threads, id);
         let account = self.processes[process].account;
         if let Some(thread) = self.threads.remove(id) {
+            let time = self.machine.context_time(&thread.context).saturating_sub(thread.counted);
+            let spent = &mut self.processes[process].spent;
+            *spent = spent.saturating_add(time);
             self.machine.context_free(thread.context);
             if let Some(spill) = thread.spill {
                 self.frame_give(account, spill);

@@ -215,6 +215,7 @@ impl Random {
             | Call::Borrow
             | Call::Exec
             | Call::Wait
+            | Call::CpuTime
             | Call::Group => &[O::Process],
             Call::Signal => &[O::Process, O::Account],
             Call::Map | Call::Fmap | Call::MemoryOf | Call::Seal => &[O::Memory, O::Scheme],
@@ -392,6 +393,10 @@ impl Random {
                 let set = if self.chance(4) { 0 } else { self.rights() };
                 let until = user.now() as usize + self.below(300_000);
                 [set as usize, self.address(user)?, until, 0, 0]
+            }
+            Call::CpuTime => {
+                let process = if self.chance(3) { usize::MAX } else { fd };
+                [process, self.below(4), 0, 0, 0]
             }
             Call::Group => [fd, self.any(&[0, 1, 2]), 0, 0, 0],
             Call::Wait => [fd, self.address(user)?, self.any(&[16, 16, 16, 8]), self.below(17), 0],

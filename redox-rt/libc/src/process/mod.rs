@@ -14,7 +14,7 @@ pub mod wait;
 
 use crate::errno::fail;
 use core::ffi::c_int;
-use libc::{EINVAL, ENOSYS, EPERM, gid_t, pid_t, rlimit, rusage, uid_t};
+use libc::{EINVAL, EPERM, gid_t, pid_t, rlimit, uid_t};
 
 /// The number of this process.
 #[unsafe(no_mangle)]
@@ -83,10 +83,4 @@ pub unsafe extern "C" fn getrlimit(resource: c_int, place: *mut rlimit) -> c_int
 #[unsafe(no_mangle)]
 pub extern "C" fn setrlimit(_resource: c_int, _limit: *const rlimit) -> c_int {
     fail(EPERM)
-}
-
-/// What a process used is not counted yet: `ENOSYS`.
-#[unsafe(no_mangle)]
-pub extern "C" fn getrusage(_who: c_int, _place: *mut rusage) -> c_int {
-    fail(ENOSYS)
 }

@@ -3,7 +3,7 @@ use super::children;
 use crate::errno::{answer, error, status};
 use crate::pointer::put_if;
 use clavis_abi::error::Result;
-use clavis_abi::params::{ExitKind, ExitStatus, wait_flags};
+use clavis_abi::params::{ExitKind, ExitStatus, cpu_time, wait_flags};
 use clavis_rt::sys::clavis;
 use clavis_rt::{Handle, Number, Place, object};
 use core::ffi::c_int;
@@ -41,6 +41,15 @@ fn told(options: c_int) -> u64 {
 /// Waits for a child (-1: any; 0: any of the own process group; a group's number negated: any of
 /// that). `ECHILD` when there is none. A child that has ended is forgotten, but with `WNOWAIT`.
 pub(crate) fn wait_for(wanted: pid_t, options: c_int) -> Result<(pid_t, c_int)> {
+    wait_counting(wanted, options, None)
+}
+
+/// As [`wait_for`]. `spent` is set to the time that the child has spent on a CPU.
+fn wait_counting(
+    wanted: pid_t,
+    options: c_int,
+    mut spent: Option<&mut u64>,
+) -> Result<(pid_t, c_int)> {
     if options & !(WNOHANG | WUNTRACED | WCONTINUED | WNOWAIT) != 0 {
         return Err(error(EINVAL));
     }
@@ -64,6 +73,9 @@ pub(crate) fn wait_for(wanted: pid_t, options: c_int) -> Result<(pid_t, c_int)> 
             let flags = wait_flags::NONBLOCK | told(options);
             match clavis::wait(handle, flags) {
                 Ok(end) => {
+                    if let Some(spent) = spent.as_deref_mut() {
+                        *spent = clavis::cpu_time(Some(handle), cpu_time::PROCESS).unwrap_or(0);
+                    }
                     let ended = end.kind < ExitKind::Stopped as u64;
                     if !ended || options & WNOWAIT != 0 || children::forget(number, handle) {
                         return Ok((number, encoded(&end)));
@@ -157,7 +169,7 @@ pub unsafe extern "C" fn wait(place: *mut c_int) -> pid_t {
     unsafe { waitpid(-1, place, 0) }
 }
 
-/// As [`waitpid`]; what the child used is told as nothing.
+/// As [`waitpid`]; of what the child used, its time on a CPU is told.
 ///
 /// # Safety
 /// C contract: `place` is null or takes a status, `usage` is null or takes a usage.
@@ -168,15 +180,16 @@ pub unsafe extern "C" fn wait4(
     options: c_int,
     usage: *mut rusage,
 ) -> pid_t {
-    // SAFETY: the same contract.
-    let child = unsafe { waitpid(wanted, place, options) };
-    if child > 0 {
-        // SAFETY: a usage is plain numbers, for which zeroes are good.
-        let nothing = unsafe { core::mem::zeroed::<rusage>() };
-        // SAFETY: the contract.
-        unsafe { put_if(usage, nothing) };
-    }
-    child
+    let mut spent = 0;
+    answer(wait_counting(wanted, options, Some(&mut spent)).map(|(child, end)| {
+        if child != 0 {
+            // SAFETY: the contract.
+            unsafe { put_if(place, end) };
+            // SAFETY: the contract.
+            unsafe { put_if(usage, crate::cpu_time::usage(spent)) };
+        }
+        child
+    }))
 }
 
 /// Waits for a child and tells what became of it as a signal would. Ends are told in any case.
