@@ -7,6 +7,7 @@
 //! have a page table or kernel memory appear in user space.
 use alloc::vec::Vec;
 use clavis_abi::boot::{BootInfo, DIRECT_MAP, MemoryKind, MemoryRange, Region};
+use clavis_core::machine::Copied;
 use core::num::NonZeroU32;
 use spin::Mutex;
 
@@ -244,6 +245,37 @@ pub(crate) fn kept(info: &BootInfo) -> Vec<Region> {
 pub(crate) fn part(frame: &Frame, offset: usize, len: usize) -> u64 {
     assert!(offset <= 4096 && len <= 4096 - offset, "a copy leaves its frame");
     frame.address() + offset as u64
+}
+
+/// Copies what lies in frames, piece by piece, up to a fault or a place without a frame. `copy` gets
+/// the address of a piece, which lies in the frames, how many bytes came before it, and its length.
+#[inline]
+pub(crate) fn pieces(
+    frames: &[Option<Frame>],
+    mut offset: usize,
+    len: usize,
+    mut copy: impl FnMut(u64, usize, usize) -> Copied,
+) -> Copied {
+    let mut frames = frames.iter().map_while(Option::as_ref).peekable();
+    let mut done = 0;
+    while done < len
+        && let Some(first) = frames.next()
+    {
+        let mut end = FRAME;
+        // What lies behind it in RAM goes with it.
+        while end < (offset + len - done) as u64
+            && frames.next_if(|next| next.address() == first.address() + end).is_some()
+        {
+            end += FRAME;
+        }
+        let bytes = (end as usize).saturating_sub(offset).min(len - done);
+        let copied = copy(first.address() + core::mem::take(&mut offset) as u64, done, bytes);
+        done += copied.done;
+        if copied.fault.is_some() {
+            return Copied { done, ..copied };
+        }
+    }
+    Copied { done, fault: None }
 }
 
 /// Copies all of a frame.

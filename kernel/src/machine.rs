@@ -160,16 +160,32 @@ impl Machine for Pc {
         }
     }
 
-    fn copy_in(&mut self, address: u64, frame: &mut Frame, offset: usize, len: usize) -> Copied {
-        let to = frame::part(frame, offset, len);
-        // SAFETY: the part lies in the frame, which the token owns.
-        unsafe { copy::from_user(to, address, len) }
+    #[inline]
+    fn copy_in(
+        &mut self,
+        address: u64,
+        frames: &mut [Option<Frame>],
+        offset: usize,
+        len: usize,
+    ) -> Copied {
+        frame::pieces(frames, offset, len, |to, done, bytes| {
+            // SAFETY: the piece lies in frames that the tokens own, which are borrowed mutably.
+            unsafe { copy::from_user(to, address.wrapping_add(done as u64), bytes) }
+        })
     }
 
-    fn copy_out(&mut self, address: u64, frame: &Frame, offset: usize, len: usize) -> Copied {
-        let from = frame::part(frame, offset, len);
-        // SAFETY: the part lies in the frame, which the token owns.
-        unsafe { copy::to_user(address, from, len) }
+    #[inline]
+    fn copy_out(
+        &mut self,
+        address: u64,
+        frames: &[Option<Frame>],
+        offset: usize,
+        len: usize,
+    ) -> Copied {
+        frame::pieces(frames, offset, len, |from, done, bytes| {
+            // SAFETY: the piece lies in frames that the tokens own.
+            unsafe { copy::to_user(address.wrapping_add(done as u64), from, bytes) }
+        })
     }
 
     #[inline]

@@ -132,17 +132,24 @@ pub trait Machine {
     /// Loads a space on a CPU. `None` loads the kernel's own space.
     fn space_load(&mut self, cpu: Cpu, space: Option<&Self::Space>);
 
-    /// Copies user bytes at `address` of the space that is loaded into a frame. Never resolves
-    /// faults. `offset + len` is at most a page.
+    /// Copies user bytes at `address` of the space that is loaded into frames, as if they lay behind
+    /// each other, from byte `offset` of the first page on. Ends before a place without a frame.
+    /// Never resolves faults.
     fn copy_in(
         &mut self,
         address: u64,
-        frame: &mut Self::Frame,
+        frames: &mut [Option<Self::Frame>],
         offset: usize,
         len: usize,
     ) -> Copied;
-    /// Copies bytes of a frame to user `address` of the space that is loaded.
-    fn copy_out(&mut self, address: u64, frame: &Self::Frame, offset: usize, len: usize) -> Copied;
+    /// Copies bytes of frames, as [`Machine::copy_in`] does, to user `address`.
+    fn copy_out(
+        &mut self,
+        address: u64,
+        frames: &[Option<Self::Frame>],
+        offset: usize,
+        len: usize,
+    ) -> Copied;
     /// Copies user bytes of the space that is loaded into kernel memory.
     fn read_user(&mut self, address: u64, bytes: &mut [u8]) -> Copied;
     /// Copies kernel bytes to user memory of the space that is loaded.

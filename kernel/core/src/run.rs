@@ -10,11 +10,8 @@ use crate::task::process::ProcessId;
 use crate::task::sched::SLICE;
 use crate::task::thread::{Resume, Thread, ThreadId};
 use clavis_abi::call::Call;
-use clavis_abi::error::Result;
+use clavis_abi::error::{ENOSYS, Error, Result};
 use clavis_abi::params::{ExitKind, ExitStatus};
-
-/// The call that servers and their clients make all the time.
-const CALL: usize = Call::Call as usize;
 
 /// Who calls: looked up once per entry.
 #[derive(Clone, Copy, Debug)]
@@ -91,9 +88,10 @@ impl<M: Machine> Kernel<M> {
         let state = self.cpu(cpu);
         let Some(caller) = state.current else { return self.decide(cpu) };
         (state.call, state.first) = (number, args[0]);
-        let reply = match number {
-            CALL if is_plain_call(&args) => self.call_plain(&caller, &args),
-            _ => self.dispatch(&caller, number, &args),
+        let reply = match Call::from_number(number) {
+            Some(Call::Call) if is_plain_call(&args) => self.call_plain(&caller, &args),
+            Some(call) => self.dispatch(&caller, call, &args),
+            None => Err(Error::new(ENOSYS)),
         };
         let result = match reply {
             Ok(Outcome::Switched) => {
@@ -124,15 +122,27 @@ impl<M: Machine> Kernel<M> {
         let thread = &mut self.threads[caller.thread];
         let value = clavis_abi::error::mux(result);
         self.machine.context_result(&mut thread.context, value);
-        let name = thread.name;
-        if self.cpu(cpu).is_quiet() { Next::User(name) } else { self.decide(cpu) }
+        let (name, priority) = (thread.name, thread.priority);
+        if self.may_go_on(cpu, priority) { Next::User(name) } else { self.decide(cpu) }
+    }
+
+    /// Whether the running thread, of that priority, may go on without a look at queues and timers.
+    /// Whom it woke last may wait for it to wait, but no longer than the slice.
+    #[inline]
+    fn may_go_on(&mut self, cpu: Cpu, priority: u8) -> bool {
+        let CpuState { attention, handoff, armed, slice_end, .. } = *self.cpu(cpu);
+        !attention
+            && handoff.is_none_or(|next| {
+                self.threads[next].priority <= priority && armed.is_some_and(|at| at <= slice_end)
+            })
     }
 
     /// Leaves to the thread that was just made the running one.
     #[inline]
     fn enter_user(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
-        match self.caller(cpu).map(|caller| &self.threads[caller.thread]) {
-            Some(thread) if !thread.alert => Next::User(thread.name),
+        let current = self.caller(cpu).map(|caller| &self.threads[caller.thread]);
+        match current.map(|thread| (thread.name, thread.priority, thread.alert)) {
+            Some((name, priority, false)) if self.may_go_on(cpu, priority) => Next::User(name),
             _ => self.decide(cpu),
         }
     }
@@ -153,9 +163,7 @@ impl<M: Machine> Kernel<M> {
             if let Some(next) = self.go_on(&caller) {
                 return next;
             }
-            if self.cpu(cpu).is_quiet() {
-                return self.enter_user(cpu);
-            }
+            return self.enter_user(cpu);
         }
         self.decide(cpu)
     }
@@ -171,11 +179,7 @@ impl<M: Machine> Kernel<M> {
                     (false, false) => Access::Read,
                 };
                 match self.resolve(caller.space, address, access) {
-                    Ok(()) => {
-                        let name = self.threads[caller.thread].name;
-                        let quiet = self.cpu(cpu).is_quiet();
-                        return if quiet { Next::User(name) } else { self.decide(cpu) };
-                    }
+                    Ok(()) => return self.enter_user(cpu),
                     Err(Unresolved::NotMapped) => {
                         ExitStatus { kind: ExitKind::Fault as u64, code: address }
                     }
@@ -312,7 +316,10 @@ impl<M: Machine> Kernel<M> {
                 let (call, args) = (*call, *args);
                 let state = self.cpu(caller.cpu);
                 (state.call, state.first) = (call, args[0]);
-                self.dispatch(caller, call, &args)
+                match Call::from_number(call) {
+                    Some(call) => self.dispatch(caller, call, &args),
+                    None => Err(Error::new(ENOSYS)),
+                }
             }
         };
         self.cpu(caller.cpu).again = false;
@@ -397,7 +404,9 @@ impl<M: Machine> Kernel<M> {
         }
         let state = self.cpu(cpu);
         state.attention = false;
-        if state.armed != when {
+        // An end of the slice that is early does no harm, and is often wanted again.
+        let is_early = running && state.armed.is_some_and(|at| when.is_none_or(|when| at <= when));
+        if state.armed != when && !is_early {
             state.armed = when;
             self.machine.timer_set(cpu, when);
         }

@@ -276,6 +276,28 @@ impl SimMachine {
         Copied { done, fault: result.err() }
     }
 
+    /// Copies frame by frame, up to a fault or the first that is missing. `copy` gets the frame, where
+    /// its bytes lie, how many were copied before, and how many are to be.
+    fn each_frame(
+        &mut self,
+        frames: &[Option<Frame>],
+        offset: usize,
+        len: usize,
+        mut copy: impl FnMut(&mut Self, &Frame, usize, u64, usize) -> Copied,
+    ) -> Copied {
+        let (mut done, mut offset) = (0, offset);
+        for frame in frames.iter().map_while(Option::as_ref) {
+            let part = (len - done).min(PAGE - offset);
+            let at = self.frame_range(frame, core::mem::take(&mut offset), part).start;
+            let copied = copy(self, frame, at, done as u64, part);
+            done += copied.done;
+            if copied.fault.is_some() || done == len {
+                return Copied { done, ..copied };
+            }
+        }
+        Copied { done, fault: None }
+    }
+
     fn frame_range(&self, frame: &Frame, offset: usize, len: usize) -> core::ops::Range<usize> {
         assert!(self.frames[frame.0 as usize].is_some(), "a free frame is used");
         assert!(offset + len <= PAGE, "bytes behind the end of a frame");
@@ -488,19 +510,33 @@ impl Machine for SimMachine {
         self.loaded = space.map(|space| space.0);
     }
 
-    fn copy_in(&mut self, address: u64, frame: &mut Frame, offset: usize, len: usize) -> Copied {
-        assert!(!self.frame_is_shared(frame), "a shared frame is written");
-        let to = self.frame_range(frame, offset, len).start;
-        self.copy(address, len, Protection::READ, |memory, at, range| {
-            memory.copy_within(at..at + range.len(), to + range.start);
+    fn copy_in(
+        &mut self,
+        address: u64,
+        frames: &mut [Option<Frame>],
+        offset: usize,
+        len: usize,
+    ) -> Copied {
+        self.each_frame(frames, offset, len, |machine, frame, to, done, len| {
+            assert!(!machine.frame_is_shared(frame), "a shared frame is written");
+            machine.copy(address + done, len, Protection::READ, |memory, at, range| {
+                memory.copy_within(at..at + range.len(), to + range.start);
+            })
         })
     }
 
-    fn copy_out(&mut self, address: u64, frame: &Frame, offset: usize, len: usize) -> Copied {
-        let from = self.frame_range(frame, offset, len).start;
-        self.copy(address, len, Protection::WRITE, |memory, at, range| {
-            let (start, end) = (from + range.start, from + range.end);
-            memory.copy_within(start..end, at);
+    fn copy_out(
+        &mut self,
+        address: u64,
+        frames: &[Option<Frame>],
+        offset: usize,
+        len: usize,
+    ) -> Copied {
+        self.each_frame(frames, offset, len, |machine, _, from, done, len| {
+            machine.copy(address + done, len, Protection::WRITE, |memory, at, range| {
+                let (start, end) = (from + range.start, from + range.end);
+                memory.copy_within(start..end, at);
+            })
         })
     }
 

@@ -133,6 +133,13 @@ impl<F> Memory<F> {
         rest.get(..pages.min(rest.len() as u64) as usize).unwrap_or(&[])
     }
 
+    /// The places from a page on, as far as they exist in one leaf.
+    pub(crate) fn run_mut(&mut self, page: u64) -> &mut [Option<F>] {
+        let at = usize::try_from(page).unwrap_or(usize::MAX);
+        let leaf = self.leaves.get_mut(at / LEAF);
+        leaf.and_then(|leaf| leaf.frames.get_mut(at % LEAF..)).unwrap_or_default()
+    }
+
     /// Makes sure that a page's place exists.
     pub(crate) fn prepare<M: Machine<Frame = F>>(
         &mut self,

@@ -181,22 +181,19 @@ impl<M: Machine> Kernel<M> {
         let (mut done, mut last) = (0, None);
         while done < user.len {
             let at = offset.wrapping_add(done as u64);
-            let within = (at % PAGE) as usize;
-            let part = user.part(done, PAGE as usize - within);
-            let page = at / PAGE;
-            if self.memories[memory].frame(page).is_none() {
-                self.memory_populate(memory, page)?;
-            }
-            let Some(frame) = self.memories[memory].frame_mut(page) else {
-                return Err(Error::new(ENOMEM));
-            };
+            let (within, rest) = ((at % PAGE) as usize, user.part(done, user.len));
+            let Self { machine, memories, .. } = self;
+            let frames = memories[memory].run_mut(at / PAGE);
             let copied = match direction {
-                Direction::In => self.machine.copy_in(part.address, frame, within, part.len),
-                Direction::Out => self.machine.copy_out(part.address, frame, within, part.len),
+                Direction::In => machine.copy_in(rest.address, frames, within, rest.len),
+                Direction::Out => machine.copy_out(rest.address, frames, within, rest.len),
             };
             done += copied.done;
+            let next = offset.wrapping_add(done as u64) / PAGE;
             if let Some(fault) = copied.fault {
                 self.touch(space, fault, direction, &mut last)?;
+            } else if done < user.len && self.memories[memory].frame(next).is_none() {
+                self.memory_populate(memory, next)?;
             }
         }
         Ok(())

@@ -139,14 +139,18 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn pipe_wake_readers(&mut self, id: PipeId) {
+        let mut woken = 0;
         while let Some(thread) = self.pipes[id].readers_waiting.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
+            self.wake_in_turn(thread, Resume::Retry, woken);
+            woken += 1;
         }
     }
 
     fn pipe_wake_writers(&mut self, id: PipeId) {
+        let mut woken = 0;
         while let Some(thread) = self.pipes[id].writers_waiting.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
+            self.wake_in_turn(thread, Resume::Retry, woken);
+            woken += 1;
         }
     }
 

@@ -60,17 +60,19 @@ impl<M: Machine> Kernel<M> {
         }
         (request.place, request.page) = (place, usize::from(place));
         if request.payload != PayloadFrom::Absent && request.len > 0 {
-            let inbox = &mut self.memories[endpoint.inbox];
-            let Some(frame) = inbox.frame_mut(u64::from(place)) else { return false };
-            match (request.payload, self.scratch.get(..request.len)) {
-                (PayloadFrom::User, _) => {
-                    let from = request.user.address;
-                    if machine.copy_in(from, frame, 0, request.len).fault.is_some() {
+            let inbox = self.memories[endpoint.inbox].run_mut(u64::from(place));
+            let (len, from) = (request.len, request.user.address);
+            match (request.payload, self.scratch.get(..len), inbox) {
+                (PayloadFrom::User, _, frames) => {
+                    if machine.copy_in(from, frames, 0, len).done < len {
                         return false;
                     }
                 }
-                (PayloadFrom::Scratch, Some(bytes)) => machine.frame_write(frame, 0, bytes),
-                _ => machine.frame_zero(frame, 0, request.len),
+                (PayloadFrom::Scratch, Some(bytes), [Some(frame), ..]) => {
+                    machine.frame_write(frame, 0, bytes);
+                }
+                (_, _, [Some(frame), ..]) => machine.frame_zero(frame, 0, len),
+                _ => return false,
             }
         }
         request.address(endpoint.tag_of(place), receive.base);
@@ -187,10 +189,8 @@ impl<M: Machine> Kernel<M> {
         request.result = value;
         let bytes = request.bytes_back();
         if bytes > 0 {
-            let frame = self.memories[endpoint.inbox].frame(request.page as u64);
-            let to = request.user.address;
-            let copied = frame.map(|frame| machine.copy_out(to, frame, 0, bytes));
-            if copied.is_none_or(|copied| copied.fault.is_some()) {
+            let inbox = self.memories[endpoint.inbox].run(request.page as u64, 1);
+            if machine.copy_out(request.user.address, inbox, 0, bytes).done < bytes {
                 // The client meets its fault in its own time.
                 self.load(caller);
                 return false;

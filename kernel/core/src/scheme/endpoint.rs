@@ -214,6 +214,16 @@ impl Endpoint {
         }
     }
 
+    /// The words that a run of bulk pages lies in, each with the bits of those.
+    fn bulk_words(&mut self, first: usize, pages: usize) -> impl Iterator<Item = (&mut u64, u64)> {
+        let (mut skip, mut left) = (first % 64, pages);
+        self.bulk.iter_mut().skip(first / 64).map_while(move |word| {
+            let (from, count) = (core::mem::take(&mut skip), left.min(64 - skip));
+            left -= count;
+            Some((word, u64::MAX.checked_shr(64 - count as u32)? << from))
+        })
+    }
+
     /// Whether a receive would find something.
     #[inline]
     pub(crate) fn has_messages(&self) -> bool {
@@ -413,8 +423,8 @@ impl<M: Machine> Kernel<M> {
         payer: AccountId,
     ) -> Option<usize> {
         let endpoint = &mut self.endpoints[id];
-        let free = endpoint.bulk.iter().map(|word| word.count_zeros() as usize).sum::<usize>();
-        if free < INBOX_BULK_PAGES {
+        if endpoint.bulk != [0; BULK_WORDS] {
+            let free = endpoint.bulk.iter().map(|word| word.count_zeros() as usize).sum::<usize>();
             let requests = endpoint.places.iter().filter_map(|place| place.request);
             let own = requests.map(|request| &self.requests[request]);
             let own = own.filter(|own| own.pays(&self.threads) == Some(payer));
@@ -423,32 +433,29 @@ impl<M: Machine> Kernel<M> {
                 return None;
             }
         }
-        let bulk = &mut endpoint.bulk;
-        let is_free = |bulk: &[u64; BULK_WORDS], page: usize| {
-            bulk.get(page / 64).is_some_and(|word| word & 1 << (page % 64) == 0)
-        };
-        let mut run = 0;
-        for page in 0..INBOX_BULK_PAGES {
-            run = if is_free(bulk, page) { run + 1 } else { 0 };
-            if run == pages {
-                let first = page + 1 - pages;
-                for page in first..=page {
-                    if let Some(word) = bulk.get_mut(page / 64) {
-                        *word |= 1 << (page % 64);
-                    }
+        let (mut first, mut at) = (0, 0);
+        while let Some(word) = endpoint.bulk.get(at / 64) {
+            let (word, left) = (word >> (at % 64), 64 - at % 64);
+            let free = left.min(word.trailing_zeros() as usize);
+            at += free;
+            if at - first >= pages {
+                for (word, bits) in endpoint.bulk_words(first, pages) {
+                    *word |= bits;
                 }
                 return Some(first);
+            }
+            if free < left {
+                at += (word >> free).trailing_ones() as usize;
+                first = at;
             }
         }
         None
     }
 
-    /// Gives a run of bulk pages back, and their frames.
+    /// Gives a run of bulk pages back.
     pub(crate) fn bulk_release(&mut self, id: EndpointId, first: usize, pages: usize) {
-        for page in first..first + pages {
-            if let Some(word) = self.endpoints[id].bulk.get_mut(page / 64) {
-                *word &= !(1 << (page % 64));
-            }
+        for (word, bits) in self.endpoints[id].bulk_words(first, pages) {
+            *word &= !bits;
         }
         // Who waits for admission may have waited for these pages: all look again, in order.
         self.admission_wake_all(id);

@@ -17,7 +17,7 @@ use crate::machine::Machine;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::Resume;
 use clavis_abi::call::Call;
-use clavis_abi::error::{ENOMEM, ENOSYS, Error};
+use clavis_abi::error::{ENOMEM, Error};
 
 /// No error: a quantum of a call is done and nothing of the rest; it is to be made again.
 pub(crate) const AGAIN: i32 = 0x1000;
@@ -25,9 +25,8 @@ pub(crate) const AGAIN: i32 = 0x1000;
 impl<M: Machine> Kernel<M> {
     /// Does a call, or as much of it as can be done now. For what cannot be had, what ended processes
     /// left is taken apart first.
-    #[inline]
-    pub(crate) fn dispatch(&mut self, caller: &Caller, number: usize, args: &[usize; 5]) -> Reply {
-        let Some(call) = Call::from_number(number) else { return Err(Error::new(ENOSYS)) };
+    #[inline(never)]
+    pub(crate) fn dispatch(&mut self, caller: &Caller, call: Call, args: &[usize; 5]) -> Reply {
         let left = self.work.has_dead_memory();
         match self.decode(caller, call, args) {
             Err(error) if error.errno == AGAIN || error.errno == ENOMEM && left => {
@@ -54,7 +53,7 @@ impl<M: Machine> Kernel<M> {
         Ok(Outcome::More)
     }
 
-    #[inline(never)]
+    #[inline]
     fn decode(&mut self, caller: &Caller, call: Call, args: &[usize; 5]) -> Reply {
         match call {
             Call::OpenAt => self.sys_openat(caller, *args),

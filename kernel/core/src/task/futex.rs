@@ -94,7 +94,7 @@ impl<M: Machine> Kernel<M> {
             if self.threads[id].blocked == Blocked::Futex(key) {
                 self.futexes.bucket(key).remove(&mut self.threads, id);
                 self.set_result(id, Ok(0));
-                self.wake(id, Resume::User);
+                self.wake_in_turn(id, Resume::User, woken);
                 woken += 1;
             }
         }

@@ -442,6 +442,11 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// Wakes one of several threads: the first of them runs as soon as the current one waits.
+    pub(crate) fn wake_in_turn(&mut self, id: ThreadId, resume: Resume, before: usize) {
+        if before == 0 { self.wake_next(id, resume) } else { self.wake(id, resume) }
+    }
+
     /// As [`Kernel::complete`], and the thread runs as soon as the current one waits.
     pub(crate) fn complete_next(&mut self, id: ThreadId, result: Result<usize>) {
         self.set_result(id, result);
