@@ -81,6 +81,11 @@ pub(crate) fn bound() {
     KERNEL_HEAP.0.lock().limit = free / 2;
 }
 
+/// Frames that the heap has.
+pub(crate) fn frames() -> usize {
+    KERNEL_HEAP.0.lock().pages
+}
+
 /// Makes room for one more chunk, or says that there is none.
 pub(crate) fn permit() -> Result<(), NoMemory> {
     let mut grown = KERNEL_HEAP.0.lock();

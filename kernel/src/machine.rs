@@ -84,6 +84,10 @@ impl Machine for Pc {
         FRAMES.lock().free()
     }
 
+    fn heap_frames(&self) -> usize {
+        heap::frames()
+    }
+
     fn frame_copy(&mut self, from: &Frame, to: &mut Frame) {
         frame::copy(from, to);
     }

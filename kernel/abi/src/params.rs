@@ -556,7 +556,7 @@ pub enum ObjectType {
     Window = 20,
     /// The image name of a process.
     Name = 21,
-    /// A clock that arms timers.
+    /// The wall clock: a write of a `TimeSpec` sets it.
     Clock = 22,
 }
 

@@ -89,6 +89,10 @@ pub enum EntryKind {
     Table = 12,
     /// A service's endpoint socket.
     Socket = 13,
+    /// The wall clock, for whoever may set it.
+    Clock = 14,
+    /// What init tells of the services: memory that it writes.
+    Board = 15,
     /// Factory of scheme endpoints.
     FactoryScheme = 32,
     /// Factory of slots.

@@ -187,6 +187,7 @@ impl<M: Machine> Kernel<M> {
         objects.push((EntryKind::Log, Object::Log));
         objects.push((EntryKind::Power, Object::Power));
         objects.push((EntryKind::Counters, Object::Counters));
+        objects.push((EntryKind::Clock, Object::Clock));
         if let Some((physical, pages)) = framebuffer
             && self.machine.window_permit(physical, pages)
         {

@@ -173,6 +173,10 @@ pub struct Kernel<M: Machine> {
     /// Requests that servers still have though nobody waits for them.
     pub(crate) orphans: u32,
     pub(crate) log: LogRing,
+    /// What is to be added to the machine's wall clock, wrapping.
+    pub(crate) clock_shift: u64,
+    /// Frames that were free at the beginning.
+    pub(crate) frames: usize,
     pub(crate) work: Work,
     pub(crate) cpus: [CpuState<M::ContextRef>; 1],
     /// A path or small payload on its way through validation.
@@ -201,6 +205,7 @@ impl<M: Machine> Kernel<M> {
         let log = LogRing::new()?;
         let mut seed = [0; 4];
         machine.random(&mut seed);
+        let frames = machine.frames_free();
         Ok(Box::new(Self {
             machine,
             accounts: Arena::new(),
@@ -228,6 +233,8 @@ impl<M: Machine> Kernel<M> {
             offset_waiters: List::new(),
             orphans: 0,
             log,
+            clock_shift: 0,
+            frames,
             work: Work::default(),
             cpus: [CpuState {
                 number: Cpu(0),

@@ -73,6 +73,8 @@ pub trait Machine {
     fn frame_free(&mut self, frame: Self::Frame);
     /// Frames that are free now.
     fn frames_free(&self) -> usize;
+    /// Frames that the kernel's heap has.
+    fn heap_frames(&self) -> usize;
     /// Copies all of one frame into another.
     fn frame_copy(&mut self, from: &Self::Frame, to: &mut Self::Frame);
     /// Reads bytes of a frame. `offset + bytes.len()` is at most a page.

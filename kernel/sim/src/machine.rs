@@ -386,6 +386,11 @@ impl Machine for SimMachine {
         self.free.len()
     }
 
+    fn heap_frames(&self) -> usize {
+        // The heap of the simulation is the host's.
+        0
+    }
+
     fn frame_copy(&mut self, from: &Frame, to: &mut Frame) {
         assert!(!self.frame_is_shared(to), "a shared frame is written");
         let (from, to) = (self.frame_range(from, 0, PAGE), self.frame_range(to, 0, PAGE));

@@ -489,3 +489,30 @@ fn a_ready_thread_of_lower_priority_does_not_keep_the_timer_firing() {
         assert_eq!(t.wait(low).unwrap().code, 3);
     });
 }
+
+/// The wall clock, in seconds since 1970.
+fn wall_clock(t: &mut Thread) -> u64 {
+    let at = t.room(16);
+    t.call(Call::ClockGettime, [1, at as usize, 0, 0, 0]).unwrap();
+    u64::from_le_bytes(t.peek(at, 8).try_into().unwrap())
+}
+
+#[test]
+fn whoever_holds_the_clock_sets_the_time_of_day_and_no_other_time() {
+    scene(|t| {
+        let clock = t.entry(EntryKind::Clock);
+        let set = |seconds: u64| [seconds.to_le_bytes(), [0; 8]].concat();
+        let before = t.now().unwrap();
+        for seconds in [4_000_000_000, 1] {
+            assert_eq!(t.write(clock, &set(seconds)).unwrap(), 16);
+            assert!((seconds..seconds + 60).contains(&wall_clock(t)));
+        }
+        let passed = t.now().unwrap() - before;
+        assert!(passed < 60_000_000_000, "{passed}");
+        assert_eq!(errno(t.write(clock, &set(u64::MAX))), EINVAL);
+        assert_eq!(errno(t.write(clock, &set(1)[..8])), EINVAL);
+        let looks = t.dup(clock).unwrap();
+        t.limit(looks, Rights::STAT, Rights::empty(), 0).unwrap();
+        assert_eq!(errno(t.write(looks, &set(9))), ENOTCAPABLE);
+    });
+}

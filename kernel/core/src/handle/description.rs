@@ -101,6 +101,8 @@ pub enum Object {
     Power,
     /// Counters.
     Counters,
+    /// The wall clock, to be set.
+    Clock,
     /// An image name, as readable bytes.
     Name(MemoryId),
 }
@@ -164,6 +166,7 @@ impl Object {
             Object::Log => ObjectType::Log,
             Object::Power => ObjectType::Power,
             Object::Counters => ObjectType::Counters,
+            Object::Clock => ObjectType::Clock,
             Object::Name(_) => ObjectType::Name,
         }
     }
@@ -305,7 +308,8 @@ impl<M: Machine> Kernel<M> {
             | Object::Random
             | Object::Log
             | Object::Power
-            | Object::Counters => {}
+            | Object::Counters
+            | Object::Clock => {}
         }
     }
 }

@@ -15,8 +15,9 @@ fn row(name: &str, (created, destroyed): (u64, u64)) -> CounterRow {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// All counters. `frames` tells free frames as made; `swallowed` and `calls` count events.
-    pub(crate) fn counter_rows(&self) -> [CounterRow; 19] {
+    /// All counters. Rows about frames tell how many there are as made: free now, free at boot, and
+    /// in the kernel's heap; `swallowed`, `calls` and `switches` count events.
+    pub(crate) fn counter_rows(&self) -> [CounterRow; 22] {
         [
             row("accounts", self.accounts.counts()),
             row("processes", self.processes.counts()),
@@ -35,8 +36,11 @@ impl<M: Machine> Kernel<M> {
             row("timers", self.timers.counts()),
             row("slots", self.slots.counts()),
             row("free frames", (self.machine.frames_free() as u64, 0)),
+            row("all frames", (self.frames as u64, 0)),
+            row("heap frames", (self.machine.heap_frames() as u64, 0)),
             row("swallowed", (self.statistics.swallowed, 0)),
             row("calls", (self.statistics.calls, 0)),
+            row("switches", (self.statistics.switches, 0)),
         ]
     }
 

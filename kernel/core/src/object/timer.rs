@@ -81,9 +81,19 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn clock(&self, clock: usize) -> Result<u64> {
         match clock {
             CLOCK_MONOTONIC => Ok(self.machine.now()),
-            CLOCK_REALTIME => Ok(self.machine.wall_clock()),
+            CLOCK_REALTIME => Ok(self.machine.wall_clock().wrapping_add(self.clock_shift)),
             _ => Err(Error::new(EINVAL)),
         }
+    }
+
+    /// Sets the wall clock. Timers that are armed fire when they would have.
+    pub(crate) fn clock_write(&mut self, caller: &Caller, from: UserSlice) -> Reply {
+        if from.len != size_of::<TimeSpec>() {
+            return Err(Error::new(EINVAL));
+        }
+        let now = self.read_timespec(caller, from.address as usize)?;
+        self.clock_shift = now.wrapping_sub(self.machine.wall_clock());
+        Ok(Outcome::Done(from.len))
     }
 
     /// Reads the time on the timer's clock.

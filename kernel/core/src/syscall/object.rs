@@ -110,6 +110,7 @@ impl<M: Machine> Kernel<M> {
             }
             Object::Null => Ok(Outcome::Done(from.len)),
             Object::Log => self.log_write(caller, from),
+            Object::Clock => self.clock_write(caller, from),
             Object::Power => {
                 let mut operation = [0];
                 self.read_user(caller.space, from.part(0, 1).address, &mut operation)?;
@@ -196,6 +197,7 @@ impl<M: Machine> Kernel<M> {
             Object::Log => b"[log]",
             Object::Power => b"[power]",
             Object::Counters => b"[counters]",
+            Object::Clock => b"[clock]",
             Object::Name(_) | Object::Pending | Object::Scheme(_) => {
                 return Err(Error::new(EINVAL));
             }
