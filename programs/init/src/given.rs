@@ -20,6 +20,8 @@ pub(crate) struct Given {
     pub(crate) schemes: Number,
     /// Factory of slots.
     pub(crate) slots: Number,
+    /// What init tells of the services.
+    pub(crate) board: Option<Number>,
 }
 
 impl Given {
@@ -37,11 +39,15 @@ impl Given {
             log: need(EntryKind::Log, "log")?,
             schemes: need(EntryKind::FactoryScheme, "factory of schemes")?,
             slots: need(EntryKind::FactorySlot, "factory of slots")?,
+            board: None,
         })
     }
 
     /// A handle of that kind.
     pub(crate) fn entry(&self, kind: EntryKind) -> Option<Number> {
-        self.startup.handle(kind)
+        match kind {
+            EntryKind::Board => self.board,
+            kind => self.startup.handle(kind),
+        }
     }
 }

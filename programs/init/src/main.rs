@@ -18,6 +18,7 @@
 
 extern crate alloc;
 
+mod board;
 mod ending;
 mod given;
 mod journal;
@@ -58,7 +59,7 @@ fn main(startup: &'static Startup<'static>) -> i32 {
 }
 
 fn run(startup: &'static Startup<'static>) -> Result<(), Fatal> {
-    let given = Given::new(startup)?;
+    let mut given = Given::new(startup)?;
     let bytes = view::boot_image(given.image).map_err(|error| {
         say!("the boot image cannot be mapped: {error}");
         Fatal
@@ -73,11 +74,17 @@ fn run(startup: &'static Startup<'static>) -> Result<(), Fatal> {
     for name in &unknown {
         say!("the command line asks for `{name}`, which the manifest does not know");
     }
+    // One row for the namespace manager.
+    let board = board::Board::new(manifest.services.len().saturating_add(1)).map_err(|error| {
+        say!("there is no memory to tell of the services in: {error}");
+        Fatal
+    })?;
+    given.board = Some(board.number());
     let world = world::World::build(&given, &manifest).map_err(|error| {
         say!("the namespaces cannot be built: {error}");
         Fatal
     })?;
-    let mut supervisor = supervise::Supervisor::new(&given, image, &manifest, world)?;
+    let mut supervisor = supervise::Supervisor::new(&given, image, &manifest, world, board)?;
     supervisor.select(&selected);
     if !unknown.is_empty() && selected.iter().all(|one| one.argument.is_none()) {
         // Whoever asked waits for an answer that cannot come.

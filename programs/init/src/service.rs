@@ -12,6 +12,8 @@ use clavis_rt::spawn::{self, Image, Spawn};
 use clavis_rt::{Error, Handle, Number, Place, Result, Rights, account, object};
 use service_manifest::{Give, Limits, Service};
 
+/// What whoever reads about the services may do with the memory that tells it.
+const TOLD: Rights = Rights::READ.union(Rights::SEEK).union(Rights::STAT);
 /// What a process may do with the handle to itself: show what it holds.
 const SELF: Rights = Rights::INSPECT.union(Rights::NAME).union(Rights::DUP).union(Rights::TRANSFER);
 /// What a service may do with the log as its standard output.
@@ -104,6 +106,10 @@ impl Holdings {
         for give in &service.gives {
             match *give {
                 Give::Entry(kind) => match given.entry(kind) {
+                    Some(number) if kind == EntryKind::Board => {
+                        let told = entry(number, kind as u64);
+                        handles.push(spawn::Given { rights: TOLD, inherit: TOLD, ..told });
+                    }
                     Some(number) => handles.push(entry(number, kind as u64)),
                     // Not every machine has a screen.
                     None if kind == EntryKind::Framebuffer => {}

@@ -1,12 +1,13 @@
 //! Watching: one event queue on which init hears of every process and account that ended and every
 //! name that was registered or lost, and the moments at which what ended starts again.
+use crate::board::Board;
 use crate::ending::{Ended, is_alive};
 use crate::given::Given;
 use crate::journal::say;
 use crate::service::{Holdings, start_manager};
 use crate::world::World;
 use crate::{Fatal, file};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use boot_image::Image;
 use clavis_rt::abi::error::{EINTR, ENOENT, ETIMEDOUT};
@@ -17,7 +18,7 @@ use clavis_rt::process::SIGKILL;
 use clavis_rt::sys::time::{Clock, now, set_deadline};
 use clavis_rt::{Error, Handle, Number, Place, Result, object, sys};
 use service_manifest::{
-    End, Ending, FAILURES, Life, Manifest, Next, Restart, Selection, Service, Supervise,
+    End, Ending, FAILURES, Life, Manifest, Next, Restart, Row, Selection, Service, Supervise,
 };
 use syscall::data::Event;
 use syscall::flag::EventFlags;
@@ -42,6 +43,8 @@ struct Watched {
     broken: bool,
     argument: Option<String>,
     holdings: Option<Holdings>,
+    /// How the last instance ended.
+    last: String,
 }
 
 /// The supervisor.
@@ -55,11 +58,20 @@ pub(crate) struct Supervisor<'m> {
     filled: Vec<bool>,
     manager: Watched,
     services: Vec<Watched>,
+    board: Board,
 }
 
 impl Watched {
     fn new(life: Life) -> Watched {
-        Watched { life, process: None, broken: false, argument: None, holdings: None }
+        let (process, argument, holdings) = (None, None, None);
+        Watched { life, process, broken: false, argument, holdings, last: String::new() }
+    }
+
+    /// What is told of it.
+    fn row(&self, name: &str) -> Row {
+        let process = self.process.as_ref().map_or(0, |process| number_of(process.number()));
+        let (stage, starts) = (self.life.stage(), self.life.starts());
+        Row { name: name.into(), stage, starts, process, last: self.last.clone() }
     }
 
     /// An instance was started, or not.
@@ -86,6 +98,7 @@ impl Watched {
         now: u64,
     ) -> bool {
         self.process = None;
+        self.last = how.to_string();
         if let Some(holdings) = &self.holdings {
             // What it started goes with it; an account without processes answers ESRCH.
             let _ = sys::clavis::signal(holdings.account(), SIGKILL);
@@ -120,6 +133,7 @@ impl<'m> Supervisor<'m> {
         image: Image<'static>,
         manifest: &'m Manifest,
         world: World,
+        board: Board,
     ) -> core::result::Result<Supervisor<'m>, Fatal> {
         let queue = object::event_queue(Place::Upper).map_err(|error| {
             say!("there is no event queue: {error}");
@@ -129,7 +143,7 @@ impl<'m> Supervisor<'m> {
         let services = manifest.services.iter().map(|_| Watched::new(Life::unwanted())).collect();
         let manager = Watched::new(Life::wanted());
         let supervisor =
-            Supervisor { given, image, manifest, world, queue, filled, manager, services };
+            Supervisor { given, image, manifest, world, queue, filled, manager, services, board };
         supervisor.watch_slots();
         Ok(supervisor)
     }
@@ -159,10 +173,22 @@ impl<'m> Supervisor<'m> {
     pub(crate) fn run(&mut self) -> core::result::Result<(), Fatal> {
         loop {
             let next = self.start_due(now(Clock::Monotonic))?;
+            self.tell();
             if let Err(error) = self.wait(next) {
                 self.raise_voice();
                 say!("waiting failed: {error}");
                 return Err(Fatal);
+            }
+        }
+    }
+
+    /// Tells what is news about the services.
+    fn tell(&mut self) {
+        let names = self.manifest.services.iter().map(|service| service.name.as_str());
+        let all = core::iter::once(("nsmgr", &self.manager)).chain(names.zip(&self.services));
+        for (place, (name, watched)) in all.enumerate() {
+            if let Err(error) = self.board.tell(place, &watched.row(name)) {
+                say!("what there is to say of {name} cannot be told: {error}");
             }
         }
     }
@@ -354,4 +380,12 @@ impl<'m> Supervisor<'m> {
             self.power_off();
         }
     }
+}
+
+/// The number of a process, which its handle tells as its name.
+fn number_of(process: Number) -> u64 {
+    let mut name = [0; 20];
+    let length = sys::file::fpath(process, &mut name).unwrap_or(0);
+    let digits = name.get(..length).and_then(|digits| core::str::from_utf8(digits).ok());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }

@@ -9,6 +9,7 @@ mod list;
 mod make;
 mod process;
 mod remove;
+mod services;
 mod text;
 mod tool;
 
@@ -18,7 +19,7 @@ use tool::{Applet, Stop, Tool};
 const APPLETS: &[(&str, Applet, &str)] = &[
     ("cat", text::cat, "cat [FILE...]: print files"),
     ("cp", copy::cp, "cp [-r] FROM... TO: copy"),
-    ("date", clock::date, "date: the time (UTC)"),
+    ("date", clock::date, "date [-s @SECONDS]: the time (UTC), or set it"),
     ("echo", environment::echo, "echo [-n] WORD...: print words"),
     ("env", environment::env, "env [-i] [NAME=VALUE...] [COMMAND...]: show or set the environment"),
     ("false", environment::no, "false: fail"),
@@ -36,6 +37,7 @@ const APPLETS: &[(&str, Applet, &str)] = &[
     ("reboot", process::reboot, "reboot: restart the machine"),
     ("rm", remove::rm, "rm [-rf] PATH...: remove"),
     ("rmdir", remove::rmdir, "rmdir DIRECTORY...: remove empty directories"),
+    ("services", services::services, "services: list what init supervises"),
     ("sleep", clock::sleep, "sleep SECONDS: wait"),
     ("stat", list::stat, "stat PATH...: what is known of a file"),
     ("tail", text::tail, "tail [-n LINES] [FILE...]: the last lines"),

@@ -5,11 +5,12 @@ use crate::c;
 use crate::error::{Error, Result, check};
 use crate::handle::{AsNumber, Handle, Number, control, owned, read, write};
 use crate::startup;
-use clavis_abi::error::{EIO, ENOENT};
+use clavis_abi::error::{EINVAL, EIO, ENOENT};
 use clavis_abi::params::{CounterRow, LOG_ECHO, OFFSET_OWN, OUT_UPPER, power};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::dirent::DirentHeader;
-use clavis_abi::syscall::{CallFlags, StdFsCallKind};
+use clavis_abi::syscall::{CallFlags, StdFsCallKind, TimeSpec};
+use std::time::Duration;
 use zerocopy::FromBytes;
 
 fn create(kind: EntryKind, first: u64, second: u64) -> Result<Handle> {
@@ -135,6 +136,30 @@ pub fn counters() -> Result<Vec<Counter>> {
             Counter { name, created: row.created, destroyed: row.destroyed }
         })
         .collect())
+}
+
+/// Sets the time of day, as the time since 1970, if this process was given the clock.
+///
+/// # Errors
+/// `ENOENT` when it was not; `EINVAL` for a time that the kernel cannot count.
+pub fn set_clock(time: Duration) -> Result<()> {
+    let tv_sec = i64::try_from(time.as_secs()).map_err(|_| Error::from_errno(EINVAL))?;
+    let tv_nsec = i32::try_from(time.subsec_nanos()).map_err(|_| Error::from_errno(EINVAL))?;
+    let time = TimeSpec { tv_sec, tv_nsec };
+    write(given(EntryKind::Clock)?, &time, OFFSET_OWN).map(drop)
+}
+
+/// What init tells of the services, if this process was given it: rows of the crate
+/// `service-manifest`.
+///
+/// # Errors
+/// `ENOENT` when it was not.
+pub fn board() -> Result<Vec<u8>> {
+    const MOST: usize = 64 * 1024;
+    let mut bytes = vec![0; MOST];
+    let length = read(given(EntryKind::Board)?, &mut bytes, 0)?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// Switches the machine off, if this process was given the power to.

@@ -2,9 +2,11 @@
 use crate::errno::{error, fail, status};
 use crate::pointer::{get, put, put_if};
 use clavis_abi::error::Result;
+use clavis_rt::sys::file::{self, OpenFlags};
 use clavis_rt::sys::time::{self, Clock};
+use clavis_rt::{Place, namespace};
 use core::ffi::{c_int, c_uint};
-use libc::{EINVAL, EPERM, clockid_t, time_t, timespec, timeval};
+use libc::{CLOCK_REALTIME, EINVAL, EPERM, O_WRONLY, clockid_t, time_t, timespec, timeval};
 use syscall::data::TimeSpec;
 
 fn from_kernel(time: TimeSpec) -> timespec {
@@ -58,10 +60,25 @@ pub unsafe extern "C" fn clock_getres(clock: clockid_t, place: *mut timespec) ->
     0
 }
 
-/// Nobody sets the clock through here: `EPERM`.
+/// Sets the time of day, where the namespace lets this process write to the clock: `EPERM`
+/// elsewhere. No other clock can be set: `EINVAL`.
+///
+/// # Safety
+/// C contract: `time` is readable.
 #[unsafe(no_mangle)]
-pub extern "C" fn clock_settime(_clock: clockid_t, _time: *const timespec) -> c_int {
-    fail(EPERM)
+pub unsafe extern "C" fn clock_settime(clock: clockid_t, time: *const timespec) -> c_int {
+    const CLOCK: &str = "/scheme/sys/clock";
+    if clock != CLOCK_REALTIME {
+        return fail(EINVAL);
+    }
+    // SAFETY: the contract.
+    let time = unsafe { get(time) }.and_then(|time| duration(&time));
+    status(time.and_then(|time| {
+        let flags = O_WRONLY as u32 as OpenFlags;
+        let clock = namespace::open(CLOCK, flags, Place::Upper).map_err(|_| error(EPERM))?;
+        let text = alloc::format!("{}.{:09}", time.tv_sec, time.tv_nsec);
+        file::write_all(clock.number(), text.as_bytes())
+    }))
 }
 
 /// Nobody corrects the clock through here: `EPERM`.

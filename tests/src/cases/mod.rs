@@ -20,6 +20,7 @@ mod std_library;
 mod std_threads;
 mod supervision;
 mod support;
+mod system;
 mod terminals;
 mod unix_sockets;
 
@@ -32,6 +33,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     servers::CASES,
     book::CASES,
     supervision::CASES,
+    system::CASES,
     processes::CASES,
     hostile::CASES,
     machine::CASES,

@@ -21,6 +21,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod board;
 mod check;
 mod command;
 mod life;
@@ -29,9 +30,10 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use board::{ROW, Row};
 pub use check::check;
 pub use command::{Selection, select};
-pub use life::{Ending, FAILURES, Life, Next};
+pub use life::{Ending, FAILURES, Life, Next, Stage};
 pub use model::{
     End, FACTORIES, Give, Keep, Limits, Manifest, Problem, Restart, SERVICES, Service, Start,
     Supervise, Use, UseName,

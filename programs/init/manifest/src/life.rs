@@ -14,15 +14,21 @@ pub const FAILURES: u32 = 8;
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub enum Stage {
     /// It was not asked for.
     Unwanted,
     /// It waits for names to be registered.
     Waiting,
     /// It runs.
-    Running { since: u64 },
+    Running {
+        /// When it started.
+        since: u64,
+    },
     /// It starts at that moment.
-    Pausing { until: u64 },
+    Pausing {
+        /// When it starts.
+        until: u64,
+    },
     /// It ended for good.
     Ended,
 }
@@ -58,19 +64,32 @@ pub struct Life {
     stage: Stage,
     pause: u64,
     failures: u32,
+    starts: u64,
 }
 
 impl Life {
     /// Of a service that was not asked for.
     #[must_use]
     pub const fn unwanted() -> Life {
-        Life { stage: Stage::Unwanted, pause: 0, failures: 0 }
+        Life { stage: Stage::Unwanted, pause: 0, failures: 0, starts: 0 }
     }
 
     /// Of a service that starts as soon as it is ready to.
     #[must_use]
     pub const fn wanted() -> Life {
-        Life { stage: Stage::Waiting, pause: 0, failures: 0 }
+        Life { stage: Stage::Waiting, pause: 0, failures: 0, starts: 0 }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Instances that were started.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        self.starts
     }
 
     /// Whether it runs.
@@ -101,6 +120,7 @@ impl Life {
     /// An instance runs.
     pub fn started(&mut self, now: u64) {
         self.stage = Stage::Running { since: now };
+        self.starts = self.starts.saturating_add(1);
     }
 
     /// The instance ended, or could not be started.
@@ -218,5 +238,18 @@ mod tests {
         assert!(!Life::unwanted().is_due(u64::MAX, || true));
         assert!(!Life::wanted().is_due(u64::MAX, || false));
         assert!(Life::wanted().is_due(0, || true));
+    }
+
+    #[test]
+    fn a_life_tells_where_it_is_and_how_often_it_began() {
+        let mut life = Life::wanted();
+        assert_eq!((life.stage(), life.starts()), (Stage::Waiting, 0));
+        life.started(5);
+        assert_eq!((life.stage(), life.starts()), (Stage::Running { since: 5 }, 1));
+        life.ended(Ending::Killed, Restart::Always, 7);
+        assert_eq!(life.stage(), Stage::Pausing { until: 7 + PAUSE_FIRST });
+        life.started(PAUSE_FIRST + 7);
+        life.ended(Ending::Failure, Restart::Never, u64::MAX);
+        assert_eq!((life.stage(), life.starts()), (Stage::Ended, 2));
     }
 }

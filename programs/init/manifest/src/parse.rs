@@ -19,6 +19,8 @@ const ENTRIES: &[(&str, EntryKind)] = &[
     ("log", EntryKind::Log),
     ("power", EntryKind::Power),
     ("counters", EntryKind::Counters),
+    ("clock", EntryKind::Clock),
+    ("services", EntryKind::Board),
     ("framebuffer", EntryKind::Framebuffer),
     ("factory-scheme", EntryKind::FactoryScheme),
     ("factory-slot", EntryKind::FactorySlot),
