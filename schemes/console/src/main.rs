@@ -15,13 +15,4 @@ mod driver;
 #[cfg(target_os = "redox")]
 mod terminal;
 
-#[cfg(target_os = "redox")]
-fn main() -> std::process::ExitCode {
-    daemon::main()
-}
-
-#[cfg(not(target_os = "redox"))]
-fn main() -> std::process::ExitCode {
-    eprintln!("console: it serves a scheme, so it runs on Clavis only; on this host it is tested");
-    std::process::ExitCode::FAILURE
-}
+scheme_daemon::main!("console");

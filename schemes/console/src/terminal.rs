@@ -2,7 +2,7 @@
 use crate::driver::Driver;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
-use scheme_daemon::copy_path;
+use scheme_daemon::{Patient, copy_path};
 use scheme_terminal::protocol::{self, Part};
 use scheme_terminal::{Discipline, JobId, Jobs, Processes};
 use slab::Slab;
@@ -36,6 +36,7 @@ pub(crate) struct Terminal {
     window: [u16; 4],
     /// What the terminal was ready for when that was last announced.
     announced: EventFlags,
+    changed: bool,
 }
 
 impl Terminal {
@@ -47,6 +48,7 @@ impl Terminal {
             open: Slab::new(),
             window: WINDOW,
             announced: EventFlags::empty(),
+            changed: false,
         }
     }
 
@@ -72,6 +74,7 @@ impl Terminal {
 
     /// Moves bytes between controller and line discipline until the controller is content.
     pub(crate) fn service(&mut self) -> Result<()> {
+        self.changed = true;
         let Self { discipline, driver, jobs, announced, .. } = self;
         driver.service(|byte, echo| {
             // Whatever a reader has seen before, this is news.
@@ -90,31 +93,6 @@ impl Terminal {
         ready.set(EventFlags::EVENT_READ, self.discipline.readable());
         ready.set(EventFlags::EVENT_WRITE, self.driver.room() != 0);
         ready
-    }
-
-    /// Tells the kernel which handles became ready for what it asked about.
-    pub(crate) fn announce(&mut self, replies: &mut VecDeque<Response>) {
-        let ready = self.ready();
-        let news = ready.difference(self.announced);
-        self.announced = ready;
-        for (number, open) in &self.open {
-            if let Open::Terminal { job, interest } = open {
-                let mut told = *interest & news;
-                if *job != self.jobs.front() {
-                    told.remove(EventFlags::EVENT_READ);
-                }
-                if !told.is_empty() {
-                    replies.push_back(Response::post_fevent(number, told.bits()));
-                }
-            }
-        }
-    }
-
-    /// Takes the handle of a job's processes.
-    pub(crate) fn receive(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
-        let job = self.terminal(request.id())?;
-        self.jobs.set(job, protocol::processes(socket, request)?);
-        Ok(0)
     }
 
     /// Who may read now is told of what waits.
@@ -143,6 +121,37 @@ impl Terminal {
             return Err(Error::new(EWOULDBLOCK));
         }
         Ok(taken)
+    }
+}
+
+impl Patient for Terminal {
+    fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    fn announce(&mut self, replies: &mut VecDeque<Response>) {
+        self.changed = false;
+        let ready = self.ready();
+        let news = ready.difference(self.announced);
+        self.announced = ready;
+        for (number, open) in &self.open {
+            if let Open::Terminal { job, interest } = open {
+                let mut told = *interest & news;
+                if *job != self.jobs.front() {
+                    told.remove(EventFlags::EVENT_READ);
+                }
+                if !told.is_empty() {
+                    replies.push_back(Response::post_fevent(number, told.bits()));
+                }
+            }
+        }
+    }
+
+    /// Takes the handle of a job's processes.
+    fn receive_handles(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
+        let job = self.terminal(request.id())?;
+        self.jobs.set(job, protocol::processes(socket, request)?);
+        Ok(0)
     }
 }
 
@@ -194,24 +203,30 @@ impl SchemeSync for Terminal {
         match self.get(id)? {
             Open::Root => Err(Error::new(EBADF)),
             Open::Terminal { job, .. } if *job != self.jobs.front() => Err(Error::new(EWOULDBLOCK)),
-            Open::Terminal { .. } => self.discipline.read(buf).ok_or(Error::new(EWOULDBLOCK)),
+            Open::Terminal { .. } => {
+                let read = self.discipline.read(buf).ok_or(Error::new(EWOULDBLOCK))?;
+                self.changed = true;
+                Ok(read)
+            }
             Open::Part(part) => Ok(part.read(self.discipline.settings(), self.window, buf)),
         }
     }
 
     fn write(&mut self, id: usize, buf: &[u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        match self.get(id)? {
-            Open::Root => Err(Error::new(EROFS)),
-            Open::Terminal { .. } => self.write_output(buf),
+        let written = match self.get(id)? {
+            Open::Root => return Err(Error::new(EROFS)),
+            Open::Terminal { .. } => self.write_output(buf)?,
             Open::Part(Part::Settings) => {
                 self.discipline.set(protocol::settings(buf)?);
-                Ok(buf.len())
+                buf.len()
             }
             Open::Part(Part::Window) => {
                 self.window = protocol::window(self.window, buf)?;
-                Ok(buf.len())
+                buf.len()
             }
-        }
+        };
+        self.changed = true;
+        Ok(written)
     }
 
     fn fcntl(&mut self, _id: usize, command: usize, _: usize, _: &CallerCtx) -> Result<usize> {
@@ -251,6 +266,7 @@ impl SchemeSync for Terminal {
 
     fn call(&mut self, id: usize, _: &mut [u8], words: &[u64], _: &CallerCtx) -> Result<usize> {
         let job = self.terminal(id)?;
+        self.changed = true;
         match words.first() {
             Some(&protocol::CALL_FRONT) => {
                 self.jobs.to_front(job);
@@ -268,6 +284,7 @@ impl SchemeSync for Terminal {
 
     fn on_close(&mut self, id: usize) {
         if let Some(Open::Terminal { job, .. }) = self.open.try_remove(id) {
+            self.changed = true;
             self.jobs.closed(job);
             self.front_changed();
         }

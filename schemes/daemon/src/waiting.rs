@@ -13,7 +13,7 @@ use syscall::error::{EAGAIN, ECANCELED, ENOSYS, EWOULDBLOCK, Error, Result};
 const PARKED: usize = 64;
 
 /// The requests that wait.
-pub struct Waiting {
+pub(crate) struct Waiting {
     requests: VecDeque<(CallerCtx, Op)>,
     state: SchemeState,
 }
@@ -30,7 +30,11 @@ fn would_block<T>(result: &Result<T>) -> bool {
 
 impl Waiting {
     /// Tries a request; `None` when it has to wait.
-    pub fn submit(&mut self, scheme: &mut impl SchemeSync, call: CallRequest) -> Option<Response> {
+    pub(crate) fn submit(
+        &mut self,
+        scheme: &mut impl SchemeSync,
+        call: CallRequest,
+    ) -> Option<Response> {
         let caller = call.caller();
         match call.op() {
             Ok(op) => self.attempt(scheme, caller, op),
@@ -61,14 +65,14 @@ impl Waiting {
     }
 
     /// Tries all that wait once more.
-    pub fn retry(&mut self, scheme: &mut impl SchemeSync, replies: &mut VecDeque<Response>) {
+    pub(crate) fn retry(&mut self, scheme: &mut impl SchemeSync, replies: &mut VecDeque<Response>) {
         for (caller, op) in std::mem::take(&mut self.requests) {
             replies.extend(self.attempt(scheme, caller, op));
         }
     }
 
     /// Gives up a request whose client no longer waits.
-    pub fn cancel(&mut self, request: &CancellationRequest) -> Option<Response> {
+    pub(crate) fn cancel(&mut self, request: &CancellationRequest) -> Option<Response> {
         let found = self.requests.iter().position(|(caller, _)| caller.id == request.id)?;
         let (_, op) = self.requests.remove(found)?;
         Some(Response::new(Err(Error::new(ECANCELED)), op))

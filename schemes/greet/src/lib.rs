@@ -1,13 +1,13 @@
 //! What `/scheme/greet` is, apart from how requests arrive: tested on the host.
 #![forbid(unsafe_code)]
 
+use slab::Slab;
 use syscall::error::{EBADF, EISDIR, ENOENT, Error, Result};
 
-/// What clients have open: the number that the kernel passes is the place in the list. `None`
-/// is a place to use again.
+/// What clients have open: the number that the kernel passes is the place in the slab.
 #[derive(Debug, Default)]
 pub struct State {
-    open: Vec<Option<Open>>,
+    open: Slab<Open>,
 }
 
 /// Something that is open.
@@ -20,27 +20,17 @@ pub enum Open {
 }
 
 impl State {
-    fn insert(&mut self, open: Open) -> usize {
-        let free = self.open.iter().position(Option::is_none);
-        let number = free.unwrap_or(self.open.len());
-        match self.open.get_mut(number) {
-            Some(place) => *place = Some(open),
-            None => self.open.push(Some(open)),
-        }
-        number
-    }
-
     /// What a number stands for.
     ///
     /// # Errors
     /// `EBADF` when it is not open.
     pub fn get(&self, number: usize) -> Result<&Open> {
-        self.open.get(number).and_then(Option::as_ref).ok_or(Error::new(EBADF))
+        self.open.get(number).ok_or(Error::new(EBADF))
     }
 
     /// Opens the root.
     pub fn root(&mut self) -> usize {
-        self.insert(Open::Root)
+        self.open.insert(Open::Root)
     }
 
     /// Opens a name beneath the root.
@@ -52,7 +42,7 @@ impl State {
         if name.is_empty() || name.contains('/') {
             return Err(Error::new(ENOENT));
         }
-        Ok(self.insert(Open::File(format!("hello, {name}\n"))))
+        Ok(self.open.insert(Open::File(format!("hello, {name}\n"))))
     }
 
     /// The text from an offset on.
@@ -67,9 +57,7 @@ impl State {
 
     /// The last handle to what was opened is gone.
     pub fn close(&mut self, number: usize) {
-        if let Some(place) = self.open.get_mut(number) {
-            *place = None;
-        }
+        self.open.try_remove(number);
     }
 }
 

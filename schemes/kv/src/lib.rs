@@ -1,6 +1,7 @@
 //! A store of values by key, apart from how requests arrive: tested on the host.
 #![forbid(unsafe_code)]
 
+use slab::Slab;
 use std::collections::BTreeMap;
 use syscall::error::{EBADF, EEXIST, EISDIR, ENOENT, ENOSPC, ENOTDIR, Error, Result};
 use syscall::flag::{O_CREAT, O_EXCL, O_TRUNC};
@@ -12,7 +13,7 @@ const LIMIT: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Store {
     values: BTreeMap<String, Vec<u8>>,
-    open: Vec<Option<Open>>,
+    open: Slab<Open>,
 }
 
 /// Something that is open.
@@ -25,22 +26,12 @@ pub enum Open {
 }
 
 impl Store {
-    fn insert(&mut self, open: Open) -> usize {
-        let free = self.open.iter().position(Option::is_none);
-        let number = free.unwrap_or(self.open.len());
-        match self.open.get_mut(number) {
-            Some(place) => *place = Some(open),
-            None => self.open.push(Some(open)),
-        }
-        number
-    }
-
     /// What a number stands for.
     ///
     /// # Errors
     /// `EBADF` when it is not open.
     pub fn get(&self, number: usize) -> Result<&Open> {
-        self.open.get(number).and_then(Option::as_ref).ok_or(Error::new(EBADF))
+        self.open.get(number).ok_or(Error::new(EBADF))
     }
 
     fn key(&self, number: usize) -> Result<&str> {
@@ -52,7 +43,7 @@ impl Store {
 
     /// Opens the root.
     pub fn root(&mut self) -> usize {
-        self.insert(Open::Root)
+        self.open.insert(Open::Root)
     }
 
     /// Opens a key, or makes it where the flags say so.
@@ -78,7 +69,7 @@ impl Store {
         if flags & O_TRUNC != 0 {
             value.clear();
         }
-        Ok(self.insert(Open::Value(key.to_owned())))
+        Ok(self.open.insert(Open::Value(key.to_owned())))
     }
 
     /// A value from an offset on.
@@ -123,9 +114,7 @@ impl Store {
 
     /// The last handle to what was opened is gone.
     pub fn close(&mut self, number: usize) {
-        if let Some(place) = self.open.get_mut(number) {
-            *place = None;
-        }
+        self.open.try_remove(number);
     }
 
     fn room_for(&self, more: usize) -> Result<()> {

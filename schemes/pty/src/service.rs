@@ -2,7 +2,7 @@
 use clavis_pty::Pair;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
-use scheme_daemon::copy_path;
+use scheme_daemon::{Patient, copy_path};
 use scheme_terminal::protocol::{self, Part};
 use scheme_terminal::{JobId, Processes};
 use slab::Slab;
@@ -91,11 +91,6 @@ impl Service {
         self.use_for(pair, job)
     }
 
-    /// Whether something happened since this was last asked.
-    pub(crate) fn take_change(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
-    }
-
     fn ready(&self, open: &Open) -> EventFlags {
         match open {
             Open::Control { pair, .. } => {
@@ -108,9 +103,15 @@ impl Service {
             _ => EventFlags::empty(),
         }
     }
+}
 
-    /// Tells the kernel which handles are ready for what it asked about.
-    pub(crate) fn announce(&mut self, replies: &mut VecDeque<Response>) {
+impl Patient for Service {
+    fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    fn announce(&mut self, replies: &mut VecDeque<Response>) {
+        self.changed = false;
         for (number, open) in &self.open {
             if let Open::Control { interest, .. } | Open::Used { interest, .. } = open {
                 let told = self.ready(open) & *interest;
@@ -122,11 +123,7 @@ impl Service {
     }
 
     /// Takes the handle of a job's processes.
-    pub(crate) fn receive_handles(
-        &mut self,
-        socket: &Socket,
-        request: &SendFdRequest,
-    ) -> Result<usize> {
+    fn receive_handles(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
         let (pair, job) = self.terminal(request.id())?;
         let processes = protocol::processes(socket, request)?;
         self.pair(pair)?.jobs.set(job, processes);

@@ -15,13 +15,4 @@ mod service;
 #[cfg(target_os = "redox")]
 mod staged;
 
-#[cfg(target_os = "redox")]
-fn main() -> std::process::ExitCode {
-    daemon::main()
-}
-
-#[cfg(not(target_os = "redox"))]
-fn main() -> std::process::ExitCode {
-    eprintln!("unix: it serves a scheme, so it runs on Clavis only; on this host it is tested");
-    std::process::ExitCode::FAILURE
-}
+scheme_daemon::main!("unix");

@@ -7,7 +7,7 @@ use clavis_unix::queue::Keep;
 use clavis_unix::{Credentials, Half, Hub, Kind};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, RecvFdRequest, Response, SendFdRequest, Socket};
-use scheme_daemon::copy_path;
+use scheme_daemon::{Patient, copy_path};
 use std::collections::{BTreeMap, VecDeque};
 use syscall::error::{
     EAGAIN, EBADF, EINVAL, ENOBUFS, ENOENT, EOPNOTSUPP, EWOULDBLOCK, Error, Result,
@@ -20,6 +20,9 @@ use syscall::{EventFlags, Stat};
 const ROOT: usize = 0;
 /// Handles that lie here at most.
 const HANDLES: usize = 4096;
+
+/// The name that it serves.
+pub(crate) const NAME: &str = "unix";
 
 /// The service.
 #[derive(Default)]
@@ -71,62 +74,6 @@ impl Service {
         Ok(ready)
     }
 
-    /// Whether requests that wait should be tried again.
-    pub(crate) fn has_changed(&self) -> bool {
-        self.hub.has_changed()
-    }
-
-    /// Tells the kernel which sockets became ready for what it asked about.
-    pub(crate) fn announce(&mut self, replies: &mut VecDeque<Response>) {
-        for place in self.hub.changed() {
-            let Ok(ready) = self.ready(place) else { continue };
-            let Some(interest) = self.interest.get(&place) else { continue };
-            let told = ready & *interest;
-            if let (false, Some(number)) = (told.is_empty(), place.checked_add(1)) {
-                replies.push_back(Response::post_fevent(number, told.bits()));
-            }
-        }
-    }
-
-    /// Takes handles that go along with the next message of a socket; the answer is their number.
-    pub(crate) fn receive_handles(
-        &mut self,
-        socket: &Socket,
-        request: &SendFdRequest,
-    ) -> Result<usize> {
-        let place = place(request.id())?;
-        self.hub.kind(place)?;
-        let count = request.num_fds();
-        let here = self.hub.handles().saturating_add(self.staged.count());
-        if here.saturating_add(count) > HANDLES {
-            return Err(Error::new(ENOBUFS));
-        }
-        let mut numbers = [usize::MAX; BATCH_MAX];
-        let numbers = numbers.get_mut(..count).ok_or(Error::new(EINVAL))?;
-        request.obtain_fd(socket, FobtainFdFlags::UPPER_TBL, numbers)?;
-        let owned = |number: &mut usize| Handle::from_number(Number::from_raw(*number));
-        let handles = numbers.iter_mut().map(owned).collect();
-        usize::try_from(self.staged.put(place, handles)).map_err(|_| Error::new(EINVAL))
-    }
-
-    /// Hands over handles that came with a message. Those beyond what was asked for are closed.
-    pub(crate) fn hand_over(
-        &mut self,
-        socket: &Socket,
-        request: &RecvFdRequest,
-    ) -> Result<OpenResult> {
-        let place = place(request.id())?;
-        let number = request.metadata().first().copied().unwrap_or(0);
-        let mut handles = self.staged.take(place, number).ok_or(Error::new(ENOENT))?;
-        handles.truncate(request.num_fds());
-        let numbers: Vec<usize> = handles.iter().map(|handle| handle.number().raw()).collect();
-        request.move_fd(socket, FmoveFdFlags::empty(), &numbers)?;
-        let num_fds = numbers.len();
-        // They are the kernel's now.
-        handles.into_iter().for_each(std::mem::forget);
-        Ok(OpenResult::OtherSchemeMultiple { num_fds })
-    }
-
     fn send(&mut self, place: usize, payload: &[u8], key: u64, batch: u64) -> Result<usize> {
         let (key, data) = split(payload, key)?;
         let to = (!key.is_empty()).then_some(key);
@@ -158,6 +105,54 @@ impl Service {
             .for_each(|(to, byte)| *to = byte);
         copy(&received.from, address);
         Ok(received.count)
+    }
+}
+
+impl Patient for Service {
+    fn has_changed(&self) -> bool {
+        self.hub.has_changed()
+    }
+
+    fn announce(&mut self, replies: &mut VecDeque<Response>) {
+        for place in self.hub.changed() {
+            let Ok(ready) = self.ready(place) else { continue };
+            let Some(interest) = self.interest.get(&place) else { continue };
+            let told = ready & *interest;
+            if let (false, Some(number)) = (told.is_empty(), place.checked_add(1)) {
+                replies.push_back(Response::post_fevent(number, told.bits()));
+            }
+        }
+    }
+
+    /// Takes handles that go along with the next message of a socket; the answer is their number.
+    fn receive_handles(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
+        let place = place(request.id())?;
+        self.hub.kind(place)?;
+        let count = request.num_fds();
+        let here = self.hub.handles().saturating_add(self.staged.count());
+        if here.saturating_add(count) > HANDLES {
+            return Err(Error::new(ENOBUFS));
+        }
+        let mut numbers = [usize::MAX; BATCH_MAX];
+        let numbers = numbers.get_mut(..count).ok_or(Error::new(EINVAL))?;
+        request.obtain_fd(socket, FobtainFdFlags::UPPER_TBL, numbers)?;
+        let owned = |number: &mut usize| Handle::from_number(Number::from_raw(*number));
+        let handles = numbers.iter_mut().map(owned).collect();
+        usize::try_from(self.staged.put(place, handles)).map_err(|_| Error::new(EINVAL))
+    }
+
+    /// Hands over handles that came with a message. Those beyond what was asked for are closed.
+    fn hand_over(&mut self, socket: &Socket, request: &RecvFdRequest) -> Result<OpenResult> {
+        let place = place(request.id())?;
+        let number = request.metadata().first().copied().unwrap_or(0);
+        let mut handles = self.staged.take(place, number).ok_or(Error::new(ENOENT))?;
+        handles.truncate(request.num_fds());
+        let numbers: Vec<usize> = handles.iter().map(|handle| handle.number().raw()).collect();
+        request.move_fd(socket, FmoveFdFlags::empty(), &numbers)?;
+        let num_fds = numbers.len();
+        // They are the kernel's now.
+        handles.into_iter().for_each(std::mem::forget);
+        Ok(OpenResult::OtherSchemeMultiple { num_fds })
     }
 }
 

@@ -296,7 +296,7 @@ fn living() -> Result<BTreeMap<String, u64>, String> {
 fn tolerance(name: &str) -> u64 {
     match name {
         "memories" | "regions" => DEATHS / 20,
-        "free frames" => 2 * DEATHS,
+        "free frames" | "paid frames" => 2 * DEATHS,
         _ => 0,
     }
 }

@@ -15,9 +15,10 @@ fn row(name: &str, (created, destroyed): (u64, u64)) -> CounterRow {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// All counters. Rows about frames tell how many there are as made: free now, free at boot, and
-    /// in the kernel's heap; `swallowed`, `calls` and `switches` count events.
-    pub(crate) fn counter_rows(&self) -> [CounterRow; 22] {
+    /// All counters. Rows about frames tell how many there are as made: free now, free at boot, in
+    /// the kernel's heap, and charged to accounts; `swallowed`, `calls` and `switches` count events.
+    pub(crate) fn counter_rows(&self) -> [CounterRow; 23] {
+        let paid = self.root_account.map_or(0, |root| self.accounts[root].used.frames);
         [
             row("accounts", self.accounts.counts()),
             row("processes", self.processes.counts()),
@@ -38,6 +39,7 @@ impl<M: Machine> Kernel<M> {
             row("free frames", (self.machine.frames_free() as u64, 0)),
             row("all frames", (self.frames as u64, 0)),
             row("heap frames", (self.machine.heap_frames() as u64, 0)),
+            row("paid frames", (paid, 0)),
             row("swallowed", (self.statistics.swallowed, 0)),
             row("calls", (self.statistics.calls, 0)),
             row("switches", (self.statistics.switches, 0)),
