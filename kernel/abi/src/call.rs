@@ -71,6 +71,9 @@ macro_rules! with_calls {
             (Wait, 0x4000_001E, "process, ExitStatus, size, what is told beside its end: 1 that it was stopped, 2 that it goes on, 4 without forgetting that; 8: do not wait", "bytes of ExitStatus", "WAIT", "EKEYREJECTED EINVAL EAGAIN EINTR"),
             (Group, 0x4000_001F, "process (-1: own), number of the group that it goes into (0: it stays in its own)", "the number of its group", "none; SIGNAL to change it", "EKEYREJECTED EINVAL"),
             (CpuTime, 0x4000_0020, "process (-1: own), which time: 0 its own, 1 its ended children's, 2 the calling thread's", "nanoseconds on a CPU", "INSPECT; none for the own process", "EKEYREJECTED EINVAL"),
+            (LeaseCreate, 0x4000_0021, "LeaseParams, size, out number", "the number of the lease's handle", "DERIVE on each parent", "EKEYREJECTED EKEYREVOKED EKEYEXPIRED EINVAL ELOOP (too many leases above it) ENOMEM EMFILE EEXIST EDQUOT"),
+            (Lend, 0x4000_0022, "fd, lease, rights, inherit, out number", "the number of the new handle, which ends with the lease", "DUP on fd, DERIVE on the lease", "EKEYREJECTED EKEYREVOKED EKEYEXPIRED EINVAL ELOOP ENOMEM EMFILE EEXIST EDQUOT"),
+            (Revoke, 0x4000_0023, "lease", "0; nothing under the lease acts any more", "MANAGE", "EKEYREJECTED EINVAL"),
         }
     };
 }

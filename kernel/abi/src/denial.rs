@@ -29,6 +29,10 @@ impl fmt::Display for Denial {
             "it can only be appended to"
         } else if is(DenialRule::NotSealed) {
             "only sealed memory can be mapped executable"
+        } else if is(DenialRule::Revoked) {
+            "it was taken back"
+        } else if is(DenialRule::Expired) {
+            "its lease has expired"
         } else {
             "a rule refused it"
         };

@@ -93,6 +93,9 @@ macro_rules! wire {
     };
 }
 
+mod lease;
+pub use lease::*;
+
 wire! {
     /// A new thread of the calling process.
     pub struct ThreadParams {
@@ -181,6 +184,8 @@ wire! {
         pub object: u64,
         /// Open flags of the description.
         pub open_flags: u64,
+        /// Number of the lease that it is under, the same for all that are; 0: none.
+        pub lease: u64,
         /// Label of the slot it was opened through, zero-padded: information, never authority.
         pub label: [u8; 64],
     }
@@ -228,6 +233,10 @@ pub enum DenialRule {
     AppendLocked = 4,
     /// A process without JIT asked for unsealed executable memory.
     NotSealed = 5,
+    /// The lease of the handle was revoked.
+    Revoked = 6,
+    /// The lease of the handle has expired.
+    Expired = 7,
 }
 
 wire! {
@@ -558,6 +567,8 @@ pub enum ObjectType {
     Name = 21,
     /// The wall clock: a write of a `TimeSpec` sets it.
     Clock = 22,
+    /// A lease.
+    Lease = 23,
 }
 
 /// Kinds of factories. Each is a handle; the name in parentheses is the name it is bound to.

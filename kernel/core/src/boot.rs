@@ -124,6 +124,7 @@ impl<M: Machine> Kernel<M> {
             most: run.protection | Protection::READ,
             shared: false,
             grant: None,
+            lease: None,
         };
         self.space_map(space, &mapping, Place::Free(run.start))?;
         self.memory_release(memory);
@@ -143,6 +144,7 @@ impl<M: Machine> Kernel<M> {
             most: both,
             shared: false,
             grant: None,
+            lease: None,
         };
         let place = Place::Free(page_of(STACK_TOP) - STACK_PAGES);
         self.space_map(space, &mapping, place)?;
@@ -267,6 +269,7 @@ impl<M: Machine> Kernel<M> {
             most: Protection::READ,
             shared: false,
             grant: None,
+            lease: None,
         };
         self.space_map(space, &mapping, Place::Free(page_of(BLOCK)))?;
         self.memory_release(memory);

@@ -7,6 +7,7 @@ use crate::handle::table::TableId;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::object::irq::IrqId;
+use crate::object::lease::LeaseId;
 use crate::object::pipe::PipeId;
 use crate::object::queue::QueueId;
 use crate::object::slot::SlotId;
@@ -94,7 +95,8 @@ pub struct Registration {
     pub number: usize,
     /// What its maker gets back with each event.
     pub data: usize,
-    interest: u8,
+    /// What it is told of: what was asked for, and a hang-up.
+    pub(crate) interest: u8,
     /// What happened and was not yet read.
     pub pending: u8,
     /// What is to be told later.
@@ -105,11 +107,22 @@ pub struct Registration {
     of_queue: Link<RegistrationK>,
     in_ready: Link<RegistrationK>,
     told: Link<RegistrationK>,
+    /// The lease of the handle.
+    pub(crate) lease: Option<LeaseId>,
+    of_lease: Link<RegistrationK>,
 }
 
 links!(
-    RegistrationK, Registration, [], 0 => of_source, 1 => of_queue, 2 => in_ready, 3 => told
+    RegistrationK, Registration, [],
+    0 => of_source, 1 => of_queue, 2 => in_ready, 3 => told, 4 => of_lease
 );
+
+impl Registration {
+    /// Nothing is told through it any more.
+    pub(crate) fn mute(&mut self) {
+        self.interest = 0;
+    }
+}
 
 impl<M: Machine> Kernel<M> {
     pub(crate) fn watchers(&mut self, source: Source) -> Option<&mut Watchers> {
@@ -201,6 +214,7 @@ impl<M: Machine> Kernel<M> {
         object: Object,
         interest: u8,
         data: usize,
+        lease: Option<LeaseId>,
     ) -> Result<RegistrationId> {
         let source = self.source_of(object)?;
         self.unregister(queue, table, number);
@@ -219,7 +233,7 @@ impl<M: Machine> Kernel<M> {
             table,
             number,
             data,
-            interest,
+            interest: interest | HANGUP,
             pending: 0,
             later: 0,
             next_of_handle: head,
@@ -228,6 +242,8 @@ impl<M: Machine> Kernel<M> {
             of_queue: Link::new(),
             in_ready: Link::new(),
             told: Link::new(),
+            lease,
+            of_lease: Link::new(),
         };
         let id = self.registrations.insert(&mut self.machine, registration)?;
         if let Some(head) = self.tables[table].registration_mut(number) {
@@ -236,6 +252,9 @@ impl<M: Machine> Kernel<M> {
         let Self { queues, registrations, .. } = self;
         queues[queue].all.push_back(registrations, id);
         queues[queue].count = queues[queue].count.wrapping_add(1);
+        if let Some(lease) = lease.and_then(|lease| self.leases.get_mut(lease)) {
+            lease.registrations.push_back(registrations, id);
+        }
         let mut watchers = self.watchers(source).map(core::mem::take).unwrap_or_default();
         watchers.list.push_back(&mut self.registrations, id);
         watchers.count = watchers.count.wrapping_add(1);
@@ -248,7 +267,7 @@ impl<M: Machine> Kernel<M> {
     /// Tells one registration.
     pub(crate) fn tell(&mut self, id: RegistrationId, events: u8) {
         let registration = &mut self.registrations[id];
-        let events = events & (registration.interest | HANGUP);
+        let events = events & registration.interest;
         if events == 0 {
             return;
         }
@@ -328,8 +347,11 @@ impl<M: Machine> Kernel<M> {
 
     /// Ends a registration.
     pub(crate) fn registration_end(&mut self, id: RegistrationId) {
-        let Registration { queue, source, table, number, next_of_handle, account, .. } =
+        let Registration { queue, source, table, number, next_of_handle, account, lease, .. } =
             self.registrations[id];
+        if let Some(lease) = lease.and_then(|lease| self.leases.get_mut(lease)) {
+            lease.registrations.remove(&mut self.registrations, id);
+        }
         self.work.told.remove(&mut self.registrations, id);
         self.queues[queue].ready.remove(&mut self.registrations, id);
         self.queues[queue].all.remove(&mut self.registrations, id);

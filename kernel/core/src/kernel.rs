@@ -9,6 +9,7 @@ use crate::memory::object::{Memory, MemoryK};
 use crate::memory::region::{Region, RegionK};
 use crate::memory::space::{Space, SpaceId, SpaceK};
 use crate::object::irq::{Irq, IrqK};
+use crate::object::lease::{Lease, LeaseId, LeaseK};
 use crate::object::log::LogRing;
 use crate::object::pipe::{Pipe, PipeK};
 use crate::object::queue::{Queue, QueueK};
@@ -43,6 +44,8 @@ pub struct CpuState<R> {
     pub(crate) call: usize,
     /// First argument of its call.
     pub(crate) first: usize,
+    /// The lease that it came under through the door.
+    pub(crate) lease: Option<LeaseId>,
     /// The context to leave to when that thread was switched to directly.
     pub(crate) user: Option<R>,
     /// The space that is loaded.
@@ -104,6 +107,8 @@ pub(crate) struct Work {
     pub(crate) round: Option<Round>,
     /// Registrations whose queues are to hear of events.
     pub(crate) told: List<RegistrationK, 3>,
+    /// Leases that have ended, and what was under them has not yet.
+    pub(crate) ending_leases: List<LeaseK, 2>,
     /// The first of those that died; each names the next.
     pub(crate) dead_endpoint: Option<EndpointId>,
     pub(crate) dead_tables: List<TableK, 0>,
@@ -128,6 +133,7 @@ impl Work {
     pub(crate) fn is_urgent(&self) -> bool {
         self.round.is_some()
             || !self.told.is_empty()
+            || !self.ending_leases.is_empty()
             || self.dead_endpoint.is_some()
             || !self.dead_tables.is_empty()
     }
@@ -166,6 +172,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) timers: Arena<TimerK, Timer>,
     pub(crate) irqs: Arena<IrqK, Irq>,
     pub(crate) slots: Arena<SlotK, Slot>,
+    pub(crate) leases: Arena<LeaseK, Lease>,
     pub(crate) ready: Ready,
     pub(crate) deadlines: DeadlineHeap<Waiter>,
     pub(crate) futexes: Futexes,
@@ -227,6 +234,7 @@ impl<M: Machine> Kernel<M> {
             timers: Arena::new(),
             irqs: Arena::new(),
             slots: Arena::new(),
+            leases: Arena::new(),
             ready: Ready::new(),
             deadlines: DeadlineHeap::new(),
             futexes: Futexes::new(),
@@ -241,6 +249,7 @@ impl<M: Machine> Kernel<M> {
                 current: None,
                 call: 0,
                 first: 0,
+                lease: None,
                 user: None,
                 loaded: None,
                 handoff: None,

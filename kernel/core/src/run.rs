@@ -87,7 +87,7 @@ impl<M: Machine> Kernel<M> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
         let state = self.cpu(cpu);
         let Some(caller) = state.current else { return self.decide(cpu) };
-        (state.call, state.first) = (number, args[0]);
+        (state.call, state.first, state.lease) = (number, args[0], None);
         let reply = match Call::from_number(number) {
             Some(Call::Call) if is_plain_call(&args) => self.call_plain(&caller, &args),
             Some(call) => self.dispatch(&caller, call, &args),
@@ -108,6 +108,7 @@ impl<M: Machine> Kernel<M> {
                     thread.call = number;
                     thread.args = args;
                 }
+                self.wait_under(&caller);
                 return match outcome {
                     Outcome::More => Next::Again,
                     Outcome::Wait => {
@@ -283,7 +284,13 @@ impl<M: Machine> Kernel<M> {
             }
             Resume::Finish(request) => self.finish(caller, request),
             Resume::Receive(receive) => self.receive(caller, receive),
-            Resume::Send(request) => self.send_on(caller, request),
+            Resume::Send(request) => match self.lease_end_of(self.requests[request].lease) {
+                None => self.send_on(caller, request),
+                Some(errno) => {
+                    self.request_free(request);
+                    Err(Error::new(errno))
+                }
+            },
             Resume::Fork(fork) => self.fork(caller, fork),
             Resume::Exec(exec) => self.exec(caller, exec),
             Resume::Retry | Resume::Readmit(_) => self.do_again(caller, resume),
@@ -315,11 +322,13 @@ impl<M: Machine> Kernel<M> {
                 let Thread { call, args, .. } = &self.threads[caller.thread];
                 let (call, args) = (*call, *args);
                 let state = self.cpu(caller.cpu);
-                (state.call, state.first) = (call, args[0]);
-                match Call::from_number(call) {
+                (state.call, state.first, state.lease) = (call, args[0], None);
+                let reply = match Call::from_number(call) {
                     Some(call) => self.dispatch(caller, call, &args),
                     None => Err(Error::new(ENOSYS)),
-                }
+                };
+                self.wait_under(caller);
+                reply
             }
         };
         self.cpu(caller.cpu).again = false;
@@ -416,7 +425,7 @@ impl<M: Machine> Kernel<M> {
     /// dead endpoints and processes held.
     #[cold]
     fn urgent_work(&mut self) {
-        if self.signal_round() || self.events_tell() || self.endpoint_reap() {
+        if self.leases_reap() || self.signal_round() || self.events_tell() || self.endpoint_reap() {
             return;
         }
         if let Some(table) = self.work.dead_tables.pop_front(&mut self.tables)

@@ -8,8 +8,8 @@ use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::error::{EINVAL, Error, Result};
 use clavis_abi::params::{
     AccountLimits, AccountUsage, BIRTH_NULL, CounterRow, Denial, ExitKind, ExitStatus,
-    ForwardParams, Grant, HandleInfo, MapParams, MintParams, OUT_LOWEST, ProcessParams,
-    SignalFrame, SignalInfo, ThreadParams, signal,
+    ForwardParams, Grant, HandleInfo, LeaseParams, MapParams, MintParams, OUT_LOWEST,
+    ProcessParams, SignalFrame, SignalInfo, ThreadParams, signal,
 };
 use clavis_abi::startup::{Entry, EntryKind, Header};
 use clavis_abi::syscall::data::{Event, Map};
@@ -97,6 +97,22 @@ impl Thread {
     pub fn derive(&mut self, fd: usize, rights: Rights, inherit: Rights) -> Result<usize> {
         let (rights, inherit) = (rights.bits() as usize, inherit.bits() as usize);
         self.call(Call::Derive, [fd, rights, inherit, 0, OUT_LOWEST])
+    }
+
+    /// LEASE_CREATE.
+    pub fn lease(&mut self, params: &LeaseParams) -> Result<usize> {
+        let at = self.put(params.as_bytes()) as usize;
+        self.call(Call::LeaseCreate, [at, size_of::<LeaseParams>(), OUT_LOWEST, 0, 0])
+    }
+
+    /// LEND, with all that the handle permits.
+    pub fn lend(&mut self, fd: usize, lease: usize) -> Result<usize> {
+        self.call(Call::Lend, [fd, lease, usize::MAX, usize::MAX, OUT_LOWEST])
+    }
+
+    /// REVOKE.
+    pub fn revoke(&mut self, lease: usize) -> Result<usize> {
+        self.call(Call::Revoke, [lease, 0, 0, 0, 0])
     }
 
     /// LIMIT.

@@ -10,6 +10,7 @@ use crate::memory::object::Memory;
 use crate::memory::region::Region;
 use crate::memory::space::Space;
 use crate::object::irq::Irq;
+use crate::object::lease::Lease;
 use crate::object::pipe::Pipe;
 use crate::object::queue::Queue;
 use crate::object::slot::Slot;
@@ -148,6 +149,7 @@ impl<M: Machine> Kernel<M> {
         self.timers.iter().for_each(|(_, timer)| ledger.object::<Timer>(timer.account));
         self.irqs.iter().for_each(|(_, irq)| ledger.object::<Irq>(irq.account));
         self.slots.iter().for_each(|(_, slot)| ledger.object::<Slot>(slot.account));
+        self.leases.iter().for_each(|(_, lease)| ledger.object::<Lease>(lease.account));
     }
 
     fn enter_memory(&self, ledger: &mut Ledger) {

@@ -1,6 +1,7 @@
 //! Invariants of the whole kernel, for tests: what every object counts is counted again from those
 //! who hold it. Never part of a kernel that runs on a machine.
 mod accounts;
+mod leases;
 mod lists;
 mod memory;
 mod references;
@@ -56,6 +57,7 @@ impl<M: Machine> Kernel<M> {
         self.check_lists()?;
         self.check_references()?;
         self.check_accounts()?;
+        self.check_leases()?;
         self.check_memory()?;
         self.check_waits()
     }
@@ -86,6 +88,7 @@ impl<M: Machine> Kernel<M> {
             ("timers", live(self.timers.counts())),
             ("irqs", live(self.irqs.counts())),
             ("slots", live(self.slots.counts())),
+            ("leases", live(self.leases.counts())),
         ];
         rows.into_iter().filter(|(_, count)| *count > 0).collect()
     }
@@ -100,6 +103,7 @@ impl<M: Machine> Kernel<M> {
             + self.requests.counts().1
             + self.registrations.counts().1
             + self.grants.counts().1
+            + self.leases.counts().1
     }
 
     /// Ends every process, as if each had been killed.

@@ -188,9 +188,10 @@ impl<M: Machine> Kernel<M> {
                 ensure!(self.slots.get(slot).is_some(), "description {id:?} has a freed label");
             }
         }
-        for timer in self.queues.iter().filter_map(|(_, queue)| queue.timeout) {
+        let of_queues = self.queues.iter().filter_map(|(_, queue)| queue.timeout);
+        for timer in of_queues.chain(self.leases.iter().filter_map(|(_, lease)| lease.timer)) {
             timers.add(timer.index());
-            ensure!(self.timers.get(timer).is_some(), "a queue has a freed timer");
+            ensure!(self.timers.get(timer).is_some(), "a queue or lease has a freed timer");
         }
         for (_, request) in self.requests.iter() {
             if let Some(endpoint) = request.endpoint {

@@ -35,6 +35,14 @@ impl<K> Link<K> {
     }
 }
 
+impl<K> Clone for Link<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for Link<K> {}
+
 impl<K> Default for Link<K> {
     fn default() -> Self {
         Self::new()

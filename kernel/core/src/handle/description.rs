@@ -7,6 +7,7 @@ use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::object::MemoryId;
 use crate::object::irq::IrqId;
+use crate::object::lease::LeaseId;
 use crate::object::pipe::PipeId;
 use crate::object::queue::QueueId;
 use crate::object::slot::SlotId;
@@ -87,6 +88,8 @@ pub enum Object {
     Table(TableId),
     /// A slot.
     Slot(SlotId),
+    /// A lease.
+    Lease(LeaseId),
     /// Makes other objects.
     Factory(FactoryKind),
     /// The scheme-creation capability.
@@ -160,6 +163,7 @@ impl Object {
             Object::Account(_) => ObjectType::Account,
             Object::Table(_) => ObjectType::HandleTable,
             Object::Slot(_) => ObjectType::Slot,
+            Object::Lease(_) => ObjectType::Lease,
             Object::Factory(_) | Object::SchemeCreation => ObjectType::Factory,
             Object::Null => ObjectType::Null,
             Object::Random => ObjectType::Random,
@@ -300,6 +304,7 @@ impl<M: Machine> Kernel<M> {
             Object::Account(account) => self.account_release(account),
             Object::Table(table) => self.table_release(table),
             Object::Slot(slot) => self.slot_release(slot),
+            Object::Lease(lease) => self.lease_release(lease),
             Object::Ports { .. }
             | Object::Pending
             | Object::Factory(_)

@@ -35,6 +35,24 @@ impl<M: Machine> Kernel<M> {
         handle: &Handle,
         need: Rights,
     ) -> Result<()> {
+        if handle.rights.contains(need) && handle.lease.is_none() {
+            Ok(())
+        } else {
+            self.needs_more(caller, number, handle, need)
+        }
+    }
+
+    #[cold]
+    fn needs_more(
+        &mut self,
+        caller: &Caller,
+        number: usize,
+        handle: &Handle,
+        need: Rights,
+    ) -> Result<()> {
+        if let Some(lease) = handle.lease {
+            self.lease_pass(caller, number, lease)?;
+        }
         if handle.rights.contains(need) {
             Ok(())
         } else {

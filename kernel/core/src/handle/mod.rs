@@ -5,6 +5,7 @@ pub mod door;
 pub mod table;
 
 use clavis_abi::Rights;
+use crate::object::lease::LeaseId;
 use description::DescriptionId;
 
 /// A handle: a description and what may be done with it. It *is* the capability.
@@ -18,13 +19,15 @@ pub struct Handle {
     pub inherit: Rights,
     /// `clavis_abi::params::handle_flags`.
     pub flags: u32,
+    /// What it ends with.
+    pub lease: Option<LeaseId>,
 }
 
 impl Handle {
     /// A handle with all rights.
     #[must_use]
     pub fn full(description: DescriptionId) -> Self {
-        Self { description, rights: Rights::all(), inherit: Rights::all(), flags: 0 }
+        Self { description, rights: Rights::all(), inherit: Rights::all(), flags: 0, lease: None }
     }
 
     /// The same handle, narrowed.

@@ -1,7 +1,9 @@
 //! Regions in an ordered tree: a treap whose nodes are the regions themselves.
 use super::Protection;
 use super::object::MemoryId;
-use crate::container::{Arena, Id};
+use super::space::SpaceId;
+use crate::container::{Arena, Id, Link, links};
+use crate::object::lease::LeaseId;
 use crate::scheme::grant::GrantId;
 
 /// Kind of [`Region`] ids.
@@ -29,10 +31,17 @@ pub struct Region {
     pub shared: bool,
     /// The grant of a scheme's mmap that it belongs to.
     pub grant: Option<GrantId>,
+    /// The lease of the handle it came from.
+    pub lease: Option<LeaseId>,
+    /// The space that it lies in.
+    pub(crate) space: Option<SpaceId>,
+    pub(crate) of_lease: Link<RegionK>,
     left: Option<RegionId>,
     right: Option<RegionId>,
     priority: u32,
 }
+
+links!(RegionK, Region, [], 0 => of_lease);
 
 impl Region {
     /// A region in no tree.
@@ -47,6 +56,9 @@ impl Region {
             most: Protection::empty(),
             shared: false,
             grant: None,
+            lease: None,
+            space: None,
+            of_lease: Link::new(),
             left: None,
             right: None,
             priority: 0,
@@ -62,9 +74,9 @@ impl Region {
     /// Whether another one that begins where it ends could be the rest of it.
     pub(crate) fn goes_on_as(&self, next: &Self) -> bool {
         let first = (self.memory, self.offset.wrapping_add(self.pages), self.end(), self.grant);
-        let traits = (self.protection, self.most, self.shared);
+        let traits = (self.protection, self.most, self.shared, self.lease);
         first == (next.memory, next.offset, next.start, next.grant)
-            && traits == (next.protection, next.most, next.shared)
+            && traits == (next.protection, next.most, next.shared, next.lease)
     }
 
     /// What lies beneath it on the side of a page.

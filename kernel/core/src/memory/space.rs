@@ -6,6 +6,7 @@ use crate::account::{AccountId, Resource};
 use crate::container::{Id, Link, links};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::object::lease::LeaseId;
 use crate::scheme::grant::GrantId;
 use crate::syscall::AGAIN;
 use clavis_abi::error::{EACCES, EEXIST, EINVAL, ENOMEM, Error, Result};
@@ -66,14 +67,16 @@ pub struct Mapping {
     pub shared: bool,
     /// The grant it belongs to.
     pub grant: Option<GrantId>,
+    /// What it ends with.
+    pub lease: Option<LeaseId>,
 }
 
 impl Mapping {
     /// A mapping of what a region shows from a page on.
     pub(crate) fn part_of(region: &Region, start: u64, pages: u64, protection: Protection) -> Self {
-        let Region { memory, offset, most, shared, grant, .. } = *region;
+        let Region { memory, offset, most, shared, grant, lease, .. } = *region;
         let offset = offset.wrapping_add(start.wrapping_sub(region.start));
-        Self { memory, offset, pages, protection, most, shared, grant }
+        Self { memory, offset, pages, protection, most, shared, grant, lease }
     }
 }
 
@@ -209,7 +212,7 @@ impl<M: Machine> Kernel<M> {
         region.protection = map.protection;
         region.most = map.most;
         region.shared = map.shared;
-        region.grant = map.grant;
+        (region.grant, region.lease, region.space) = (map.grant, map.lease, Some(id));
         let region = match self.regions.insert(&mut self.machine, region) {
             Ok(region) => region,
             Err(error) => {
@@ -221,9 +224,7 @@ impl<M: Machine> Kernel<M> {
         if let Some(grant) = map.grant {
             self.grant_retain(grant);
         }
-        self.region_count(region, true);
-        let noise = self.noise();
-        self.spaces[id].regions.insert(&mut self.regions, region, noise);
+        self.region_enter(id, region);
         self.region_show(id, region);
         Ok(start)
     }
@@ -421,6 +422,7 @@ impl<M: Machine> Kernel<M> {
         tail.start = at;
         tail.pages = old.pages.saturating_sub(head);
         tail.offset = old.offset.wrapping_add(head);
+        tail.of_lease = Link::new();
         let tail = match self.regions.insert(&mut self.machine, tail) {
             Ok(tail) => tail,
             Err(error) => {
@@ -433,10 +435,29 @@ impl<M: Machine> Kernel<M> {
         if let Some(grant) = old.grant {
             self.grant_retain(grant);
         }
-        self.region_count(tail, true);
-        let noise = self.noise();
-        self.spaces[id].regions.insert(&mut self.regions, tail, noise);
+        self.region_enter(id, tail);
         Ok(tail)
+    }
+
+    /// Puts a new region among those of its space, and of its lease.
+    fn region_enter(&mut self, id: SpaceId, region: RegionId) {
+        self.region_count(region, true);
+        let noise = self.noise();
+        self.spaces[id].regions.insert(&mut self.regions, region, noise);
+        let lease = self.regions[region].lease;
+        if let Some(lease) = lease.and_then(|lease| self.leases.get_mut(lease)) {
+            lease.regions.push_back(&mut self.regions, region);
+        }
+    }
+
+    /// Unmaps at most so many pages of what was mapped under a lease that has ended. True when that
+    /// were all that a quantum permits.
+    pub(crate) fn region_revoke(&mut self, region: RegionId, pages: u64) -> bool {
+        let Region { start, pages: all, space, .. } = self.regions[region];
+        if let Some(space) = space {
+            self.region_cut(space, region, start, pages.min(all));
+        }
+        pages <= all
     }
 
     /// Unmaps pages at one end of a region, or all of it. Needs no memory.
@@ -458,6 +479,9 @@ impl<M: Machine> Kernel<M> {
         if pages >= old.pages {
             self.spaces[id].regions.remove(&mut self.regions, region);
             self.region_count(region, false);
+            if let Some(lease) = old.lease.and_then(|lease| self.leases.get_mut(lease)) {
+                lease.regions.remove(&mut self.regions, region);
+            }
             self.regions.remove(region);
             let account = self.spaces[id].account;
             self.uncharge_object::<Region>(account);

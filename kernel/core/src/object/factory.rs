@@ -81,9 +81,8 @@ impl<M: Machine> Kernel<M> {
         };
         match description {
             Ok(full) => {
-                let handle =
-                    Handle { flags: 0, ..full.narrowed(handle.inherit, handle.inherit, 0) };
-                self.number_fill(reserved, handle);
+                let made = full.narrowed(handle.inherit, handle.inherit, 0);
+                self.number_fill(reserved, Handle { lease: handle.lease, ..made });
                 Ok(Outcome::Done(reserved.number))
             }
             Err(error) => {

@@ -2,6 +2,7 @@
 pub mod counters;
 pub mod factory;
 pub mod irq;
+pub mod lease;
 pub mod log;
 pub mod pipe;
 pub mod port;

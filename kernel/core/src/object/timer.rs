@@ -5,8 +5,9 @@ use crate::event::{READABLE, Source, Watchers};
 use crate::kernel::{Kernel, Owners, Waiter};
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
+use crate::object::lease::LeaseId;
 use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::error::{EINVAL, Error, Result};
+use clavis_abi::error::{EEXPIRED, EINVAL, Error, Result};
 use clavis_abi::syscall::data::TimeSpec;
 use clavis_abi::syscall::flag::{CLOCK_MONOTONIC, CLOCK_REALTIME};
 
@@ -24,6 +25,8 @@ pub struct Timer {
     pub place: Option<u32>,
     /// Who is told when it fires.
     pub watchers: Watchers,
+    /// The lease that it ends.
+    pub(crate) lease: Option<LeaseId>,
     pub(crate) account: AccountId,
 }
 
@@ -39,7 +42,7 @@ impl<M: Machine> Kernel<M> {
             self.uncharge_object::<Timer>(account);
             return Err(error.into());
         }
-        let timer = Timer { clock, place: None, watchers: Watchers::new(), account };
+        let timer = Timer { clock, place: None, watchers: Watchers::new(), lease: None, account };
         Ok(self.timers.insert(&mut self.machine, timer)?)
     }
 
@@ -72,6 +75,9 @@ impl<M: Machine> Kernel<M> {
     /// A timer's time has come.
     pub(crate) fn timer_fired(&mut self, id: TimerId) {
         self.notify(Source::Timer(id), READABLE);
+        if let Some(lease) = self.timers[id].lease {
+            self.lease_end(lease, EEXPIRED);
+        }
     }
 
     /// Nanoseconds on a clock.

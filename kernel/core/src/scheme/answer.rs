@@ -8,6 +8,7 @@ use crate::handle::description::{Object, SchemeObject};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
+use crate::object::lease::LeaseId;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Resume, ThreadId};
 use clavis_abi::Rights;
@@ -247,12 +248,19 @@ impl<M: Machine> Kernel<M> {
             return self.request_free(id);
         };
         request.result = opening.out.number;
-        self.opened(&opening, endpoint, cqe);
+        let lease = request.lease;
+        self.opened(&opening, lease, endpoint, cqe);
         self.answered(id, caller);
     }
 
     /// Makes the handle to an object that its server opened.
-    pub(crate) fn opened(&mut self, opening: &Opening, at: EndpointId, cqe: &Cqe) {
+    pub(crate) fn opened(
+        &mut self,
+        opening: &Opening,
+        lease: Option<LeaseId>,
+        at: EndpointId,
+        cqe: &Cqe,
+    ) {
         let endpoint = &mut self.endpoints[at];
         endpoint.refs = endpoint.refs.wrapping_add(1);
         let (epoch, number) = (endpoint.epoch, cqe.result);
@@ -269,13 +277,14 @@ impl<M: Machine> Kernel<M> {
             rights: opening.rights,
             inherit: opening.inherit,
             flags: opening.flags,
+            lease,
         };
         self.number_fill(opening.out, handle);
     }
 
     /// A server hands over one of its own handles.
     fn answer_handle(&mut self, server: &Caller, id: RequestId, number: usize, style: Style) {
-        let Request { caller, opening, class, .. } = self.requests[id];
+        let Request { caller, opening, class, lease, .. } = self.requests[id];
         let given = if number & UPPER_TAG == 0 {
             self.tables[server.table].get(number).copied()
         } else {
@@ -302,6 +311,14 @@ impl<M: Machine> Kernel<M> {
             }
             return self.description_release(given.description);
         };
+        let payer = self.descriptions[opening.description].account;
+        let lease = match self.lease_join(payer, lease, given.lease) {
+            Ok(lease) => lease,
+            Err(error) => {
+                self.request_fail(id, error.errno);
+                return self.description_release(given.description);
+            }
+        };
         self.requests[id].opening = None;
         self.description_release(opening.description);
         let handle = Handle {
@@ -309,6 +326,7 @@ impl<M: Machine> Kernel<M> {
             rights: given.rights & opening.rights,
             inherit: given.inherit & opening.inherit,
             flags: given.flags & handle_flags::STICKY as u32 | opening.flags,
+            lease,
         };
         self.number_fill(opening.out, handle);
         self.requests[id].result = opening.out.number;

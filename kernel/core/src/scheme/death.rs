@@ -37,6 +37,7 @@ impl<M: Machine> Kernel<M> {
                 ..Sqe::default()
             },
             rights: handle.rights,
+            lease: handle.lease,
             confined: handle.flags & handle_flags::STICKY as u32,
             opening: makes.opening,
             wanted: makes.wanted,
@@ -47,6 +48,9 @@ impl<M: Machine> Kernel<M> {
         let draft = self.requests.drafted().ok_or(Error::new(ENOMEM))?;
         let (id, _) = draft.adopt();
         self.description_retain(handle.description);
+        if let Some(lease) = handle.lease {
+            self.lease_wait(caller.thread, lease);
+        }
         Ok(id)
     }
 

@@ -204,7 +204,7 @@ impl<M: Machine> Kernel<M> {
         endpoint.place_vacate(place);
         endpoint.place_free(place);
         endpoint.refs = endpoint.refs.wrapping_sub(1);
-        let opening = request.opening.take();
+        let (opening, lease) = (request.opening.take(), request.lease);
         let value = opening.as_ref().map_or(value, |opening| opening.out.number);
         requests.retire(id);
         machine.context_result(&mut thread.context, value);
@@ -220,7 +220,7 @@ impl<M: Machine> Kernel<M> {
         Waiting::join(threads, last, caller.thread);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         if let Some(opening) = opening {
-            self.opened(&opening, at, &cqe);
+            self.opened(&opening, lease, at, &cqe);
         }
         true
     }

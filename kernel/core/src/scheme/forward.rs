@@ -51,7 +51,10 @@ impl<M: Machine> Kernel<M> {
         self.request_leave(id);
         self.request_through(id, target.description);
         let masks = target.rights & Rights::from_bits_truncate(params.rights);
-        let routed = if forwards >= FORWARD_MAX {
+        let leased = self.request_lease(id, target.lease);
+        let routed = if leased.is_err() {
+            leased
+        } else if forwards >= FORWARD_MAX {
             Err(Error::new(ELOOP))
         } else if wants_remove && !masks.contains(Rights::REMOVE) {
             Err(self.refuse_behind(client, Rights::REMOVE, clavis_abi::params::DenialRule::Rights))

@@ -146,7 +146,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Maps lent memory for the caller of an mmap, or gives it a handle to it.
     pub(crate) fn map_lent(&mut self, caller: &Caller, id: RequestId) -> Result<usize> {
-        let Request { wanted, through, endpoint, .. } = self.requests[id];
+        let Request { wanted, through, endpoint, lease, .. } = self.requests[id];
         let Some(Wanted { map, most, inherit, handle, lent: Some((memory, first, lent)) }) = wanted
         else {
             return Err(Error::new(EIO));
@@ -190,7 +190,7 @@ impl<M: Machine> Kernel<M> {
         self.description_retain(through);
         let mapped = match handle {
             Some(out) => self
-                .lent_handle(caller, memory, first, pages, most, inherit, grant, out)
+                .lent_handle(caller, memory, first, pages, most, inherit, grant, lease, out)
                 .inspect(|_| {
                     if let Some(wanted) = self.requests[id].wanted.as_mut() {
                         wanted.handle = None;
@@ -205,6 +205,7 @@ impl<M: Machine> Kernel<M> {
                     most,
                     shared: !private,
                     grant: Some(grant),
+                    lease,
                 };
                 let place = place_of(map.address, flags);
                 // It was made free before the server was asked.
@@ -226,6 +227,7 @@ impl<M: Machine> Kernel<M> {
         most: Protection,
         inherit: Rights,
         grant: GrantId,
+        lease: Option<crate::object::lease::LeaseId>,
         out: crate::handle::table::Reserved,
     ) -> Result<usize> {
         let account = self.processes[caller.process].account;
@@ -240,7 +242,7 @@ impl<M: Machine> Kernel<M> {
         rights.set(Rights::MAP_EXEC, most.contains(Protection::EXEC));
         rights.set(Rights::READ, most.contains(Protection::READ));
         rights &= inherit;
-        self.number_fill(out, Handle { rights, inherit: rights, ..Handle::full(description) });
+        self.number_fill(out, Handle { rights, inherit: rights, lease, ..Handle::full(description) });
         Ok(out.number)
     }
 

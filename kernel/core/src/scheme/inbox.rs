@@ -78,6 +78,7 @@ impl<M: Machine> Kernel<M> {
             most: both,
             shared: true,
             grant: None,
+            lease: None,
         };
         let seat = self.seat_create(caller, id)?;
         let start = match self.space_map(caller.space, &mapping, Place::Any(None)) {

@@ -7,6 +7,7 @@ use crate::handle::description::{Object, SchemeObject};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
+use crate::object::lease::LeaseId;
 use crate::object::slot::SlotId;
 use crate::run::{Caller, Outcome, Reply};
 use clavis_abi::Rights;
@@ -95,20 +96,19 @@ impl<M: Machine> Kernel<M> {
                 Some(root) => {
                     // The root's own masks bound what comes through it.
                     slot = Some(id);
+                    let lease = self.lease_join(caller.account, handle.lease, root.lease)?;
                     handle = Handle {
                         description: root.description,
                         rights: handle.rights & root.rights,
                         inherit: handle.inherit & root.inherit,
                         flags: handle.flags | root.flags,
+                        lease,
                     };
                     let need = match purpose {
                         Purpose::Open { .. } => Rights::LOOKUP,
                         Purpose::Unlink { .. } => Rights::LOOKUP | Rights::REMOVE,
                     };
-                    let lacks = need - handle.rights;
-                    if !lacks.is_empty() {
-                        return Err(self.refuse(caller, dir, lacks, DenialRule::Rights));
-                    }
+                    self.needs(caller, dir, &handle, need)?;
                     if let Purpose::Open { flags, .. } = purpose {
                         let missing = Rights::demanded(flags) - handle.inherit;
                         if !missing.is_empty() {
@@ -303,7 +303,7 @@ impl<M: Machine> Kernel<M> {
         let opening = self.opening(caller, &handle, None, flags, fcntl, out)?;
         match self.factory_open(caller.process, object, len) {
             Ok(object) => {
-                self.open_kernel_object(&opening, object);
+                self.open_kernel_object(&opening, handle.lease, object);
                 Ok(Outcome::Done(opening.out.number))
             }
             Err(error) => {
@@ -315,7 +315,12 @@ impl<M: Machine> Kernel<M> {
 
     /// Fills an opening with a kernel object. What the object gives is bounded by the masks alone:
     /// kernel objects know no access modes.
-    pub(super) fn open_kernel_object(&mut self, opening: &Opening, object: Object) {
+    pub(super) fn open_kernel_object(
+        &mut self,
+        opening: &Opening,
+        lease: Option<LeaseId>,
+        object: Object,
+    ) {
         self.descriptions[opening.description].object = object;
         let rights = Rights::all() & opening.inherit;
         let handle = Handle {
@@ -323,6 +328,7 @@ impl<M: Machine> Kernel<M> {
             rights,
             inherit: opening.inherit,
             flags: opening.flags,
+            lease,
         };
         self.number_fill(opening.out, handle);
     }

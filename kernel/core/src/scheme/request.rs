@@ -10,6 +10,7 @@ use crate::machine::Machine;
 use crate::memory::Protection;
 use crate::memory::object::MemoryId;
 use crate::memory::user::UserSlice;
+use crate::object::lease::LeaseId;
 use crate::object::slot::SlotId;
 use crate::task::process::ProcessId;
 use crate::task::thread::{Thread, ThreadId, ThreadK};
@@ -130,6 +131,8 @@ pub struct Request {
     pub badge: u64,
     /// Rights of the handle it came through.
     pub rights: Rights,
+    /// What it and what comes of it ends with.
+    pub(crate) lease: Option<LeaseId>,
     /// The caller's buffer.
     pub user: UserSlice,
     /// Bytes of payload.
@@ -195,6 +198,7 @@ impl Request {
             epoch: 0,
             badge: 0,
             rights: Rights::empty(),
+            lease: None,
             user: UserSlice::default(),
             len: 0,
             payload: PayloadFrom::Absent,

@@ -7,6 +7,7 @@ use crate::handle::Handle;
 use crate::handle::description::{DescriptionId, Object, SchemeObject};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::object::lease::LeaseId;
 use crate::object::slot::SlotId;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Blocked, Resume, ThreadId};
@@ -116,11 +117,17 @@ impl<M: Machine> Kernel<M> {
         if let Stage::InSlot(slot) = self.requests[id].stage {
             self.requests[id].stage = Stage::Rerouted;
             if let Some(thread) = self.requests[id].caller {
-                if let Some(root) = self.slots[slot].root {
-                    self.request_narrow(id, &root);
-                    self.request_through(id, root.description);
+                let narrowed = match self.slots[slot].root {
+                    Some(root) => {
+                        self.request_through(id, root.description);
+                        self.request_narrow(id, &root)
+                    }
+                    None => Ok(()),
+                };
+                match narrowed {
+                    Ok(()) => self.wake(thread, Resume::Readmit(id)),
+                    Err(error) => self.interrupt(thread, error.errno),
                 }
-                self.wake(thread, Resume::Readmit(id));
             }
             self.slot_release(slot);
         }
@@ -142,13 +149,42 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Narrows what a request may yield by a handle that it now goes through.
-    pub(crate) fn request_narrow(&mut self, id: RequestId, through: &Handle) {
+    ///
+    /// # Errors
+    /// Of a lease that has ended; as [`Kernel::lease_join`].
+    pub(crate) fn request_narrow(&mut self, id: RequestId, through: &Handle) -> Result<()> {
+        self.request_lease(id, through.lease)?;
         self.requests[id].confined |= through.flags & handle_flags::STICKY as u32;
         if let Some(opening) = self.requests[id].opening.as_mut() {
             opening.rights &= through.inherit;
             opening.inherit &= through.inherit;
             opening.flags |= through.flags & handle_flags::STICKY as u32;
         }
+        Ok(())
+    }
+
+    /// A request, and what comes of it, ends with one more lease.
+    ///
+    /// # Errors
+    /// As [`Kernel::request_narrow`].
+    #[inline]
+    pub(crate) fn request_lease(&mut self, id: RequestId, lease: Option<LeaseId>) -> Result<()> {
+        if lease.is_some() { self.request_leased(id, lease) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn request_leased(&mut self, id: RequestId, more: Option<LeaseId>) -> Result<()> {
+        if let Some(errno) = self.lease_end_of(more) {
+            return Err(Error::new(errno));
+        }
+        let Request { caller, lease, .. } = self.requests[id];
+        let Some(caller) = caller else { return Ok(()) };
+        let lease = self.lease_join(self.threads[caller].account, lease, more)?;
+        self.requests[id].lease = lease;
+        if let Some(lease) = lease {
+            self.lease_wait(caller, lease);
+        }
+        Ok(())
     }
 
     /// Changes the description that a request goes through.
@@ -199,7 +235,7 @@ impl<M: Machine> Kernel<M> {
                             return Err(self.refuse_behind(thread, Rights::REMOVE, rule));
                         }
                         Some(root) => {
-                            self.request_narrow(id, &root);
+                            self.request_narrow(id, &root)?;
                             self.request_through(id, root.description);
                         }
                         None if self.requests[id].nonblock => return Err(Error::new(EAGAIN)),
@@ -218,7 +254,8 @@ impl<M: Machine> Kernel<M> {
                     let Some(opening) = opening else { return Err(Error::new(ENOTDIR)) };
                     let process = self.threads[thread].process;
                     let object = self.factory_open(process, object, len)?;
-                    self.open_kernel_object(&opening, object);
+                    let lease = self.requests[id].lease;
+                    self.open_kernel_object(&opening, lease, object);
                     self.requests[id].opening = None;
                     self.request_free(id);
                     self.complete(thread, Ok(opening.out.number));
@@ -241,8 +278,8 @@ impl<M: Machine> Kernel<M> {
             Some(opening) => (opening.flags, opening.inherit, opening.open_flags),
             None => (request.confined, Rights::all(), 0),
         };
-        let through =
-            Handle { description: request.through, rights: request.rights, inherit, flags };
+        let (description, rights) = (request.through, request.rights);
+        let through = Handle { description, rights, inherit, flags, lease: request.lease };
         let Request { class, nonblock, sqe: Sqe { args: [_, _, _, wanted, fcntl, _], .. }, .. } =
             *request;
         self.confine(&through, object, len, open)?;

@@ -60,6 +60,7 @@ impl Request {
         };
         self.badge = object.badge;
         self.rights = handle.rights;
+        self.lease = handle.lease;
         self.user = UserSlice::default();
         self.len = 0;
         self.payload = PayloadFrom::Absent;
@@ -128,6 +129,9 @@ impl<M: Machine> Kernel<M> {
         handle: &Handle,
         object: &SchemeObject,
     ) -> Result<&mut Request> {
+        if let Some(lease) = handle.lease {
+            self.lease_wait(caller.thread, lease);
+        }
         let blank = || Request::blank(handle.description);
         let request = self.requests.draft(&mut self.machine, blank)?;
         request.begin(caller, class, handle, object);

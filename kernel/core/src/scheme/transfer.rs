@@ -10,6 +10,7 @@ use crate::handle::table::{Reserved, TableId};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
+use crate::object::lease::LeaseId;
 use crate::run::{Caller, Outcome, Reply};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
@@ -33,16 +34,24 @@ pub struct Batch {
     inherit: Rights,
     /// The flags that it has beside those that stick.
     flags: u32,
+    /// The lease of the channel.
+    lease: Option<LeaseId>,
     pub(crate) payer: AccountId,
 }
 
 impl<M: Machine> Kernel<M> {
     /// Makes an empty batch that an account pays for.
-    fn batch_create(&mut self, payer: AccountId, inherit: Rights, flags: u32) -> Result<BatchId> {
+    fn batch_create(
+        &mut self,
+        payer: AccountId,
+        inherit: Rights,
+        flags: u32,
+        lease: Option<LeaseId>,
+    ) -> Result<BatchId> {
         self.batches.reserve(&mut self.machine)?;
         self.charge_object::<Batch>(payer)?;
         let (handles, numbers) = ([None; BATCH_MAX], [None; BATCH_MAX]);
-        let batch = Batch { handles, numbers, inherit, flags, payer };
+        let batch = Batch { handles, numbers, inherit, flags, lease, payer };
         Ok(self.batches.insert(&mut self.machine, batch)?)
     }
 
@@ -189,7 +198,7 @@ impl<M: Machine> Kernel<M> {
                 message.sqe.args =
                     [object.number, bits, metadata[0], count as u64, metadata[1], object.badge];
                 self.submit(caller, |kernel| {
-                    let batch = kernel.batch_create(payer, Rights::all(), 0)?;
+                    let batch = kernel.batch_create(payer, Rights::all(), 0, None)?;
                     if let Err(error) = kernel.charge(payer, Resource::Handles, count as u64) {
                         kernel.batch_release(batch, false);
                         return Err(error);
@@ -278,6 +287,14 @@ impl<M: Machine> Kernel<M> {
                     return Err(Error::new(EAGAIN));
                 }
                 let count = count.min(waiting);
+                for index in 0..count {
+                    let parked = self.pipes[pipe].parked.get(index).copied().flatten();
+                    let lease = parked.and_then(|parked| parked.lease);
+                    let lease = self.lease_join(caller.account, lease, handle.lease)?;
+                    if let Some(Some(parked)) = self.pipes[pipe].parked.get_mut(index) {
+                        parked.lease = lease;
+                    }
+                }
                 let wanted = self.wanted_numbers(caller, payload, count, flags)?;
                 let mut numbers = [None; BATCH_MAX];
                 self.reserve_numbers(caller.table, &wanted, count, &mut numbers)?;
@@ -320,7 +337,7 @@ impl<M: Machine> Kernel<M> {
         message.user = payload;
         let payer = self.processes[caller.process].account;
         self.submit(caller, |kernel| {
-            let batch = kernel.batch_create(payer, handle.inherit, cloexec_of(flags))?;
+            let batch = kernel.batch_create(payer, handle.inherit, cloexec_of(flags), handle.lease)?;
             let mut numbers = [None; BATCH_MAX];
             if let Err(error) = kernel.reserve_numbers(caller.table, &wanted, count, &mut numbers) {
                 kernel.batch_release(batch, true);
@@ -402,6 +419,7 @@ impl<M: Machine> Kernel<M> {
         if count == 0 || count > there {
             return Err(Error::new(EINVAL));
         }
+        self.batch_lease(caller, batch, channel.lease)?;
         let wanted = self.wanted_numbers(caller, payload, count, flags)?;
         let mut numbers = [None; BATCH_MAX];
         self.reserve_numbers(caller.table, &wanted, count, &mut numbers)?;
@@ -463,11 +481,28 @@ impl<M: Machine> Kernel<M> {
         self.answered(id, caller);
     }
 
+    /// What travels ends with the lease of the channel that it is received through, too.
+    fn batch_lease(&mut self, caller: &Caller, id: BatchId, lease: Option<LeaseId>) -> Result<()> {
+        if lease.is_none() {
+            return Ok(());
+        }
+        for index in 0..BATCH_MAX {
+            let handle = self.batches[id].handles.get(index).copied().flatten();
+            let Some(handle) = handle else { continue };
+            let lease = self.lease_join(caller.account, handle.lease, lease)?;
+            if let Some(place) = self.batches[id].handles.get_mut(index) {
+                *place = Some(Handle { lease, ..handle });
+            }
+        }
+        Ok(())
+    }
+
     /// The caller takes the handles of an answer.
     pub(crate) fn take_batch(&mut self, caller: &Caller, id: RequestId) -> Result<usize> {
         let Request { batch, user, result, .. } = self.requests[id];
         let Some(batch) = batch else { return Err(Error::new(EIO)) };
-        let numbers = self.batches[batch].numbers;
+        let Batch { numbers, lease, .. } = self.batches[batch];
+        self.batch_lease(caller, batch, lease)?;
         self.write_numbers(caller, user, numbers.get(..result).unwrap_or(&[]))?;
         let Batch { payer, inherit, flags, .. } = self.batches[batch];
         for index in 0..result {

@@ -4,6 +4,7 @@ use crate::handle::description::{Object, SchemeObject};
 use crate::handle::table::Reserved;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::object::lease::LeaseId;
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Outcome, Reply};
 use crate::scheme::request::Opening;
@@ -144,13 +145,13 @@ impl<M: Machine> Kernel<M> {
                 let reserved = self.number_reserve(caller.table, out)?;
                 let made = self.endpoint_create(account);
                 let made = made.and_then(|id| self.handle_create(account, Object::Socket(id)));
-                self.new_handle(reserved, made, Rights::SOCKET, Rights::all())
+                self.new_handle(reserved, made, Rights::SOCKET, Rights::all(), handle.lease)
             }
             Object::PipeReader(pipe) if message == b"write" => {
                 let reserved = self.number_reserve(caller.table, out)?;
                 self.pipe_writer_retain(pipe);
                 let made = self.handle_create(account, Object::PipeWriter(pipe));
-                self.new_handle(reserved, made, handle.inherit, handle.inherit)
+                self.new_handle(reserved, made, handle.inherit, handle.inherit, handle.lease)
             }
             Object::Socket(endpoint) if len == size_of::<NewFdParams>() => {
                 let word = |index: usize| {
@@ -164,7 +165,7 @@ impl<M: Machine> Kernel<M> {
                     positioned: message.get(24).is_some_and(|flags| flags & 1 != 0),
                     badge: 0,
                 };
-                self.mint(caller, endpoint, &minted, Rights::all(), Rights::all(), out)
+                self.mint(caller, endpoint, &minted, [Rights::all(); 2], handle.lease, out)
             }
             _ => Err(Error::new(EINVAL)),
         }
@@ -177,10 +178,12 @@ impl<M: Machine> Kernel<M> {
         made: Result<Handle>,
         rights: Rights,
         inherit: Rights,
+        lease: Option<LeaseId>,
     ) -> Reply {
         match made {
             Ok(handle) => {
-                self.number_fill(reserved, handle.narrowed(rights, inherit, 0));
+                let handle = handle.narrowed(rights, inherit, 0);
+                self.number_fill(reserved, Handle { lease, ..handle });
                 Ok(Outcome::Done(reserved.number))
             }
             Err(error) => {
@@ -196,8 +199,8 @@ impl<M: Machine> Kernel<M> {
         caller: &Caller,
         endpoint: crate::scheme::endpoint::EndpointId,
         minted: &Minted,
-        rights: Rights,
-        inherit: Rights,
+        [rights, inherit]: [Rights; 2],
+        lease: Option<LeaseId>,
         out: usize,
     ) -> Reply {
         let reserved = self.number_reserve(caller.table, out)?;
@@ -216,7 +219,7 @@ impl<M: Machine> Kernel<M> {
         self.descriptions[description].positioned = minted.positioned;
         self.descriptions[description].offset =
             if minted.offset == u64::MAX { 0 } else { minted.offset };
-        self.number_fill(reserved, Handle { description, rights, inherit, flags: 0 });
+        self.number_fill(reserved, Handle { description, rights, inherit, flags: 0, lease });
         Ok(Outcome::Done(reserved.number))
     }
 }

@@ -72,7 +72,8 @@ impl<M: Machine> Kernel<M> {
             need |= Rights::SEEK;
         }
         self.needs(caller, fd, &handle, need)?;
-        let to = UserSlice::new(buffer, len.min(PAYLOAD_MAX))?;
+        let len = self.lease_bytes(caller, &handle, len.min(PAYLOAD_MAX))?;
+        let to = UserSlice::new(buffer, len)?;
         let flags = self.io_flags(&handle, flags);
         match object {
             Object::Scheme(object) => {
@@ -109,7 +110,8 @@ impl<M: Machine> Kernel<M> {
             need = Rights::APPEND;
         }
         self.needs(caller, fd, &handle, need)?;
-        let from = UserSlice::new(buffer, len.min(PAYLOAD_MAX))?;
+        let len = self.lease_bytes(caller, &handle, len.min(PAYLOAD_MAX))?;
+        let from = UserSlice::new(buffer, len)?;
         let mut flags = self.io_flags(&handle, flags);
         if locked || need == Rights::APPEND {
             flags |= O_APPEND;

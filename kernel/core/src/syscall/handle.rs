@@ -1,6 +1,7 @@
 //! Calls on handles themselves: narrow, copy narrower, look at, list.
 use crate::handle::Handle;
 use crate::handle::description::{Description, Object};
+use crate::handle::table::Reserved;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
@@ -38,14 +39,21 @@ impl<M: Machine> Kernel<M> {
         }
         let handle = self.door(caller, fd, Rights::DUP)?;
         let reserved = self.number_reserve(caller.table, out)?;
+        self.derive_into(reserved, handle, [rights, inherit], flags)
+    }
+
+    /// Puts a narrower copy of a handle at a number.
+    pub(crate) fn derive_into(
+        &mut self,
+        reserved: Reserved,
+        handle: Handle,
+        masks: [usize; 2],
+        flags: usize,
+    ) -> Reply {
         self.description_retain(handle.description);
         let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
-        let derived = kept.narrowed(
-            Rights::from_bits_truncate(rights as u64),
-            Rights::from_bits_truncate(inherit as u64),
-            flags as u32,
-        );
-        self.number_fill(reserved, derived);
+        let [rights, inherit] = masks.map(|mask| Rights::from_bits_truncate(mask as u64));
+        self.number_fill(reserved, kept.narrowed(rights, inherit, flags as u32));
         Ok(Outcome::Done(reserved.number))
     }
 
@@ -73,6 +81,9 @@ impl<M: Machine> Kernel<M> {
             flags: u64::from(handle.flags),
             object: object.kind() as u64,
             open_flags: u64::from(*flags),
+            lease: handle.lease.map_or(0, |lease| {
+                u64::from(lease.generation()) << 32 | u64::from(lease.index())
+            }),
             label,
         }
     }
@@ -126,7 +137,7 @@ impl<M: Machine> Kernel<M> {
     /// A handle to what a process has open, good for asking its path only.
     pub(crate) fn sys_borrow(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [process, number, out, ..] = args;
-        let (_, object) = self.door_object(caller, process, Rights::INSPECT | Rights::NAME)?;
+        let (through, object) = self.door_object(caller, process, Rights::INSPECT | Rights::NAME)?;
         let Object::Process(process) = object else { return Err(Error::new(EINVAL)) };
         if !self.process_lives(process) {
             return Err(Error::new(clavis_abi::error::ESRCH));
@@ -136,9 +147,11 @@ impl<M: Machine> Kernel<M> {
         if matches!(self.descriptions[handle.description].object, Object::Table(_)) {
             return Err(Error::new(clavis_abi::error::EPERM));
         }
+        let lease = self.lease_join(caller.account, through.lease, handle.lease)?;
         let reserved = self.number_reserve(caller.table, out)?;
         self.description_retain(handle.description);
-        self.number_fill(reserved, handle.narrowed(Rights::NAME, Rights::empty(), 0));
+        let borrowed = handle.narrowed(Rights::NAME, Rights::empty(), 0);
+        self.number_fill(reserved, Handle { lease, ..borrowed });
         Ok(Outcome::Done(reserved.number))
     }
 
@@ -153,14 +166,6 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         let reserved = self.number_reserve(table, number)?;
-        self.description_retain(handle.description);
-        let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
-        let put = kept.narrowed(
-            Rights::from_bits_truncate(rights as u64),
-            Rights::from_bits_truncate(inherit as u64),
-            0,
-        );
-        self.number_fill(reserved, put);
-        Ok(Outcome::Done(reserved.number))
+        self.derive_into(reserved, handle, [rights, inherit], 0)
     }
 }

@@ -16,7 +16,7 @@ use crate::scheme::send::Makes;
 use crate::task::process::ProcessState;
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
-use clavis_abi::error::{EBUSY, EINVAL, ENODEV, ENOMEM, Error, Result};
+use clavis_abi::error::{EBUSY, EEXPIRED, EINVAL, ENODEV, ENOMEM, Error, Result};
 use clavis_abi::params::{MAP_SELF, MapParams, process_flags};
 use clavis_abi::syscall::data::Map;
 use clavis_abi::syscall::flag::{MapFlags, MremapFlags};
@@ -68,8 +68,8 @@ impl<M: Machine> Kernel<M> {
         let flags = MapFlags::from_bits_retain(params.flags as usize);
         let (shared, private) =
             (flags.contains(MapFlags::MAP_SHARED), flags.contains(MapFlags::MAP_PRIVATE));
-        let pages =
-            pages_for(params.length).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
+        let length = params.length;
+        let pages = pages_for(length).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
         if shared == private
             || !params.offset.is_multiple_of(PAGE)
             || !params.address.is_multiple_of(PAGE)
@@ -88,6 +88,9 @@ impl<M: Machine> Kernel<M> {
         need.set(Rights::MAP_WRITE, shared && protection.contains(Protection::WRITE));
         need.set(Rights::MAP_EXEC, protection.contains(Protection::EXEC));
         let (handle, object) = self.door_object(caller, fd, need)?;
+        if (self.lease_bytes(caller, &handle, length as usize)? as u64) < length {
+            return Err(Error::new(EEXPIRED));
+        }
         let most = most_of(handle.rights, private);
         match object {
             Object::Memory(view) => {
@@ -107,6 +110,7 @@ impl<M: Machine> Kernel<M> {
                     most,
                     shared,
                     grant: view.grant,
+                    lease: handle.lease,
                 };
                 let address = self.map_object(space, mapping, place, account)?;
                 Ok(Outcome::Done(address))
@@ -142,6 +146,7 @@ impl<M: Machine> Kernel<M> {
             most: Protection::all(),
             shared: !private,
             grant: None,
+            lease: None,
         };
         let start = self.space_map(space, &mapping, place);
         self.memory_release(memory);
@@ -207,7 +212,7 @@ impl<M: Machine> Kernel<M> {
                 };
                 let made = self.handle_create(account, Object::Memory(view));
                 let rights = (handle.rights & handle.inherit) - (Rights::MAP_WRITE | Rights::WRITE);
-                self.new_handle(reserved, made, rights, rights & handle.inherit)
+                self.new_handle(reserved, made, rights, rights & handle.inherit, handle.lease)
             }
             Object::Scheme(object) => {
                 let map = MapParams {

@@ -117,6 +117,9 @@ impl<M: Machine> Kernel<M> {
             Call::Wait => self.sys_wait(caller, *args),
             Call::CpuTime => self.sys_cpu_time(caller, *args),
             Call::Group => self.sys_group(caller, *args),
+            Call::LeaseCreate => self.sys_lease_create(caller, *args),
+            Call::Lend => self.sys_lend(caller, *args),
+            Call::Revoke => self.sys_revoke(caller, *args),
         }
     }
 }

@@ -31,6 +31,7 @@ impl<M: Machine> Kernel<M> {
             Object::Queue(queue) => self.queue_read(caller, queue, to, nonblock),
             Object::PipeReader(pipe) => self.pipe_read(caller, pipe, to, nonblock),
             Object::Timer(timer) => self.timer_read(caller, timer, to),
+            Object::Lease(lease) => self.lease_read(caller, lease, to),
             Object::Irq(irq) => self.irq_read(caller, irq, to, nonblock),
             Object::Ports { first, count } => {
                 let port = Self::port_at(first, count, at)?;
@@ -178,6 +179,7 @@ impl<M: Machine> Kernel<M> {
             Object::Account(_) => b"[account]",
             Object::Table(_) => b"[table]",
             Object::Slot(_) => b"[slot]",
+            Object::Lease(_) => b"[lease]",
             Object::Factory(kind) => match kind {
                 FactoryKind::Scheme => b"[factory scheme]",
                 FactoryKind::Slot => b"[factory slot]",

@@ -239,7 +239,7 @@ impl<M: Machine> Kernel<M> {
             self.description_release(handle.description);
             return Err(error);
         }
-        self.number_fill(reserved, handle);
+        self.number_fill(reserved, Handle { lease: holder.lease, ..handle });
         Ok(Outcome::Done(reserved.number))
     }
 

@@ -45,7 +45,7 @@ impl<M: Machine> Kernel<M> {
         };
         let rights = Rights::from_bits_truncate(params.rights);
         let inherit = Rights::from_bits_truncate(params.inherit);
-        self.mint(caller, endpoint, &minted, rights, inherit, out)
+        self.mint(caller, endpoint, &minted, [rights, inherit], self.cpus[0].lease, out)
     }
 
     /// What a server may know of a request that it has.

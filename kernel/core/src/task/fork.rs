@@ -10,6 +10,7 @@ use crate::handle::Handle;
 use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Start};
+use crate::object::lease::LeaseId;
 use crate::run::{Caller, Outcome, Reply};
 use crate::syscall::AGAIN;
 use crate::syscall::process::{KEPT, check_address};
@@ -25,6 +26,8 @@ pub struct Fork {
     pub child: ProcessId,
     /// What is copied next.
     pub next: Next,
+    /// What the handle to it ends with.
+    pub(crate) lease: Option<LeaseId>,
 }
 
 /// What a fork copies next.
@@ -43,12 +46,12 @@ pub enum Next {
 impl<M: Machine> Kernel<M> {
     /// Copies the calling process.
     pub(crate) fn sys_fork(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let (_, object) = self.door_object(caller, args[0], Rights::MANAGE)?;
+        let (Handle { lease, .. }, object) = self.door_object(caller, args[0], Rights::MANAGE)?;
         let Object::Account(account) = object else { return Err(Error::new(EINVAL)) };
         check_address(args[1] as u64)?;
         let child = self.fork_begin(caller, account)?;
         self.threads[caller.thread].args = args;
-        self.fork(caller, Fork { child, next: Next::Numbers })
+        self.fork(caller, Fork { child, next: Next::Numbers, lease })
     }
 
     fn fork_begin(&mut self, caller: &Caller, account: AccountId) -> Result<ProcessId> {
@@ -95,7 +98,7 @@ impl<M: Machine> Kernel<M> {
                     let step = self.handles_copy(caller, fork.child, at);
                     step.map(|at| at.map_or(Next::Start, Next::Handles))
                 }
-                Next::Start => match self.fork_finish(caller, fork.child) {
+                Next::Start => match self.fork_finish(caller, fork.child, fork.lease) {
                     Ok(number) => break Ok(Outcome::Done(number)),
                     Err(error) => Err(error),
                 },
@@ -171,7 +174,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Everything is copied: the child runs, the caller gets a handle to it.
-    fn fork_finish(&mut self, caller: &Caller, child: ProcessId) -> Result<usize> {
+    fn fork_finish(&mut self, caller: &Caller, child: ProcessId, lease: Option<LeaseId>) -> Result<usize> {
         let thread = &self.threads[caller.thread];
         let [_, entry, stack, argument, out] = thread.args;
         let (base, tls, mask) = (thread.base, thread.tls, thread.mask);
@@ -192,7 +195,7 @@ impl<M: Machine> Kernel<M> {
                 self.threads[thread].mask = mask;
                 self.processes[child].state = ProcessState::Running;
                 self.ready(thread);
-                self.number_fill(reserved, handle.narrowed(KEPT, KEPT, CLOEXEC));
+                self.number_fill(reserved, Handle { lease, ..handle.narrowed(KEPT, KEPT, CLOEXEC) });
                 Ok(reserved.number)
             }
             Err(error) => {

@@ -12,6 +12,7 @@ use crate::kernel::{Kernel, Owners, Waiter};
 use crate::machine::{Cpu, Machine, NoMemory, Start};
 use crate::memory::space::SpaceId;
 use crate::object::irq::IrqId;
+use crate::object::lease::LeaseId;
 use crate::object::pipe::PipeId;
 use crate::object::queue::QueueId;
 use crate::run::Caller;
@@ -133,11 +134,18 @@ pub struct Thread<M: Machine> {
     pub(crate) spill: Option<M::Frame>,
     /// Bytes in the spill page.
     pub spilled: usize,
+    /// The lease that it is found under.
+    pub(crate) lease: Option<LeaseId>,
+    /// The lease that its wait for something of the kernel ends with.
+    pub(crate) waits_under: Option<LeaseId>,
+    /// Bytes that its call under a lease may move.
+    pub(crate) allowance: usize,
     pub(crate) wait: Link<ThreadK>,
     pub(crate) sibling: Link<ThreadK>,
+    of_lease: Link<ThreadK>,
 }
 
-links!(ThreadK, Thread<M>, [M: Machine], 0 => wait, 1 => sibling);
+links!(ThreadK, Thread<M>, [M: Machine], 0 => wait, 1 => sibling, 2 => of_lease);
 
 impl<M: Machine> Thread<M> {
     /// What the kernel looks up once when this thread, with that id, runs.
@@ -207,8 +215,12 @@ impl<M: Machine> Kernel<M> {
             granted: None,
             spill: Some(spill),
             spilled: 0,
+            lease: None,
+            waits_under: None,
+            allowance: 0,
             wait: Link::new(),
             sibling: Link::new(),
+            of_lease: Link::new(),
         };
         let id = self.threads.insert(&mut self.machine, thread)?;
         let process = &mut self.processes[process];
@@ -272,7 +284,10 @@ impl<M: Machine> Kernel<M> {
                 cpu.handoff = None;
             }
         }
-        let (process, alert) = (self.threads[id].process, self.threads[id].alert);
+        let Thread { process, alert, lease, .. } = self.threads[id];
+        if let Some(lease) = lease.and_then(|lease| self.leases.get_mut(lease)) {
+            lease.threads.remove(&mut self.threads, id);
+        }
         self.processes[process].threads.remove(&mut self.threads, id);
         let account = self.processes[process].account;
         if let Some(thread) = self.threads.remove(id) {

@@ -6,8 +6,9 @@ use crate::world::DATA;
 use clavis_abi::call::{Call, TABLE};
 use clavis_abi::class::STD_FS;
 use clavis_abi::params::{
-    AccountLimits, AccountUsage, Denial, HandleInfo, InspectRow, MAP_SELF, MapParams, MintParams,
-    OUT_LOWEST, OUT_UPPER, ObjectType, RequestInfo, ThreadParams, open_flags, upper_number,
+    AccountLimits, AccountUsage, Denial, HandleInfo, InspectRow, LeaseParams, MAP_SELF, MapParams,
+    MintParams, NO_LEASE, OUT_LOWEST, OUT_UPPER, ObjectType, RequestInfo, ThreadParams, open_flags,
+    upper_number,
 };
 use clavis_abi::syscall::data::{Event, Map};
 use clavis_abi::syscall::flag::{
@@ -221,6 +222,7 @@ impl Random {
             Call::Map | Call::Fmap | Call::MemoryOf | Call::Seal => &[O::Memory, O::Scheme],
             Call::TablePut => &[O::HandleTable],
             Call::Usage => &[O::Account],
+            Call::Revoke => &[O::Lease],
             Call::Call => &[O::Scheme, O::Slot, O::PipeWriter, O::PipeReader, O::Scheme],
             Call::DupInto => &[O::Scheme, O::Factory, O::PipeReader, O::Socket],
             _ => &[],
@@ -463,6 +465,28 @@ impl Random {
                 [fd, self.handle(), self.out(), self.rights() as usize, self.rights() as usize]
             }
             Call::Usage => [fd, self.address(user)?, size_of::<AccountUsage>(), 0, 0],
+            Call::LeaseCreate => {
+                self.then = Then::Handle;
+                let parents = [(); 2].map(|()| match self.below(3) {
+                    0 => self.handle_of(user, &[O::Lease]) as u64,
+                    _ => NO_LEASE,
+                });
+                let until = if self.chance(4) { user.now() + self.below(90_000) as u64 } else { 0 };
+                let [uses, bytes] = [30, 20_000].map(|most| match self.below(3) {
+                    0 => self.below(most) as u64,
+                    _ => u64::MAX,
+                });
+                let params = LeaseParams { parents, until, uses, bytes };
+                let at = self.put(user, 0x1B00, params.as_bytes())?;
+                [at, size_of::<LeaseParams>(), self.out(), 0, 0]
+            }
+            Call::Lend => {
+                self.then = Then::Handle;
+                let lease = self.handle_of(user, &[O::Lease]);
+                let most = if self.chance(2) { u64::MAX } else { self.rights() };
+                [fd, lease, most as usize, most as usize, self.out()]
+            }
+            Call::Revoke => [fd, 0, 0, 0, 0],
         })
     }
 
