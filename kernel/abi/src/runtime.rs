@@ -6,8 +6,8 @@
 //! [`crate::params::OUT_LOWEST`] or [`crate::params::OUT_UPPER`].
 pub use crate::namespace::EntryInfo;
 pub use crate::params::{
-    AccountLimits, AccountUsage, Denial, ExitStatus, HandleInfo, InspectRow, MapParams, MintParams,
-    RequestInfo,
+    AccountLimits, AccountUsage, Denial, ExitStatus, HandleInfo, InspectRow, LeaseParams,
+    MapParams, MintParams, RequestInfo,
 };
 
 /// Instead of a handle number: none.
@@ -162,6 +162,12 @@ macro_rules! with_runtime_functions {
             clavis_limit(handle: usize, rights: u64, inherit: u64, flags: u64);
             "A narrower handle to the same description."
             clavis_derive(handle: usize, rights: u64, inherit: u64, flags: u64, place: usize);
+            "Makes a lease."
+            clavis_lease_create(params: *const LeaseParams, place: usize);
+            "A narrower handle to the same description, which ends with a lease."
+            clavis_lend(handle: usize, lease: usize, rights: u64, inherit: u64, place: usize);
+            "Ends a lease, and with it all that is under it."
+            clavis_revoke(lease: usize);
             "What a handle is."
             clavis_query(handle: usize, info: *mut HandleInfo);
             "The last refusal that this thread met: 1 if there was one."

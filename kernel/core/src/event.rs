@@ -214,7 +214,6 @@ impl<M: Machine> Kernel<M> {
         object: Object,
         interest: u8,
         data: usize,
-        lease: Option<LeaseId>,
     ) -> Result<RegistrationId> {
         let source = self.source_of(object)?;
         self.unregister(queue, table, number);
@@ -242,7 +241,7 @@ impl<M: Machine> Kernel<M> {
             of_queue: Link::new(),
             in_ready: Link::new(),
             told: Link::new(),
-            lease,
+            lease: None,
             of_lease: Link::new(),
         };
         let id = self.registrations.insert(&mut self.machine, registration)?;
@@ -252,9 +251,6 @@ impl<M: Machine> Kernel<M> {
         let Self { queues, registrations, .. } = self;
         queues[queue].all.push_back(registrations, id);
         queues[queue].count = queues[queue].count.wrapping_add(1);
-        if let Some(lease) = lease.and_then(|lease| self.leases.get_mut(lease)) {
-            lease.registrations.push_back(registrations, id);
-        }
         let mut watchers = self.watchers(source).map(core::mem::take).unwrap_or_default();
         watchers.list.push_back(&mut self.registrations, id);
         watchers.count = watchers.count.wrapping_add(1);
@@ -262,6 +258,12 @@ impl<M: Machine> Kernel<M> {
             *place = watchers;
         }
         Ok(id)
+    }
+
+    /// Has a registration end with a lease.
+    pub(crate) fn registration_lease(&mut self, id: RegistrationId, lease: LeaseId) {
+        self.registrations[id].lease = Some(lease);
+        self.leases[lease].registrations.push_back(&mut self.registrations, id);
     }
 
     /// Tells one registration.

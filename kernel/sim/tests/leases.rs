@@ -187,7 +187,9 @@ fn what_a_server_lent_for_a_mapping_comes_back_to_it() {
         let lease = lease(t);
         let lent = t.lend(file, lease).unwrap();
         t.mmap(lent, 0, 4096, SHARED).unwrap();
-        let memory = t.call(Call::MemoryOf, [lent, 0, 4096, MapFlags::PROT_READ.bits(), usize::MAX]).unwrap();
+        let memory = t
+            .call(Call::MemoryOf, [lent, 0, 4096, MapFlags::PROT_READ.bits(), usize::MAX])
+            .unwrap();
         assert!(t.query(memory).unwrap().lease != 0);
         t.revoke(lease).unwrap();
         assert_eq!(errno(t.read(memory, 4)), EREVOKED);
@@ -332,7 +334,7 @@ fn what_a_forward_or_another_server_hands_over_ends_with_its_lease_too() {
         t.open(handed, "a", RW).unwrap();
         t.revoke(of_client).unwrap();
         assert_eq!(errno(t.open(handed, "a", RW)), EREVOKED);
-        [front, server].map(|process| t.signal(process, 9).unwrap());
+        [front, server].into_iter().for_each(|process| assert!(t.signal(process, 9).is_ok()));
     });
 }
 

@@ -37,6 +37,7 @@ pub fn object(kind: Option<ObjectType>) -> &'static str {
         (ObjectType::Window, "window"),
         (ObjectType::Name, "name"),
         (ObjectType::Clock, "clock"),
+        (ObjectType::Lease, "lease"),
     ];
     NAMES.iter().find(|row| Some(row.0) == kind).map_or("unknown", |row| row.1)
 }

@@ -273,6 +273,8 @@ pub struct HandleInfo {
     pub object: Option<ObjectType>,
     /// Open flags of the description.
     pub open_flags: u64,
+    /// Number of the lease that it is under, the same for all that are; `None`: of none.
+    pub lease: Option<u64>,
     /// Label of the slot it was opened through: information, never authority.
     pub label: String,
 }
@@ -289,6 +291,7 @@ impl HandleInfo {
             flags: info.flags,
             object: object_type(info.object),
             open_flags: info.open_flags,
+            lease: (info.lease != 0).then_some(info.lease),
             label: String::from_utf8_lossy(label).into_owned(),
         }
     }
@@ -319,6 +322,7 @@ fn object_type(raw: u64) -> Option<ObjectType> {
         Window,
         Name,
         Clock,
+        Lease,
     ]
     .into_iter()
     .find(|&object| object as u64 == raw)

@@ -3,8 +3,8 @@ use super::{answer, array_mut, bytes, choice, done, number, place, store, text};
 use crate::namespace;
 use crate::sys;
 use clavis_abi::Rights;
-use clavis_abi::error::{EINVAL, ERANGE, Error, mux};
-use clavis_abi::params::{Denial, HandleInfo, InspectRow, OFFSET_OWN};
+use clavis_abi::error::{EFAULT, EINVAL, ERANGE, Error, mux};
+use clavis_abi::params::{Denial, HandleInfo, InspectRow, LeaseParams, OFFSET_OWN};
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn clavis_open(
@@ -102,6 +102,33 @@ pub(super) unsafe extern "C" fn clavis_derive(
 ) -> usize {
     let (rights, inherit) = masks(rights, inherit);
     answer(sys::clavis::derive(number(handle), rights, inherit, flags, place(to)))
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_lease_create(
+    params: *const LeaseParams,
+    to: usize,
+) -> usize {
+    // SAFETY: the caller's promise on `params`.
+    let params = unsafe { params.as_ref() }.ok_or(Error::new(EFAULT));
+    answer(params.and_then(|params| sys::clavis::lease(params, place(to))))
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_lend(
+    handle: usize,
+    lease: usize,
+    rights: u64,
+    inherit: u64,
+    to: usize,
+) -> usize {
+    let (rights, inherit) = masks(rights, inherit);
+    answer(sys::clavis::lend(number(handle), number(lease), rights, inherit, place(to)))
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_revoke(lease: usize) -> usize {
+    done(sys::clavis::revoke(number(lease)))
 }
 
 pub(super) fn masks(rights: u64, inherit: u64) -> (Rights, Rights) {

@@ -8,8 +8,8 @@ use clavis_abi::Rights;
 use clavis_abi::call::Call;
 use clavis_abi::error::Result;
 use clavis_abi::params::{
-    AccountLimits, AccountUsage, Denial, ExitStatus, Grant, HandleInfo, InspectRow, MAP_SELF,
-    MintParams, ProcessParams, RequestInfo, SIGNAL_SELF,
+    AccountLimits, AccountUsage, Denial, ExitStatus, Grant, HandleInfo, InspectRow, LeaseParams,
+    MAP_SELF, MintParams, ProcessParams, RequestInfo, SIGNAL_SELF,
 };
 
 /// Narrows a handle for ever; `flags` are handle flags to set.
@@ -42,6 +42,43 @@ pub fn derive(
     ];
     // SAFETY: no memory is involved.
     unsafe { syscall(Call::Derive, words) }.map(owned)
+}
+
+/// Makes a lease.
+///
+/// # Errors
+/// See the call table.
+pub fn lease(params: &LeaseParams, place: Place) -> Result<Handle> {
+    let words = [&raw const *params as usize, size_of::<LeaseParams>(), place.raw(), 0, 0];
+    // SAFETY: the kernel reads one LeaseParams.
+    unsafe { syscall(Call::LeaseCreate, words) }.map(owned)
+}
+
+/// Makes a narrower handle to the same description, which ends with a lease.
+///
+/// # Errors
+/// See the call table.
+pub fn lend(
+    number: Number,
+    lease: Number,
+    rights: Rights,
+    inherit: Rights,
+    place: Place,
+) -> Result<Handle> {
+    let (rights, inherit) = (rights.bits() as usize, inherit.bits() as usize);
+    let words = [number.raw(), lease.raw(), rights, inherit, place.raw()];
+    // SAFETY: no memory is involved.
+    unsafe { syscall(Call::Lend, words) }.map(owned)
+}
+
+/// Ends a lease. Nothing under it acts any more when this returns: copies wherever they are, what was
+/// opened through them, mappings, calls on their way.
+///
+/// # Errors
+/// `EKEYREJECTED` without MANAGE; `EINVAL` for what is no lease.
+pub fn revoke(lease: Number) -> Result<()> {
+    // SAFETY: it writes no memory; what is unmapped faults.
+    unsafe { syscall(Call::Revoke, [lease.raw(), 0, 0, 0, 0]) }.map(drop)
 }
 
 /// What a handle is.

@@ -6,6 +6,7 @@ mod c_waiting;
 mod cpu_time;
 mod hostile;
 mod jobs;
+mod leases;
 mod machine;
 mod names;
 mod place;
@@ -30,6 +31,7 @@ use crate::run::Case;
 pub(crate) const CASES: &[&[Case]] = &[
     names::CASES,
     rights::CASES,
+    leases::CASES,
     servers::CASES,
     book::CASES,
     supervision::CASES,

@@ -51,7 +51,8 @@ impl<M: Machine> Kernel<M> {
         }
         let there = self.regions.iter().filter(|(_, region)| region.lease.is_some());
         ensure!(there.count() == regions, "memory is mapped under a lease that has ended");
-        let there = self.registrations.iter().filter(|(_, one)| one.lease.is_some() && one.interest != 0);
+        let there =
+            self.registrations.iter().filter(|(_, one)| one.lease.is_some() && one.interest != 0);
         ensure!(there.count() == registrations, "events are told under a lease that has ended");
         for (id, lease) in self.leases.iter().filter(|(_, lease)| lease.ended.is_some()) {
             let (first, second) = (&lease.firsts, &lease.seconds);

@@ -4,8 +4,8 @@ pub mod description;
 pub mod door;
 pub mod table;
 
-use clavis_abi::Rights;
 use crate::object::lease::LeaseId;
+use clavis_abi::Rights;
 use description::DescriptionId;
 
 /// A handle: a description and what may be done with it. It *is* the capability.

@@ -251,12 +251,20 @@ impl<M: Machine> Kernel<M> {
         let [first, second] = self.leases[id].parents;
         if let Some(first) = first {
             let mut list = core::mem::take(&mut self.leases[first].firsts);
-            if there { list.push_back(&mut self.leases, id) } else { list.remove(&mut self.leases, id) }
+            if there {
+                list.push_back(&mut self.leases, id)
+            } else {
+                list.remove(&mut self.leases, id)
+            }
             self.leases[first].firsts = list;
         }
         if let Some(second) = second {
             let mut list = core::mem::take(&mut self.leases[second].seconds);
-            if there { list.push_back(&mut self.leases, id) } else { list.remove(&mut self.leases, id) }
+            if there {
+                list.push_back(&mut self.leases, id)
+            } else {
+                list.remove(&mut self.leases, id)
+            }
             self.leases[second].seconds = list;
         }
     }
@@ -309,7 +317,9 @@ impl<M: Machine> Kernel<M> {
             } else if let Some(thread) = lease.threads.pop_front(threads) {
                 threads[thread].lease = None;
                 self.wait_cut(thread, errno);
-            } else if let Some(registration) = lease.registrations.pop_front(&mut self.registrations) {
+            } else if let Some(registration) =
+                lease.registrations.pop_front(&mut self.registrations)
+            {
                 self.tell(registration, HANGUP);
                 self.registrations[registration].mute();
             } else if let Some(region) = lease.regions.front() {

@@ -125,9 +125,11 @@ impl<M: Machine> Kernel<M> {
             return Ok(Outcome::Done(EVENT_BYTES));
         }
         let (handle, object) = self.door_object(caller, event.id, Rights::EVENT)?;
-        let (number, lease) = (event.id, handle.lease);
         let registration =
-            self.register(id, caller.table, number, object, interest, event.data, lease)?;
+            self.register(id, caller.table, event.id, object, interest, event.data)?;
+        if let Some(lease) = handle.lease {
+            self.registration_lease(registration, lease);
+        }
         if let Object::Scheme(object) = object {
             // The server answers what the object is ready for now; later it posts events itself.
             return self.ask_readiness(caller, event.id, object, registration, interest);
@@ -150,7 +152,7 @@ impl<M: Machine> Kernel<M> {
         self.watchers_drop(watchers);
         if wanted {
             let object = Object::Timer(timer);
-            self.register(id, caller.table, EVENT_TIMEOUT_ID, object, READABLE, span, None)?;
+            self.register(id, caller.table, EVENT_TIMEOUT_ID, object, READABLE, span)?;
             self.timer_arm(timer, (span as u64).saturating_mul(1_000_000));
         }
         Ok(Outcome::Done(EVENT_BYTES))

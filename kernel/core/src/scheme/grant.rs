@@ -242,7 +242,10 @@ impl<M: Machine> Kernel<M> {
         rights.set(Rights::MAP_EXEC, most.contains(Protection::EXEC));
         rights.set(Rights::READ, most.contains(Protection::READ));
         rights &= inherit;
-        self.number_fill(out, Handle { rights, inherit: rights, lease, ..Handle::full(description) });
+        self.number_fill(
+            out,
+            Handle { rights, inherit: rights, lease, ..Handle::full(description) },
+        );
         Ok(out.number)
     }
 

@@ -337,7 +337,8 @@ impl<M: Machine> Kernel<M> {
         message.user = payload;
         let payer = self.processes[caller.process].account;
         self.submit(caller, |kernel| {
-            let batch = kernel.batch_create(payer, handle.inherit, cloexec_of(flags), handle.lease)?;
+            let batch =
+                kernel.batch_create(payer, handle.inherit, cloexec_of(flags), handle.lease)?;
             let mut numbers = [None; BATCH_MAX];
             if let Err(error) = kernel.reserve_numbers(caller.table, &wanted, count, &mut numbers) {
                 kernel.batch_release(batch, true);

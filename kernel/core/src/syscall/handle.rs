@@ -81,9 +81,9 @@ impl<M: Machine> Kernel<M> {
             flags: u64::from(handle.flags),
             object: object.kind() as u64,
             open_flags: u64::from(*flags),
-            lease: handle.lease.map_or(0, |lease| {
-                u64::from(lease.generation()) << 32 | u64::from(lease.index())
-            }),
+            lease: handle
+                .lease
+                .map_or(0, |lease| u64::from(lease.generation()) << 32 | u64::from(lease.index())),
             label,
         }
     }
@@ -137,7 +137,8 @@ impl<M: Machine> Kernel<M> {
     /// A handle to what a process has open, good for asking its path only.
     pub(crate) fn sys_borrow(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [process, number, out, ..] = args;
-        let (through, object) = self.door_object(caller, process, Rights::INSPECT | Rights::NAME)?;
+        let (through, object) =
+            self.door_object(caller, process, Rights::INSPECT | Rights::NAME)?;
         let Object::Process(process) = object else { return Err(Error::new(EINVAL)) };
         if !self.process_lives(process) {
             return Err(Error::new(clavis_abi::error::ESRCH));

@@ -174,7 +174,12 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Everything is copied: the child runs, the caller gets a handle to it.
-    fn fork_finish(&mut self, caller: &Caller, child: ProcessId, lease: Option<LeaseId>) -> Result<usize> {
+    fn fork_finish(
+        &mut self,
+        caller: &Caller,
+        child: ProcessId,
+        lease: Option<LeaseId>,
+    ) -> Result<usize> {
         let thread = &self.threads[caller.thread];
         let [_, entry, stack, argument, out] = thread.args;
         let (base, tls, mask) = (thread.base, thread.tls, thread.mask);
@@ -195,7 +200,10 @@ impl<M: Machine> Kernel<M> {
                 self.threads[thread].mask = mask;
                 self.processes[child].state = ProcessState::Running;
                 self.ready(thread);
-                self.number_fill(reserved, Handle { lease, ..handle.narrowed(KEPT, KEPT, CLOEXEC) });
+                self.number_fill(
+                    reserved,
+                    Handle { lease, ..handle.narrowed(KEPT, KEPT, CLOEXEC) },
+                );
                 Ok(reserved.number)
             }
             Err(error) => {
