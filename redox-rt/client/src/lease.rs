@@ -17,12 +17,11 @@
 
 use crate::c;
 use crate::error::{Error, Result, check};
-use crate::handle::{AsNumber, Handle, Number, Place, owned};
+use crate::handle::{self, AsNumber, Handle, Number, Place, owned};
 use clavis_abi::Rights;
 use clavis_abi::error::EIO;
-use clavis_abi::params::{LeaseInfo, LeaseParams, LeaseState, OUT_UPPER};
-use std::io::Read;
-use zerocopy::{FromBytes, IntoBytes};
+use clavis_abi::params::{LeaseInfo, LeaseParams, LeaseState, OFFSET_OWN, OUT_UPPER};
+use zerocopy::IntoBytes;
 
 /// A lease. It ends when it is revoked, when what bounds it is used up, when one that it depends on
 /// ends, and when nobody holds a handle to it any more: dropping the last one takes all back.
@@ -135,7 +134,7 @@ impl Lease {
     /// Refused without READ.
     pub fn info(&self) -> Result<Info> {
         let mut info = LeaseInfo::default();
-        let length = (&self.handle).read(info.as_mut_bytes())?;
+        let length = handle::read(self.number(), info.as_mut_bytes(), OFFSET_OWN)?;
         if length != size_of::<LeaseInfo>() {
             return Err(Error::from_errno(EIO));
         }

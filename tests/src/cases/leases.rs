@@ -37,7 +37,7 @@ fn taken_back() -> Verdict {
         refused(what, Handle::duplicate(handle, Place::Upper), EREVOKED)?;
     }
     at("the original", Handle::open_at(&peer.root, "y", O_RDWR as u64))?;
-    let file = at("file", std::fs::File::create("/tmp/lent").map_err(clavis::Error::from))?;
+    let file = std::fs::File::create("/tmp/lent").map_err(|error| format!("/tmp/lent: {error}"))?;
     let lease = at("lease", Lease::new())?;
     let lent = at("lend", lease.lend(&file, Rights::WRITE | Rights::DUP, Rights::empty()))?;
     let mut lent = std::fs::File::from(at("fd", lent.into_fd())?);
