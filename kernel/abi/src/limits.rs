@@ -30,7 +30,7 @@ limits! {
     QUANTUM_PAGES: usize = 512, "Pages handled by the kernel between two chances to interrupt it.";
     QUANTUM_HANDLES: usize = 64, "Handles closed by the kernel between two chances to interrupt it.";
     QUANTUM_LEASES: usize = 64, "Leases ended, and waits, mappings and registrations under them, between two chances to interrupt the kernel.";
-    LEASES_ABOVE: usize = 64, "Leases that one may depend on, itself included.";
+    LEASES_ABOVE: usize = 128, "Leases that one may depend on, itself included.";
     QUANTUM_EVENTS: usize = 16, "Event registrations told between two chances to interrupt the kernel.";
     EVENTS_PER_QUEUE: usize = 4096, "Registrations on one event queue.";
     SLOT_WAITERS: usize = 256, "Opens that wait for an empty slot.";

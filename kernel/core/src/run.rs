@@ -284,13 +284,7 @@ impl<M: Machine> Kernel<M> {
             }
             Resume::Finish(request) => self.finish(caller, request),
             Resume::Receive(receive) => self.receive(caller, receive),
-            Resume::Send(request) => match self.lease_end_of(self.requests[request].lease) {
-                None => self.send_on(caller, request),
-                Some(errno) => {
-                    self.request_free(request);
-                    Err(Error::new(errno))
-                }
-            },
+            Resume::Send(request) => self.send_on(caller, request),
             Resume::Fork(fork) => self.fork(caller, fork),
             Resume::Exec(exec) => self.exec(caller, exec),
             Resume::Retry | Resume::Readmit(_) => self.do_again(caller, resume),

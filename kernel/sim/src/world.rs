@@ -6,6 +6,7 @@ use clavis_abi::call::Call;
 use clavis_abi::error::demux;
 use clavis_abi::limits;
 use clavis_abi::syscall::flag::F_DUPFD;
+use clavis_core::handle::Handle;
 use clavis_core::machine::{Cpu, Machine, Next, Start};
 use clavis_core::memory::Protection;
 use clavis_core::{Boot, Kernel};
@@ -105,7 +106,17 @@ pub struct World {
     /// Nanoseconds that pass at each entry.
     pub pace: u64,
     /// What the calls under way may give at most: rights and inherit mask.
-    claims: HashMap<ContextName, (Call, Rights, Rights)>,
+    claims: HashMap<ContextName, Claim>,
+}
+
+/// What a call may give.
+#[derive(Debug)]
+struct Claim {
+    call: Call,
+    /// Its handle was taken back: nothing.
+    ended: bool,
+    /// The most that comes of its handle.
+    source: Handle,
 }
 
 /// Bytes that an entry may copy beyond its quantum: what it decodes and what it answers.
@@ -287,37 +298,46 @@ impl World {
     /// Notes what a call may give its thread at most.
     fn claim(&mut self, name: ContextName, number: usize, args: [usize; 5]) {
         let source = self.kernel.current_handle(args[0]);
-        let (Some(call), Some((rights, inherit))) = (Call::from_number(number), source) else {
-            return;
-        };
+        let (Some(call), Some(source)) = (Call::from_number(number), source) else { return };
+        let (rights, inherit) = (source.rights, source.inherit);
+        let ended = self.kernel.has_ended(&source);
         let most = match call {
             Call::DupInto if args[2] == 0 => Some((rights, inherit)),
             Call::Dup2 if args[3] == 0 => Some((rights, inherit)),
             Call::Fcntl if args[1] == F_DUPFD => Some((rights, inherit)),
-            Call::Derive => Some((rights, inherit)),
+            Call::Derive | Call::Lend => Some((rights, inherit)),
             Call::OpenAt | Call::Create => Some((inherit, inherit)),
             Call::Fork => Some((Rights::all(), Rights::all())),
             Call::MemoryOf => Some((inherit, inherit)),
             Call::Borrow => Some((Rights::NAME, Rights::empty())),
+            Call::Read | Call::Read2 | Call::Write | Call::Write2 | Call::Fstat | Call::Fpath
+                if ended =>
+            {
+                Some((Rights::all(), Rights::all()))
+            }
             _ => None,
         };
         if let Some((rights, inherit)) = most {
-            self.claims.insert(name, (call, rights, inherit));
+            self.claims
+                .insert(name, Claim { call, ended, source: Handle { rights, inherit, ..source } });
         }
     }
 
     /// Checks that a call gave no more than its source permitted.
     fn check_claim(&mut self, name: ContextName, result: Option<usize>) {
-        let Some((call, rights, inherit)) = self.claims.remove(&name) else { return };
+        let Some(Claim { call, ended, source }) = self.claims.remove(&name) else { return };
         let Some(number) = result.and_then(|value| demux(value).ok()) else { return };
         if !self.kernel.current_is_alone() {
             // Another thread may have put something else at that number meanwhile.
             return;
         }
-        let Some((got, most)) = self.kernel.current_handle(number) else { return };
+        assert!(!ended, "{call:?} went through a handle that was taken back");
+        let Some(got) = self.kernel.current_handle(number) else { return };
         assert!(
-            rights.contains(got) && inherit.contains(most),
-            "{call:?} gave {got:?} with {most:?}, more than {rights:?} with {inherit:?}"
+            source.rights.contains(got.rights)
+                && source.inherit.contains(got.inherit)
+                && self.kernel.ends_with(&got, &source),
+            "{call:?} gave {got:?}, which is more than comes of {source:?}"
         );
     }
 

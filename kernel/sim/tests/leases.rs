@@ -8,6 +8,7 @@ use clavis_abi::params::{DenialRule, ExitKind, LeaseInfo, LeaseParams, LeaseStat
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::{CallFlags, EventFlags, MapFlags, O_NONBLOCK, O_RDWR};
 use clavis_abi::syscall::schemev2::{CqeOpcode, Opcode};
+use clavis_sim::calls::{cqe_bytes, sqe_of};
 use clavis_sim::{Give, Thread};
 use common::{calm, errno, scene};
 
@@ -417,6 +418,79 @@ fn a_lease_is_made_lent_and_revoked_only_by_who_may() {
         }
         let params = LeaseParams { parents: [deepest as u64, NO_LEASE], ..params };
         assert_eq!(errno(t.lease(&params)), ELOOP);
+    });
+}
+
+/// Answers in the call that waits for the next request, once something came through the pipe at 5.
+fn serve_combined(t: &mut Thread) {
+    t.read(5, 1).unwrap();
+    let mut sqe = t.receive(3).unwrap();
+    loop {
+        let answer = cqe_bytes(CqeOpcode::RespondRegular as u8, sqe.tag, 7, 0);
+        let mut buffer = [answer, vec![0; 48]].concat();
+        let both = CallFlags::READ | CallFlags::WRITE;
+        match t.call_with(3, &mut buffer, both, &[0, 1, 1]) {
+            Ok(_) => sqe = sqe_of(&buffer),
+            Err(error) => t.exit(error.errno as usize),
+        }
+    }
+}
+
+#[test]
+fn a_server_waits_under_the_lease_of_its_socket_and_of_nothing_before() {
+    calm(|t| {
+        for of_socket in [false, true] {
+            let scheme = t.entry(EntryKind::FactoryScheme);
+            let socket = t.socket(scheme).unwrap();
+            let file = t.mint(socket, 1, 0).unwrap();
+            let (reader, writer) = pipe(t, 0);
+            let lease = lease(t);
+            let lent = t.lend(if of_socket { socket } else { reader }, lease).unwrap();
+            let gives = match of_socket {
+                true => [Give::all(lent, 3), Give::all(reader, 5)],
+                false => [Give::all(socket, 3), Give::all(lent, 5)],
+            };
+            let account = t.entry(EntryKind::Account);
+            let server = t.process(account, &gives, serve_combined).unwrap();
+            t.settle();
+            t.write(writer, b"!").unwrap();
+            for _ in 0..3 {
+                let answer = t.call_with(file, &mut [], CallFlags::empty(), &[]).unwrap();
+                assert_eq!(answer, 7);
+            }
+            t.revoke(lease).unwrap();
+            if of_socket {
+                assert_eq!(t.wait(server).unwrap().code, EREVOKED as u64);
+            } else {
+                assert_eq!(t.call_with(file, &mut [], CallFlags::empty(), &[]).unwrap(), 7);
+                t.signal(server, 9).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn an_open_that_waits_in_a_slot_whose_root_was_taken_back_fails() {
+    scene(|t| {
+        let (file, server) = t.served(serve);
+        let slots = t.entry(EntryKind::FactorySlot);
+        let slot = t.slot(slots, "name").unwrap();
+        let lease = lease(t);
+        let root = t.lend(file, lease).unwrap();
+        let (done, tell) = pipe(t, 0);
+        t.spawn(1, move |t| {
+            let opened = t.open(slot, "a", RW).map(drop);
+            t.write(tell, if opened.is_ok() { b"y" } else { b"n" }).unwrap();
+            t.call(Call::ThreadExit, [0; 5]).unwrap();
+        })
+        .unwrap();
+        t.settle();
+        t.revoke(lease).unwrap();
+        // It cannot leave its process any more, so it is no root either.
+        assert_eq!(errno(t.send_handles(slot, &[root], CallFlags::FD_CLONE)), EREVOKED);
+        t.send_handles(slot, &[file], CallFlags::FD_CLONE).unwrap();
+        assert_eq!(t.read(done, 1).unwrap(), b"y");
+        t.signal(server, 9).unwrap();
     });
 }
 

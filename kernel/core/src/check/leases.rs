@@ -1,6 +1,7 @@
 //! Leases know all that is under them, and nothing acts under one that has ended.
 use super::lists::members;
 use super::{Checked, Tally, ensure};
+use crate::handle::Handle;
 use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -60,6 +61,21 @@ impl<M: Machine> Kernel<M> {
             ensure!(empty && lease.refs > 0, "lease {id:?} has ended and has something");
         }
         self.check_waits_end()
+    }
+
+    /// Whether a handle ends at the latest when another does.
+    #[must_use]
+    pub fn ends_with(&self, handle: &Handle, source: &Handle) -> bool {
+        let (Some(lease), Some(above)) = (handle.lease, source.lease) else {
+            return source.lease.is_none();
+        };
+        self.has_ended(handle) || self.lease_depends(lease, above)
+    }
+
+    /// Whether a handle was taken back.
+    #[must_use]
+    pub fn has_ended(&self, handle: &Handle) -> bool {
+        self.lease_end_of(handle.lease).is_some()
     }
 
     /// Who waits under a lease is found there when it ends.

@@ -8,11 +8,11 @@ mod references;
 mod waits;
 
 use crate::account::AccountId;
+use crate::handle::Handle;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use alloc::string::String;
 use alloc::vec::Vec;
-use clavis_abi::Rights;
 use clavis_abi::params::{ExitKind, ExitStatus, ObjectType};
 
 /// What is wrong.
@@ -139,12 +139,11 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// A handle of the running thread's process: rights and inherit mask.
+    /// A handle of the running thread's process.
     #[must_use]
-    pub fn current_handle(&self, number: usize) -> Option<(Rights, Rights)> {
+    pub fn current_handle(&self, number: usize) -> Option<Handle> {
         let caller = self.cpus[0].current?;
-        let handle = self.tables[caller.table].get(number)?;
-        Some((handle.rights, handle.inherit))
+        self.tables[caller.table].get(number).copied()
     }
 
     /// What lies behind a handle of the running thread's process.

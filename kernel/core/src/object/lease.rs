@@ -78,7 +78,9 @@ impl<M: Machine> Kernel<M> {
             self.threads[caller.thread].refusal = Some(refusal);
             return Err(Error::new(errno));
         }
-        let passed = self.cpus[0].lease.replace(id) == Some(id);
+        let passed = self.cpus[0].lease == Some(id);
+        // What a call waits for it reaches through its first handle.
+        self.cpus[0].lease.get_or_insert(id);
         if passed || self.cpus[0].again || !self.leases[id].is_metered {
             return Ok(());
         }
@@ -154,7 +156,7 @@ impl<M: Machine> Kernel<M> {
         (line, count)
     }
 
-    fn lease_depends(&self, id: LeaseId, on: LeaseId) -> bool {
+    pub(crate) fn lease_depends(&self, id: LeaseId, on: LeaseId) -> bool {
         let (line, count) = self.lease_line(id);
         line.iter().take(count).any(|above| *above == on)
     }

@@ -141,7 +141,7 @@ impl<M: Machine> Kernel<M> {
         most: usize,
     ) -> bool {
         let Self { cpus: [cpu], requests, endpoints, threads, spaces, machine, .. } = self;
-        if !cpu.is_quiet() || !self.work.is_empty() {
+        if !cpu.is_quiet() || !self.work.is_empty() || cpu.lease.is_some() {
             return false;
         }
         let endpoint = &mut endpoints[at];
@@ -216,6 +216,7 @@ impl<M: Machine> Kernel<M> {
         let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
         server.resume = Resume::Receive(receive);
         server.priority = server.base;
+        server.waits_under = None;
         let last = endpoint.receivers.append(caller.thread, server);
         Waiting::join(threads, last, caller.thread);
         self.statistics.switches = self.statistics.switches.wrapping_add(1);

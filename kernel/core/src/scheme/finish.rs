@@ -6,14 +6,20 @@ use crate::memory::PAGE;
 use crate::memory::user::Direction;
 use crate::run::{Caller, Outcome, Reply};
 use clavis_abi::class::Class;
+use clavis_abi::error::Error;
 use clavis_abi::limits::QUANTUM_BYTES;
 
 impl<M: Machine> Kernel<M> {
     /// Takes a quantum of an answer; ends the call when it is whole.
     pub(crate) fn finish(&mut self, caller: &Caller, id: RequestId) -> Reply {
         let request = &self.requests[id];
-        let Request { endpoint, page, user, moved, result, class, positioned, .. } = *request;
+        let Request { endpoint, page, user, moved, result, class, positioned, lease, .. } =
+            *request;
         let bytes = request.bytes_back();
+        if let Some(errno) = self.lease_end_of(lease) {
+            self.request_free(id);
+            return Err(Error::new(errno));
+        }
         if moved < bytes
             && let Some(endpoint) = endpoint
         {

@@ -138,7 +138,11 @@ impl<M: Machine> Kernel<M> {
         let len = self.unspill(caller.thread);
         // It waits for its request from here on; where that goes decides when it wakes.
         self.threads[caller.thread].blocked = Blocked::Request(id);
-        if let Err(error) = self.route(id, len) {
+        let routed = match self.lease_end_of(self.requests[id].lease) {
+            None => self.route(id, len),
+            Some(errno) => Err(Error::new(errno)),
+        };
+        if let Err(error) = routed {
             self.request_free(id);
             if let Some((endpoint, place)) = self.threads[caller.thread].granted.take() {
                 self.place_release(endpoint, place);

@@ -276,11 +276,12 @@ impl<M: Machine> Kernel<M> {
 
     /// Copies a quantum of the payload; queues the request when it is whole.
     pub(crate) fn send_on(&mut self, caller: &Caller, id: RequestId) -> Reply {
-        let Request { endpoint, page, user, len, moved, .. } = self.requests[id];
+        let Request { endpoint, page, user, len, moved, lease, .. } = self.requests[id];
         let Some(endpoint) = endpoint else { return Ok(Outcome::Done(0)) };
-        if self.endpoints[endpoint].sockets == 0 {
+        let gone = (self.endpoints[endpoint].sockets == 0).then_some(ENODEV);
+        if let Some(errno) = gone.or(self.lease_end_of(lease)) {
             self.request_free(id);
-            return Err(Error::new(ENODEV));
+            return Err(Error::new(errno));
         }
         let inbox = self.endpoints[endpoint].inbox;
         let part = user.part(moved, (len - moved).min(QUANTUM_BYTES));

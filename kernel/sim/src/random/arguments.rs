@@ -486,7 +486,12 @@ impl Random {
                 let most = if self.chance(2) { u64::MAX } else { self.rights() };
                 [fd, lease, most as usize, most as usize, self.out()]
             }
-            Call::Revoke => [fd, 0, 0, 0, 0],
+            Call::Revoke => {
+                if !self.chance(10) {
+                    return self.arguments(user, Call::Lend);
+                }
+                [fd, 0, 0, 0, 0]
+            }
         })
     }
 
