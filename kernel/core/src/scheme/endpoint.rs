@@ -218,7 +218,8 @@ impl Endpoint {
     fn bulk_words(&mut self, first: usize, pages: usize) -> impl Iterator<Item = (&mut u64, u64)> {
         let (mut skip, mut left) = (first % 64, pages);
         self.bulk.iter_mut().skip(first / 64).map_while(move |word| {
-            let (from, count) = (core::mem::take(&mut skip), left.min(64 - skip));
+            let from = core::mem::take(&mut skip);
+            let count = left.min(64 - from);
             left -= count;
             Some((word, u64::MAX.checked_shr(64 - count as u32)? << from))
         })
