@@ -46,6 +46,32 @@ fn what_a_server_sees_of_a_payload_stays_as_it_was_sent() {
     });
 }
 
+/// Requirement: R7
+#[test]
+fn large_payloads_that_wait_together_lie_apart() {
+    const PAGES: usize = 40;
+    scene(|t| {
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let file = t.mint(socket, 1, 0).unwrap();
+        let at = memory(t, PAGES * 4096);
+        for client in 1..=4 {
+            t.poke(at as u64, &vec![client; PAGES * 4096]);
+            t.spawn(u64::from(client), move |t| {
+                let _ = t.call(Call::Write, [file, at, PAGES * 4096, 0, 0]);
+                t.call(Call::ThreadExit, [0; 5]).unwrap();
+            })
+            .unwrap();
+            t.settle();
+        }
+        for client in 1..=4 {
+            let sqe = t.expect(socket, Opcode::Write);
+            assert_eq!(t.payload(&sqe), vec![client; PAGES * 4096]);
+            t.reply(socket, sqe.tag, 0).unwrap();
+        }
+    });
+}
+
 /// Requirement: R8
 #[test]
 fn a_payload_lies_aligned_and_never_at_null() {
