@@ -2,8 +2,9 @@
 use crate::measure::{Outcome, Row, median, median_of_long, said, said_number};
 use crate::server::{COMBINED, PLAIN};
 use clavis::handle::{AsNumber, limit};
+use clavis::lease::Bounds;
 use clavis::namespace::Namespace;
-use clavis::{Handle, Rights, handle_flags};
+use clavis::{Handle, Lease, Rights, handle_flags};
 use std::hint::black_box;
 use syscall::CallFlags;
 use syscall::flag::{O_RDONLY, O_RDWR};
@@ -13,6 +14,11 @@ pub(crate) const ROWS: &[Row] = &[
         name: "scheme-call",
         what: "call and answer without payload, two processes",
         run: || call(COMBINED, 0),
+    },
+    Row {
+        name: "scheme-call-leased",
+        what: "the same through a handle under a lease that depends on another",
+        run: leased_call,
     },
     Row {
         name: "scheme-call-plain-loop",
@@ -86,6 +92,19 @@ impl Drop for Served {
 fn call(style: &str, payload: usize) -> Outcome {
     let served = Served::start(style)?;
     let file = served.open(O_RDWR)?;
+    calls(&file, payload)
+}
+
+fn leased_call() -> Outcome {
+    let served = Served::start(COMBINED)?;
+    let file = served.open(O_RDWR)?;
+    let outer = Lease::new().map_err(|error| said("lease", error))?;
+    let inner = Lease::with(&[&outer], Bounds::default()).map_err(|error| said("lease", error))?;
+    let lent = inner.lend(&file, Rights::all(), Rights::all());
+    calls(&lent.map_err(|error| said("lend", error))?, 0)
+}
+
+fn calls(file: &impl AsNumber, payload: usize) -> Outcome {
     let number = file.number().raw();
     let mut payload = vec![0; payload];
     median(|| {
