@@ -101,21 +101,32 @@ fn table(process: &impl AsNumber, form: Form) -> Result<String, String> {
         ("OBJECT", Left),
         ("FROM", Left),
         ("PATH", Left),
+        ("LEASE", Right),
         ("RIGHTS", Left),
         ("INHERIT", Left),
     ]);
     for row in rows {
         let [number, object, from, path] = cells(process, &row);
         let named = rights::compact(row.info.rights);
-        table.row([number, object, from, path, named, rights::compact(row.info.inherit)]);
+        let (lease, inherit) = (lease(row.info.lease), rights::compact(row.info.inherit));
+        table.row([number, object, from, path, lease, named, inherit]);
     }
     Ok(table.text())
+}
+
+/// What a handle ends with: the place of the lease among those that there are now.
+fn lease(number: Option<u64>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| (number & u64::from(u32::MAX)).to_string())
 }
 
 /// A handle in full: every right by name.
 fn full(process: &impl AsNumber, row: &Row) -> String {
     const LINE: usize = 100;
-    let mut text = cells(process, row).join("  ") + "\n";
+    let mut text = cells(process, row).join("  ");
+    if row.info.lease.is_some() {
+        text += &format!("  under lease {}", lease(row.info.lease));
+    }
+    text.push('\n');
     for (title, set) in [("rights", row.info.rights), ("inherit", row.info.inherit)] {
         let names: Vec<&str> = set.names().collect();
         text.push_str(&clavis_render::table::wrapped(&format!("  {title:<8}"), &names, LINE));
