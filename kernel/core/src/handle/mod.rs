@@ -30,6 +30,12 @@ impl Handle {
         Self { description, rights: Rights::all(), inherit: Rights::all(), flags: 0, lease: None }
     }
 
+    /// This one as it was obtained through another.
+    #[must_use]
+    pub fn through(self, other: &Self) -> Self {
+        Self { lease: other.lease, ..self.narrowed(other.inherit, other.inherit, 0) }
+    }
+
     /// The same handle, narrowed.
     #[must_use]
     pub fn narrowed(self, rights: Rights, inherit: Rights, flags: u32) -> Self {

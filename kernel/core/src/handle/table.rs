@@ -365,6 +365,29 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// Keeps a number for a handle, makes that, and puts it there.
+    ///
+    /// # Errors
+    /// As [`Kernel::number_reserve`]; why there is no handle.
+    pub(crate) fn number_with(
+        &mut self,
+        table: TableId,
+        number: usize,
+        make: impl FnOnce(&mut Self) -> Result<Handle>,
+    ) -> Result<usize> {
+        let reserved = self.number_reserve(table, number)?;
+        match make(self) {
+            Ok(handle) => {
+                self.number_fill(reserved, handle);
+                Ok(reserved.number)
+            }
+            Err(error) => {
+                self.number_cancel(reserved);
+                Err(error)
+            }
+        }
+    }
+
     /// Gives a kept number back.
     pub(crate) fn number_cancel(&mut self, reserved: Reserved) {
         self.number_free(reserved.table, reserved.number);

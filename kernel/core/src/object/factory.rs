@@ -1,5 +1,4 @@
 //! Factories: kernel objects that make other objects.
-use crate::handle::Handle;
 use crate::handle::description::{Object, View};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -72,24 +71,11 @@ impl<M: Machine> Kernel<M> {
         };
         let need = if is_account { Rights::MANAGE } else { Rights::CREATE };
         let (handle, object) = self.door_object(caller, factory, need)?;
-        let payer = self.processes[caller.process].account;
-        let reserved = self.number_reserve(caller.table, out)?;
-        let made = self.create_object(caller, object, first, second);
-        let description = match made {
-            Ok(object) => self.handle_create(payer, object),
-            Err(error) => Err(error),
-        };
-        match description {
-            Ok(full) => {
-                let made = full.narrowed(handle.inherit, handle.inherit, 0);
-                self.number_fill(reserved, Handle { lease: handle.lease, ..made });
-                Ok(Outcome::Done(reserved.number))
-            }
-            Err(error) => {
-                self.number_cancel(reserved);
-                Err(error)
-            }
-        }
+        let made = self.number_with(caller.table, out, |kernel| {
+            let object = kernel.create_object(caller, object, first, second)?;
+            Ok(kernel.handle_create(caller.account, object)?.through(&handle))
+        });
+        made.map(Outcome::Done)
     }
 
     fn create_object(
@@ -99,7 +85,7 @@ impl<M: Machine> Kernel<M> {
         first: usize,
         second: usize,
     ) -> Result<Object> {
-        let payer = self.processes[caller.process].account;
+        let payer = caller.account;
         match factory {
             Object::Account(parent) => {
                 let limits: AccountLimits =

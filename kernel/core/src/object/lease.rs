@@ -69,22 +69,35 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A thread comes through a handle under a lease: once, however often its call is done again.
-    #[cold]
+    /// From here on its waits are found there when that ends.
+    #[inline(never)]
     pub(crate) fn lease_pass(&mut self, caller: &Caller, number: usize, id: LeaseId) -> Result<()> {
-        if let Some(errno) = self.lease_end_of(Some(id)) {
-            let rule = if errno == EEXPIRED { DenialRule::Expired } else { DenialRule::Revoked };
-            let missing = Rights::empty();
-            let refusal = Refusal { call: self.cpus[0].call, handle: number, missing, rule };
-            self.threads[caller.thread].refusal = Some(refusal);
-            return Err(Error::new(errno));
+        let Some(lease) = self.leases.get(id).filter(|lease| lease.ended.is_none()) else {
+            return Err(self.lease_refuse(caller, number, id));
+        };
+        let is_metered = lease.is_metered;
+        let passed = self.cpus[0].lease;
+        if passed.is_none() {
+            // What a call waits for it reaches through its first handle.
+            self.cpus[0].lease = Some(id);
+            if self.threads[caller.thread].lease != Some(id) {
+                self.lease_wait(caller.thread, id);
+            }
         }
-        let passed = self.cpus[0].lease == Some(id);
-        // What a call waits for it reaches through its first handle.
-        self.cpus[0].lease.get_or_insert(id);
-        if passed || self.cpus[0].again || !self.leases[id].is_metered {
+        if !is_metered || passed == Some(id) || self.cpus[0].again {
             return Ok(());
         }
         self.lease_spend(id, |lease| &mut lease.uses, 1)
+    }
+
+    #[cold]
+    fn lease_refuse(&mut self, caller: &Caller, number: usize, id: LeaseId) -> Error {
+        let errno = self.lease_end_of(Some(id)).unwrap_or(EREVOKED);
+        let rule = if errno == EEXPIRED { DenialRule::Expired } else { DenialRule::Revoked };
+        let missing = Rights::empty();
+        let refusal = Refusal { call: self.cpus[0].call, handle: number, missing, rule };
+        self.threads[caller.thread].refusal = Some(refusal);
+        Error::new(errno)
     }
 
     /// What a call under a lease may ask for of so many bytes: fewer, where fewer are left. They are
@@ -366,12 +379,8 @@ impl<M: Machine> Kernel<M> {
     /// request has its own lease.)
     pub(crate) fn wait_under(&mut self, caller: &Caller) {
         let lease = self.cpus[0].lease;
-        let Some(thread) = self.threads.get_mut(caller.thread) else { return };
-        thread.waits_under = lease;
-        if let Some(lease) = lease
-            && !matches!(thread.blocked, Blocked::Request(_))
-        {
-            self.lease_wait(caller.thread, lease);
+        if let Some(thread) = self.threads.get_mut(caller.thread) {
+            thread.waits_under = lease;
         }
     }
 
@@ -406,9 +415,10 @@ impl<M: Machine> Kernel<M> {
         if params.until != 0 && params.until <= now {
             return Err(Error::new(EINVAL));
         }
-        let reserved = self.number_reserve(caller.table, out)?;
-        let made = self.lease_made(caller.account, parents, &params, now);
-        self.new_handle(reserved, made, Rights::all(), Rights::all(), None)
+        let made = self.number_with(caller.table, out, |kernel| {
+            kernel.lease_made(caller.account, parents, &params, now)
+        });
+        made.map(Outcome::Done)
     }
 
     fn lease_made(

@@ -165,7 +165,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EACCES));
         }
         let pages = pages_for(map.length).ok_or(Error::new(EINVAL))?;
-        let account = self.processes[caller.process].account;
+        let account = caller.account;
         let number = match self.descriptions[through].object {
             Object::Scheme(object) => object.number,
             _ => 0,
@@ -230,7 +230,7 @@ impl<M: Machine> Kernel<M> {
         lease: Option<crate::object::lease::LeaseId>,
         out: crate::handle::table::Reserved,
     ) -> Result<usize> {
-        let account = self.processes[caller.process].account;
+        let account = caller.account;
         let view =
             View { memory, first, pages, grant: Some(grant), bytes: pages.saturating_mul(PAGE) };
         let description = self.description_create(account, Object::Memory(view), 0)?;

@@ -129,7 +129,8 @@ impl<M: Machine> Kernel<M> {
         handle: &Handle,
         object: &SchemeObject,
     ) -> Result<&mut Request> {
-        if let Some(lease) = handle.lease {
+        if let Some(lease) = handle.lease.filter(|lease| self.cpus[0].lease != Some(*lease)) {
+            // It joins several.
             self.lease_wait(caller.thread, lease);
         }
         let blank = || Request::blank(handle.description);

@@ -164,7 +164,7 @@ impl<M: Machine> Kernel<M> {
         let (numbers, count) = self.read_numbers(caller, payload)?;
         let numbers = numbers.get(..count).unwrap_or(&[]);
         self.check_leaving(caller, numbers, flags)?;
-        let payer = self.processes[caller.process].account;
+        let payer = caller.account;
         match object {
             Object::Slot(slot) => self.fill_slot(caller, slot, numbers, flags),
             Object::PipeWriter(pipe) => {
@@ -335,7 +335,7 @@ impl<M: Machine> Kernel<M> {
         message.sqe.args =
             [object.number, bits, count as u64, metadata[0], metadata[1], object.badge];
         message.user = payload;
-        let payer = self.processes[caller.process].account;
+        let payer = caller.account;
         self.submit(caller, |kernel| {
             let batch =
                 kernel.batch_create(payer, handle.inherit, cloexec_of(flags), handle.lease)?;

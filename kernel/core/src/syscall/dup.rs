@@ -11,7 +11,7 @@ use crate::scheme::request::Opening;
 use crate::scheme::send::{Makes, PayloadFrom};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
-use clavis_abi::error::{EINVAL, Error, Result};
+use clavis_abi::error::{EINVAL, Error};
 use clavis_abi::params::{OUT_LOWEST, OUT_UPPER, UPPER_TAG, handle_flags};
 use clavis_abi::syscall::data::NewFdParams;
 
@@ -103,7 +103,7 @@ impl<M: Machine> Kernel<M> {
         message.payload = PayloadFrom::Scratch;
         self.submit(caller, |kernel| {
             let reserved = kernel.number_reserve(caller.table, out)?;
-            let account = kernel.processes[caller.process].account;
+            let account = caller.account;
             let flags = kernel.descriptions[handle.description].flags;
             let description = match kernel.description_create(account, Object::Pending, flags) {
                 Ok(description) => description,
@@ -138,20 +138,25 @@ impl<M: Machine> Kernel<M> {
         len: usize,
         out: usize,
     ) -> Reply {
-        let account = self.processes[caller.process].account;
+        let account = caller.account;
         let message = self.scratch.get(..len).unwrap_or(&[]);
         match object {
             Object::SchemeCreation if message == b"create-scheme" => {
-                let reserved = self.number_reserve(caller.table, out)?;
-                let made = self.endpoint_create(account);
-                let made = made.and_then(|id| self.handle_create(account, Object::Socket(id)));
-                self.new_handle(reserved, made, Rights::SOCKET, Rights::all(), handle.lease)
+                let made = self.number_with(caller.table, out, |kernel| {
+                    let endpoint = kernel.endpoint_create(account)?;
+                    let full = kernel.handle_create(account, Object::Socket(endpoint))?;
+                    let socket = full.narrowed(Rights::SOCKET, Rights::all(), 0);
+                    Ok(Handle { lease: handle.lease, ..socket })
+                });
+                made.map(Outcome::Done)
             }
             Object::PipeReader(pipe) if message == b"write" => {
-                let reserved = self.number_reserve(caller.table, out)?;
-                self.pipe_writer_retain(pipe);
-                let made = self.handle_create(account, Object::PipeWriter(pipe));
-                self.new_handle(reserved, made, handle.inherit, handle.inherit, handle.lease)
+                let made = self.number_with(caller.table, out, |kernel| {
+                    kernel.pipe_writer_retain(pipe);
+                    let made = kernel.handle_create(account, Object::PipeWriter(pipe))?;
+                    Ok(made.through(&handle))
+                });
+                made.map(Outcome::Done)
             }
             Object::Socket(endpoint) if len == size_of::<NewFdParams>() => {
                 let word = |index: usize| {
@@ -171,28 +176,6 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Fills a number with a handle that was made, or gives the number back.
-    pub(crate) fn new_handle(
-        &mut self,
-        reserved: Reserved,
-        made: Result<Handle>,
-        rights: Rights,
-        inherit: Rights,
-        lease: Option<LeaseId>,
-    ) -> Reply {
-        match made {
-            Ok(handle) => {
-                let handle = handle.narrowed(rights, inherit, 0);
-                self.number_fill(reserved, Handle { lease, ..handle });
-                Ok(Outcome::Done(reserved.number))
-            }
-            Err(error) => {
-                self.number_cancel(reserved);
-                Err(error)
-            }
-        }
-    }
-
     /// A server makes a handle to one of its own objects.
     pub(crate) fn mint(
         &mut self,
@@ -203,24 +186,17 @@ impl<M: Machine> Kernel<M> {
         lease: Option<LeaseId>,
         out: usize,
     ) -> Reply {
-        let reserved = self.number_reserve(caller.table, out)?;
-        let account = self.processes[caller.process].account;
-        let epoch = self.endpoints[endpoint].epoch;
-        let object = SchemeObject { endpoint, epoch, number: minted.number, badge: minted.badge };
-        let description =
-            match self.description_create(account, Object::Scheme(object), minted.flags) {
-                Ok(description) => description,
-                Err(error) => {
-                    self.number_cancel(reserved);
-                    return Err(error);
-                }
-            };
-        self.endpoint_retain(endpoint);
-        self.descriptions[description].positioned = minted.positioned;
-        self.descriptions[description].offset =
-            if minted.offset == u64::MAX { 0 } else { minted.offset };
-        self.number_fill(reserved, Handle { description, rights, inherit, flags: 0, lease });
-        Ok(Outcome::Done(reserved.number))
+        let made = self.number_with(caller.table, out, |kernel| {
+            let epoch = kernel.endpoints[endpoint].epoch;
+            let Minted { number, badge, flags, positioned, offset } = *minted;
+            let object = Object::Scheme(SchemeObject { endpoint, epoch, number, badge });
+            let description = kernel.description_create(caller.account, object, flags)?;
+            kernel.endpoint_retain(endpoint);
+            kernel.descriptions[description].positioned = positioned;
+            kernel.descriptions[description].offset = if offset == u64::MAX { 0 } else { offset };
+            Ok(Handle { description, rights, inherit, flags: 0, lease })
+        });
+        made.map(Outcome::Done)
     }
 }
 

@@ -198,21 +198,19 @@ impl<M: Machine> Kernel<M> {
                 if first.checked_add(pages).is_none_or(|end| end > view.pages) {
                     return Err(Error::new(EINVAL));
                 }
-                let reserved = self.number_reserve(caller.table, out)?;
-                let account = self.processes[caller.process].account;
-                self.memory_retain(view.memory);
-                if let Some(grant) = view.grant {
-                    self.grant_retain(grant);
-                }
-                let view = View {
-                    first: view.first.saturating_add(first),
-                    pages,
-                    bytes: (length as u64).min(view.bytes.saturating_sub(offset as u64)),
-                    ..view
-                };
-                let made = self.handle_create(account, Object::Memory(view));
+                let bytes = (length as u64).min(view.bytes.saturating_sub(offset as u64));
+                let first = view.first.saturating_add(first);
                 let rights = (handle.rights & handle.inherit) - (Rights::MAP_WRITE | Rights::WRITE);
-                self.new_handle(reserved, made, rights, rights & handle.inherit, handle.lease)
+                let made = self.number_with(caller.table, out, |kernel| {
+                    kernel.memory_retain(view.memory);
+                    if let Some(grant) = view.grant {
+                        kernel.grant_retain(grant);
+                    }
+                    let view = Object::Memory(View { first, pages, bytes, ..view });
+                    let made = kernel.handle_create(caller.account, view)?.through(&handle);
+                    Ok(made.narrowed(rights, rights, 0))
+                });
+                made.map(Outcome::Done)
             }
             Object::Scheme(object) => {
                 let map = MapParams {

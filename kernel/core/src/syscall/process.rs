@@ -208,39 +208,23 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         let name = self.read_name(caller, account, params.name, params.name_len as usize)?;
-        let reserved = match self.number_reserve(caller.table, out) {
-            Ok(reserved) => reserved,
-            Err(error) => {
-                self.memory_release(name);
+        let mut name = Some(name);
+        let made = self.number_with(caller.table, out, |kernel| {
+            let process = kernel.process_create(account, table, priority, params.flags)?;
+            kernel.processes[process].name = name.take();
+            kernel.processes[process].parent = Some(caller.process);
+            // The object's reference goes with the handle; the process ends with it.
+            let handle = kernel.handle_create(caller.account, Object::Process(process))?;
+            if let Err(error) = kernel.furnish(caller, process, &params) {
+                kernel.description_release(handle.description);
                 return Err(error);
             }
-        };
-        let process = match self.process_create(account, table, priority, params.flags) {
-            Ok(process) => process,
-            Err(error) => {
-                self.number_cancel(reserved);
-                self.memory_release(name);
-                return Err(error);
-            }
-        };
-        self.processes[process].name = Some(name);
-        self.processes[process].parent = Some(caller.process);
-        let payer = self.processes[caller.process].account;
-        let handle = match self.handle_create(payer, Object::Process(process)) {
-            Ok(handle) => handle,
-            Err(error) => {
-                // The object's reference went with the handle; the process ends with it.
-                self.number_cancel(reserved);
-                return Err(error);
-            }
-        };
-        if let Err(error) = self.furnish(caller, process, &params) {
-            self.number_cancel(reserved);
-            self.description_release(handle.description);
-            return Err(error);
+            Ok(Handle { lease: holder.lease, ..handle })
+        });
+        if let Some(name) = name {
+            self.memory_release(name);
         }
-        self.number_fill(reserved, Handle { lease: holder.lease, ..handle });
-        Ok(Outcome::Done(reserved.number))
+        made.map(Outcome::Done)
     }
 
     /// Keeps a process's image name as readable bytes.
@@ -294,22 +278,17 @@ impl<M: Machine> Kernel<M> {
         rights: Rights,
     ) -> Result<()> {
         let (table, account) = (self.processes[id].table, self.processes[id].account);
-        let reserved = match self.number_reserve(table, number) {
-            Ok(reserved) => reserved,
-            Err(error) => {
-                self.object_release(object);
-                return if error.errno == EEXIST { Ok(()) } else { Err(error) };
-            }
-        };
-        match self.handle_create(account, object) {
-            Ok(handle) => {
-                self.number_fill(reserved, handle.narrowed(rights, rights, 0));
-                Ok(())
-            }
-            Err(error) => {
-                self.number_cancel(reserved);
-                Err(error)
-            }
+        let mut object = Some(object);
+        let born = self.number_with(table, number, |kernel| {
+            let object = object.take().unwrap_or(Object::Null);
+            Ok(kernel.handle_create(account, object)?.narrowed(rights, rights, 0))
+        });
+        if let Some(object) = object {
+            self.object_release(object);
+        }
+        match born {
+            Err(error) if error.errno != EEXIST => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -336,37 +315,24 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         let table = self.processes[id].table;
-        let reserved = self.number_reserve(table, number)?;
-        let given = if grant.source == GRANT_SELF {
-            self.process_retain(id);
-            let account = self.processes[id].account;
-            let made = self.handle_create(account, Object::Process(id));
-            if made.is_ok() {
-                self.processes[id].own += 1;
-            }
-            made
-        } else {
-            let need = Rights::DUP | Rights::TRANSFER;
-            self.door(caller, grant.source as usize, need).inspect(|handle| {
-                self.description_retain(handle.description);
-            })
-        };
-        match given {
-            Ok(handle) => {
-                let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
-                let given = kept.narrowed(
-                    Rights::from_bits_truncate(grant.rights),
-                    Rights::from_bits_truncate(grant.inherit),
-                    grant.flags as u32,
-                );
-                self.number_fill(reserved, given);
-                Ok(())
-            }
-            Err(error) => {
-                self.number_cancel(reserved);
-                Err(error)
-            }
-        }
+        let given = self.number_with(table, number, |kernel| {
+            let handle = if grant.source == GRANT_SELF {
+                kernel.process_retain(id);
+                let made =
+                    kernel.handle_create(kernel.processes[id].account, Object::Process(id))?;
+                kernel.processes[id].own += 1;
+                made
+            } else {
+                let need = Rights::DUP | Rights::TRANSFER;
+                let handle = kernel.door(caller, grant.source as usize, need)?;
+                kernel.description_retain(handle.description);
+                handle
+            };
+            let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
+            let [rights, inherit] = [grant.rights, grant.inherit].map(Rights::from_bits_truncate);
+            Ok(kept.narrowed(rights, inherit, grant.flags as u32))
+        });
+        given.map(drop)
     }
 
     /// Starts a process that was built.

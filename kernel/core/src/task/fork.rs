@@ -151,26 +151,19 @@ impl<M: Machine> Kernel<M> {
         handle: Handle,
     ) -> Result<()> {
         let table = self.processes[child].table;
-        let reserved = self.number_reserve(table, number)?;
-        if self.descriptions[handle.description].object != Object::Process(caller.process) {
-            self.description_retain(handle.description);
-            self.number_fill(reserved, handle);
-            return Ok(());
-        }
-        // A handle to the caller itself becomes one to the child itself.
-        let account = self.processes[child].account;
-        self.process_retain(child);
-        match self.handle_create(account, Object::Process(child)) {
-            Ok(Handle { description, .. }) => {
-                self.processes[child].own += 1;
-                self.number_fill(reserved, Handle { description, ..handle });
-                Ok(())
+        let copied = self.number_with(table, number, |kernel| {
+            if kernel.descriptions[handle.description].object != Object::Process(caller.process) {
+                kernel.description_retain(handle.description);
+                return Ok(handle);
             }
-            Err(error) => {
-                self.number_cancel(reserved);
-                Err(error)
-            }
-        }
+            // A handle to the caller itself becomes one to the child itself.
+            kernel.process_retain(child);
+            let account = kernel.processes[child].account;
+            let own = kernel.handle_create(account, Object::Process(child))?;
+            kernel.processes[child].own += 1;
+            Ok(Handle { description: own.description, ..handle })
+        });
+        copied.map(drop)
     }
 
     /// Everything is copied: the child runs, the caller gets a handle to it.
@@ -183,35 +176,23 @@ impl<M: Machine> Kernel<M> {
         let thread = &self.threads[caller.thread];
         let [_, entry, stack, argument, out] = thread.args;
         let (base, tls, mask) = (thread.base, thread.tls, thread.mask);
-        let reserved = self.number_reserve(caller.table, out)?;
-        self.process_retain(child);
-        let payer = self.processes[caller.process].account;
-        let handle = match self.handle_create(payer, Object::Process(child)) {
-            Ok(handle) => handle,
-            Err(error) => {
-                self.number_cancel(reserved);
-                return Err(error);
-            }
-        };
         let start =
             Start { entry: entry as u64, stack: stack as u64, argument: argument as u64, tls };
-        match self.thread_create(child, start, base) {
-            Ok(thread) => {
-                self.threads[thread].mask = mask;
-                self.processes[child].state = ProcessState::Running;
-                self.ready(thread);
-                self.number_fill(
-                    reserved,
-                    Handle { lease, ..handle.narrowed(KEPT, KEPT, CLOEXEC) },
-                );
-                Ok(reserved.number)
-            }
-            Err(error) => {
-                self.number_cancel(reserved);
-                self.description_release(handle.description);
-                Err(error)
-            }
-        }
+        self.number_with(caller.table, out, |kernel| {
+            kernel.process_retain(child);
+            let handle = kernel.handle_create(caller.account, Object::Process(child))?;
+            let thread = match kernel.thread_create(child, start, base) {
+                Ok(thread) => thread,
+                Err(error) => {
+                    kernel.description_release(handle.description);
+                    return Err(error);
+                }
+            };
+            kernel.threads[thread].mask = mask;
+            kernel.processes[child].state = ProcessState::Running;
+            kernel.ready(thread);
+            Ok(Handle { lease, ..handle.narrowed(KEPT, KEPT, CLOEXEC) })
+        })
     }
 
     /// Keeps the caller's other threads from user mode while its memory is copied in pieces.
