@@ -6,6 +6,7 @@
 //! [`program::Program`]s act as its threads; [`thread::Thread`] is one written as plain code.
 #![forbid(unsafe_code)]
 
+pub mod authority;
 pub mod calls;
 pub mod failure;
 pub mod machine;

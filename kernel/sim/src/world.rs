@@ -1,4 +1,5 @@
 //! A kernel on the simulated machine, and the programs that are its threads.
+use crate::authority::Authority;
 use crate::machine::{ContextName, PAGE, SimMachine, Target, Work};
 use crate::program::{Act, Program, User};
 use clavis_abi::Rights;
@@ -105,6 +106,8 @@ pub struct World {
     pub calls: u64,
     /// Nanoseconds that pass at each entry.
     pub pace: u64,
+    /// Looks at every entry whether authority grew, if anything does.
+    pub authority: Option<Authority>,
     /// What the calls under way may give at most: rights and inherit mask.
     claims: HashMap<ContextName, Claim>,
 }
@@ -173,6 +176,7 @@ impl World {
             check_every: 1,
             calls: 0,
             pace: 1_000,
+            authority: None,
             claims: HashMap::new(),
         })
     }
@@ -212,6 +216,9 @@ impl World {
         assert!(pages <= PAGES_MOST, "one entry worked on {pages} pages");
         let destroyed = self.kernel.destroyed().wrapping_sub(self.destroyed);
         assert!(destroyed <= OBJECTS_MOST, "one entry destroyed {destroyed} objects");
+        if let Some(authority) = &mut self.authority {
+            authority.look(&self.kernel);
+        }
         if self.check_every > 0 && self.entries.is_multiple_of(self.check_every) {
             self.check();
         }

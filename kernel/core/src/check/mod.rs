@@ -139,6 +139,17 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// Every handle, wherever it is.
+    #[must_use]
+    pub fn handles(&self) -> Vec<Handle> {
+        let mut all = Vec::new();
+        let _ = self.each_handle(|_, _, handle| {
+            all.push(*handle);
+            Ok(())
+        });
+        all
+    }
+
     /// A handle of the running thread's process.
     #[must_use]
     pub fn current_handle(&self, number: usize) -> Option<Handle> {
