@@ -347,6 +347,7 @@ impl Random {
                 }
                 [fd, self.rights() as usize, self.rights() as usize, self.below(16), 0]
             }
+            Call::Derive if self.chance(2) => return self.arguments(user, Call::Lend),
             Call::Derive => {
                 self.then = Then::Handle;
                 let most = |own: &Self| if own.chance(2) { u64::MAX } else { own.rights() };
