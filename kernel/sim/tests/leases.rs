@@ -495,6 +495,40 @@ fn an_open_that_waits_in_a_slot_whose_root_was_taken_back_fails() {
 }
 
 #[test]
+fn a_hundred_thousand_handles_are_taken_back_as_fast_as_one() {
+    const EACH: usize = 50_000;
+    let spent = |copies: usize| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let mut world = common::world(move |t| {
+            let (reader, _) = pipe(t, 0);
+            let lease = lease(t);
+            let lent = t.lend(reader, lease).unwrap();
+            let (done, say) = pipe(t, 0);
+            let account = t.entry(EntryKind::Account);
+            let holder = t
+                .process(account, &[Give::all(lent, 5), Give::all(say, 6)], move |t| {
+                    (0..copies).for_each(|_| assert!(t.dup(5).is_ok()));
+                    t.write(6, b"!").unwrap();
+                    let _ = t.sleep(u64::MAX >> 2);
+                })
+                .unwrap();
+            (0..copies).for_each(|_| assert!(t.dup(lent).is_ok()));
+            t.read(done, 1).unwrap();
+            let before = t.now().unwrap();
+            t.revoke(lease).unwrap();
+            tell.send(t.now().unwrap() - before).unwrap();
+            assert_eq!(errno(t.read(lent, 1)), EREVOKED);
+            t.signal(holder, 9).unwrap();
+        });
+        world.check_every = 20_000;
+        world.run();
+        told.recv().unwrap()
+    };
+    // Each entry into the kernel takes the same time there.
+    assert_eq!(spent(EACH), spent(0));
+}
+
+#[test]
 fn a_lease_with_much_under_it_ends_piece_by_piece_before_anything_else_runs() {
     calm(|t| {
         let (reader, writer) = pipe(t, 0);
