@@ -4,11 +4,13 @@
 use crate::list;
 use crate::manager::{Manager, Offer};
 use crate::name::Name;
+use crate::place::Led;
 use crate::record::Terms;
-use crate::state::Object;
+use crate::state::{Object, Resolved};
+use alloc::vec::Vec;
 use clavis_abi::error::{
-    EBADF, EEXIST, EINVAL, EISDIR, EKEYREJECTED, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM, EROFS, Error,
-    Result,
+    EBADF, EBUSY, EEXIST, EINVAL, EISDIR, EKEYREJECTED, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM, EROFS,
+    Error, Result,
 };
 use clavis_abi::limits::PATH_MAX;
 use clavis_abi::namespace::{
@@ -164,7 +166,7 @@ impl Manager<'_> {
                 self.std_fs(subject, first, second, header, payload)
             }
             Opcode::Fstat => reply(self.stat(subject, payload)),
-            Opcode::Fpath => reply(path_of(subject, payload)),
+            Opcode::Fpath => reply(self.path_of(subject, payload)),
             // Always ready.
             Opcode::Fevent => Err(Error::new(EPERM)),
             Opcode::Fcntl | Opcode::Fsync => reply(Ok(0)),
@@ -216,25 +218,17 @@ impl Manager<'_> {
     fn open_at(&mut self, subject: Subject, payload: &[u8], flags: u64) -> Result<Decision> {
         let (namespace, permissions, target) = Self::target(subject, payload)?;
         match target {
-            Target::Root => {
-                if permissions & permissions::LIST == 0 {
-                    return Err(Error::new(EKEYREJECTED));
-                }
-                let low = usize::try_from(flags & u64::from(u32::MAX)).unwrap_or(0);
-                if low & O_CREAT != 0 && low & O_EXCL != 0 {
-                    return Err(Error::new(EEXIST));
-                }
-                if low & O_CREAT != 0 || low & O_ACCMODE & O_WRONLY != 0 {
-                    return Err(Error::new(EISDIR));
-                }
-                Ok(Decision::Mint(namespace | LISTING))
-            }
+            Target::Root => listing(namespace, permissions, flags),
             Target::Name { name, rest } => {
                 if name == SCHEME_FACTORY && permissions & permissions::SCHEME_CREATE == 0 {
                     return Err(Error::new(EKEYREJECTED));
                 }
-                let needed = Rights::empty();
-                self.forward(namespace, name, rest, payload, needed).map(Decision::Forward)
+                match self.state.lead(namespace, name, rest).ok_or(Error::new(ENOENT))? {
+                    Led::Set(set) => listing(set, permissions, flags),
+                    Led::Bound { found, rest, .. } => {
+                        forward(&found, rest, payload, &mut self.path)
+                    }
+                }
             }
         }
     }
@@ -252,43 +246,21 @@ impl Manager<'_> {
                 reply(Ok(0))
             }
             Target::Name { name, rest } => {
-                let needed = Rights::REMOVE;
-                self.forward(namespace, name, rest, payload, needed).map(Decision::Forward)
+                match self.state.lead(namespace, name, rest).ok_or(Error::new(ENOENT))? {
+                    Led::Set(_) => Err(Error::new(EBUSY)),
+                    Led::Bound { place: Some((set, name)), rest, .. } if is_end(rest) => {
+                        if permissions & permissions::DELETE == 0 {
+                            return Err(Error::new(EKEYREJECTED));
+                        }
+                        self.unbind_place(set, name)?;
+                        reply(Ok(0))
+                    }
+                    Led::Bound { found, rest, .. } => {
+                        forward(&found, rest, payload, &mut self.path)
+                    }
+                }
             }
         }
-    }
-
-    fn forward(
-        &mut self,
-        namespace: u64,
-        name: &str,
-        rest: &str,
-        payload: &[u8],
-        needed: Rights,
-    ) -> Result<Forward> {
-        let found = self.state.resolve(namespace, name).ok_or(Error::new(ENOENT))?;
-        let rights = Rights::from_bits_truncate(found.terms.rights);
-        // An entry without rights is there to be registered, not to be opened: its holder would
-        // ask itself.
-        if rights.is_empty() || !rights.contains(needed) {
-            return Err(Error::new(EKEYREJECTED));
-        }
-        let mut flags = 0;
-        if found.terms.flags & entry_flags::BENEATH != 0 {
-            flags |= handle_flags::BENEATH;
-        }
-        if found.terms.flags & entry_flags::NO_SYMLINKS != 0 {
-            flags |= handle_flags::NO_SYMLINKS;
-        }
-        let path = if found.terms.prefix.is_empty() {
-            let start = payload.len().saturating_sub(rest.len());
-            ForwardPath::Payload(start..payload.len())
-        } else {
-            join(&mut self.path, found.terms.prefix, rest)?;
-            ForwardPath::Joined
-        };
-        let inherit = Rights::from_bits_truncate(found.terms.inherit);
-        Ok(Forward { handle: found.handle, path, rights, inherit, flags })
     }
 
     fn duplicate(&mut self, subject: Subject, number: u64, payload: &[u8]) -> Result<Decision> {
@@ -305,8 +277,10 @@ impl Manager<'_> {
             Message::Register { name } => {
                 let name = Name::new(name).ok_or(Error::new(EINVAL))?;
                 return match self.state.resolve(namespace, name.as_str()) {
-                    Some(found) if found.terms.flags & entry_flags::REGISTER != 0 => {
-                        Ok(Decision::Issue { slot: found.handle })
+                    Some(Resolved { handle: Some(slot), terms, .. })
+                        if terms.flags & entry_flags::REGISTER != 0 =>
+                    {
+                        Ok(Decision::Issue { slot })
                     }
                     Some(_) => Err(Error::new(EEXIST)),
                     None if !may_insert => Err(Error::new(EKEYREJECTED)),
@@ -317,25 +291,31 @@ impl Manager<'_> {
                     }
                 };
             }
-            Message::Bind { flags, rights, inherit, name, prefix } => {
-                let name = Name::new(name).ok_or(Error::new(EINVAL))?;
+            Message::Within { place } => {
+                if permissions & permissions::LIST == 0 {
+                    return Err(Error::new(EKEYREJECTED));
+                }
+                self.set_at(namespace, place)? | LISTING
+            }
+            Message::Bind { flags, rights, inherit, place, prefix } => {
                 let replace = flags & entry_flags::REPLACE != 0;
                 if !may_insert || replace && permissions & permissions::DELETE == 0 {
                     return Err(Error::new(EKEYREJECTED));
                 }
                 self.unsealed(namespace)?;
-                if !replace && self.state.resolve(namespace, name.as_str()).is_some() {
-                    return Err(Error::new(EEXIST));
-                }
-                self.ticket(namespace, name, &Terms { rights, inherit, flags, prefix })?
+                self.ticket(namespace, place, &Terms { rights, inherit, flags, prefix })?
             }
         };
         Ok(Decision::Mint(new))
     }
 
     fn call(&mut self, subject: Subject, operation: u64, payload: &mut [u8]) -> Result<Decision> {
-        let Subject::Access { namespace, permissions } = subject else {
-            return Err(Error::new(EOPNOTSUPP));
+        let (namespace, permissions) = match subject {
+            Subject::Access { namespace, permissions } => (namespace, permissions),
+            Subject::Listing { namespace } if operation == call::ENTRY => {
+                (namespace, permissions::LIST)
+            }
+            _ => return Err(Error::new(EOPNOTSUPP)),
         };
         match operation {
             call::SEAL => {
@@ -365,6 +345,12 @@ impl Manager<'_> {
         info.rights = found.terms.rights & Rights::all().bits();
         info.inherit = found.terms.inherit & Rights::all().bits();
         info.flags = found.terms.flags;
+        if found.within != 0 {
+            info.flags |= entry_flags::WITHIN;
+        }
+        if found.handle.is_none() {
+            info.flags |= entry_flags::UNBOUND;
+        }
         info.sealed = u64::from(self.unsealed(namespace).is_err());
         info.write_to(payload).map_err(|_| invalid)
     }
@@ -392,6 +378,20 @@ impl Manager<'_> {
         }
     }
 
+    fn path_of(&self, subject: Subject, payload: &mut [u8]) -> Result<u64> {
+        const PATH: &[u8] = b"/scheme";
+        let (Subject::Access { namespace, .. } | Subject::Listing { namespace }) = subject else {
+            return Err(Error::new(EOPNOTSUPP));
+        };
+        let mut path = Vec::new();
+        self.state.path(namespace, &mut path)?;
+        let length = PATH.len().saturating_add(path.len()).min(payload.len());
+        for (to, from) in payload.iter_mut().zip(PATH.iter().chain(&path)) {
+            *to = *from;
+        }
+        Ok(length as u64)
+    }
+
     fn stat(&self, subject: Subject, payload: &mut [u8]) -> Result<u64> {
         let inode = match subject {
             Subject::Access { namespace, .. } | Subject::Listing { namespace } => namespace,
@@ -412,6 +412,59 @@ impl Manager<'_> {
     }
 }
 
+/// Passes a request on to what a name is bound to; the kernel checks it against the masks. `path`
+/// holds the path if it has a prefix.
+fn forward(
+    found: &Resolved<'_>,
+    rest: &str,
+    payload: &[u8],
+    path: &mut Vec<u8>,
+) -> Result<Decision> {
+    let handle = found.handle.ok_or(Error::new(ENOENT))?;
+    let rights = Rights::from_bits_truncate(found.terms.rights);
+    // An entry without rights is there to be registered, not to be opened: its holder would
+    // ask itself.
+    if rights.is_empty() {
+        return Err(Error::new(EKEYREJECTED));
+    }
+    let mut flags = 0;
+    if found.terms.flags & entry_flags::BENEATH != 0 {
+        flags |= handle_flags::BENEATH;
+    }
+    if found.terms.flags & entry_flags::NO_SYMLINKS != 0 {
+        flags |= handle_flags::NO_SYMLINKS;
+    }
+    let path = if found.terms.prefix.is_empty() {
+        let start = payload.len().saturating_sub(rest.len());
+        ForwardPath::Payload(start..payload.len())
+    } else {
+        join(path, found.terms.prefix, rest)?;
+        ForwardPath::Joined
+    };
+    let inherit = Rights::from_bits_truncate(found.terms.inherit);
+    Ok(Decision::Forward(Forward { handle, path, rights, inherit, flags }))
+}
+
+/// Answers an open of a set of names.
+fn listing(set: u64, permissions: u64, flags: u64) -> Result<Decision> {
+    if permissions & permissions::LIST == 0 {
+        return Err(Error::new(EKEYREJECTED));
+    }
+    let low = usize::try_from(flags & u64::from(u32::MAX)).unwrap_or(0);
+    if low & O_CREAT != 0 && low & O_EXCL != 0 {
+        return Err(Error::new(EEXIST));
+    }
+    if low & O_CREAT != 0 || low & O_ACCMODE & O_WRONLY != 0 {
+        return Err(Error::new(EISDIR));
+    }
+    Ok(Decision::Mint(set | LISTING))
+}
+
+/// Whether a path ends where it begins.
+fn is_end(rest: &str) -> bool {
+    rest.split('/').all(|part| matches!(part, "" | "."))
+}
+
 fn reply(result: Result<u64>) -> Result<Decision> {
     result.map(|value| Decision::Reply(Ok(value)))
 }
@@ -422,20 +475,8 @@ fn args_low(args: [u64; 6]) -> u64 {
     last & u64::from(u16::MAX)
 }
 
-fn path_of(subject: Subject, payload: &mut [u8]) -> Result<u64> {
-    const PATH: &[u8] = b"/scheme";
-    if let Subject::Ticket { .. } = subject {
-        return Err(Error::new(EOPNOTSUPP));
-    }
-    let length = PATH.len().min(payload.len());
-    for (to, from) in payload.iter_mut().zip(PATH) {
-        *to = *from;
-    }
-    Ok(length as u64)
-}
-
 /// Puts a prefix before a path, which must not climb.
-fn join(buffer: &mut alloc::vec::Vec<u8>, prefix: &str, rest: &str) -> Result<()> {
+fn join(buffer: &mut Vec<u8>, prefix: &str, rest: &str) -> Result<()> {
     use clavis_abi::error::ENAMETOOLONG;
     if rest.split('/').any(|part| part == "..") {
         return Err(Error::new(EKEYREJECTED));

@@ -2,8 +2,9 @@
 use crate::manager::{Manager, push};
 use crate::name::{Name, matches};
 use crate::record::{Binding, OPEN, Record, SEALED, Terms};
-use crate::state::{NAMESPACE_UNITS, Resolved, units};
-use clavis_abi::error::{EDQUOT, EINVAL, EKEYREJECTED, ENOENT, Error, Result};
+use crate::state::{NAMESPACE_UNITS, no_memory};
+use alloc::vec::Vec;
+use clavis_abi::error::{EDQUOT, EINVAL, EKEYREJECTED, Error, Result};
 use clavis_abi::namespace::{Items, Names, entry_flags, fork_flags, permissions};
 
 impl Manager<'_> {
@@ -23,11 +24,10 @@ impl Manager<'_> {
                         matches(pattern, name).then_some(Mask::NONE)
                     })?);
                 } else if let Some(name) = Name::new(pattern)
-                    && let Some(found) = manager.state.resolve(parent, name.as_str())
+                    && manager.known(parent, &name)
                 {
-                    let record = copy_record(child, name, &found, Mask::NONE);
-                    push(&mut manager.frame, &record)?;
-                    count = count.saturating_add(units(found.terms.prefix));
+                    let cost = manager.copy_name(parent, child, name, Mask::NONE)?;
+                    count = count.saturating_add(cost);
                 }
                 manager.affordable(parent, count)?;
             }
@@ -87,10 +87,7 @@ impl Manager<'_> {
                     let record = Record::Bind { namespace: child, serial: 0, name, binding, terms };
                     push(&mut manager.frame, &record)?;
                 } else if !hidden {
-                    let found =
-                        manager.state.resolve(parent, name.as_str()).ok_or(Error::new(ENOENT))?;
-                    push(&mut manager.frame, &copy_record(child, name, &found, mask))?;
-                    cost = units(found.terms.prefix);
+                    cost = manager.copy_name(parent, child, name, mask)?;
                 }
                 count = count.saturating_add(cost);
                 manager.affordable(parent, count)?;
@@ -110,6 +107,7 @@ impl Manager<'_> {
         let budget = self.state.child_budget(parent)?;
         let child = self.state.next();
         let number = child.saturating_add(1);
+        self.next_set = number.saturating_add(1);
         self.frame.clear();
         self.record(&Record::Namespace {
             id: child,
@@ -134,6 +132,12 @@ impl Manager<'_> {
         self.state.room(parent, units)
     }
 
+    /// Whether a name leads somewhere.
+    fn known(&self, namespace: u64, name: &Name) -> bool {
+        let found = self.state.resolve(namespace, name.as_str());
+        found.is_some_and(|found| self.state.leads(found.handle, found.within))
+    }
+
     /// Encodes the visible names that `choose` gives a mask. Answers their cost.
     fn copy(
         &mut self,
@@ -142,55 +146,55 @@ impl Manager<'_> {
         choose: impl Fn(&str) -> Option<Mask>,
     ) -> Result<u32> {
         let mut cost = 0_u32;
-        let mut frame = core::mem::take(&mut self.frame);
-        let mut result = Ok(());
+        let mut names = Vec::new();
         for (level, namespace) in self.state.chain(parent).enumerate() {
-            for entry in namespace.after(0) {
-                if self.state.shadowed(parent, level, entry.name.as_str()) {
-                    continue;
-                }
-                let Some(found) = self.state.resolve(parent, entry.name.as_str()) else { continue };
-                let Some(mask) = choose(entry.name.as_str()) else { continue };
-                result = result
-                    .and_then(|()| push(&mut frame, &copy_record(child, entry.name, &found, mask)));
-                cost = cost.saturating_add(units(found.terms.prefix));
-            }
+            names.try_reserve(namespace.entries.len()).map_err(no_memory)?;
+            names.extend(namespace.entries.iter().map(|entry| entry.name).filter(|name| {
+                !self.state.shadowed(parent, level, name.as_str()) && self.known(parent, name)
+            }));
         }
-        self.frame = frame;
-        result.map(|()| cost)
+        for name in names {
+            let Some(mask) = choose(name.as_str()) else { continue };
+            cost = cost.saturating_add(self.copy_name(parent, child, name, mask)?);
+        }
+        Ok(cost)
     }
 }
 
 /// How a fork narrows a name.
 #[derive(Clone, Copy)]
-struct Mask {
-    rights: u64,
-    inherit: u64,
-    flags: u64,
+pub(crate) struct Mask {
+    pub(crate) rights: u64,
+    pub(crate) inherit: u64,
+    pub(crate) flags: u64,
 }
 
 impl Mask {
-    const NONE: Mask = Mask { rights: u64::MAX, inherit: u64::MAX, flags: 0 };
+    pub(crate) const NONE: Mask = Mask { rights: u64::MAX, inherit: u64::MAX, flags: 0 };
 
     fn of(rights: u64, inherit: u64, flags: u64) -> Mask {
         Mask { rights, inherit, flags }
     }
-}
 
-fn copy_record<'a>(child: u64, name: Name, found: &Resolved<'a>, mask: Mask) -> Record<'a> {
-    let terms = found.terms;
-    let register = terms.flags & mask.flags & entry_flags::REGISTER;
-    let narrowing = (terms.flags | mask.flags) & entry_flags::NARROWING;
-    Record::Bind {
-        namespace: child,
-        serial: 0,
-        name,
-        binding: Binding::Handle(found.handle),
-        terms: Terms {
-            rights: terms.rights & mask.rights,
-            inherit: terms.inherit & mask.inherit,
+    /// Both.
+    pub(crate) fn and(self, other: Mask) -> Mask {
+        Mask {
+            rights: self.rights & other.rights,
+            inherit: self.inherit & other.inherit,
+            flags: (self.flags | other.flags) & entry_flags::NARROWING
+                | self.flags & other.flags & entry_flags::REGISTER,
+        }
+    }
+
+    /// The terms of a name, narrowed.
+    pub(crate) fn apply<'a>(self, terms: &Terms<'a>) -> Terms<'a> {
+        let register = terms.flags & self.flags & entry_flags::REGISTER;
+        let narrowing = (terms.flags | self.flags) & entry_flags::NARROWING;
+        Terms {
+            rights: terms.rights & self.rights,
+            inherit: terms.inherit & self.inherit,
             flags: register | narrowing,
             prefix: terms.prefix,
-        },
+        }
     }
 }

@@ -9,13 +9,16 @@
 //! namespaces into it with this same library, and a manager that starts, for the first or for the
 //! hundredth time, replays it.
 //!
+//! A name can have names within it (*places*): `file/home/me` is bound like `file`, and an open
+//! goes to the longest of those that its path has.
+//!
 //! # Recovery
 //! Death at any instruction leaves each change either whole or without a trace. A number that was
 //! recorded but not answered any more costs its units until the system restarts.
 //!
 //! # Who pays
 //! Names, handles, tickets and namespaces cost *units*, charged to their namespace and all above
-//! it; a child has three quarters of its parent's budget. A client that asks for more gets
+//! it; a child has a sixteenth less than its parent. A client that asks for more gets
 //! `EDQUOT`; the others notice nothing.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -40,6 +43,7 @@ mod list;
 mod manager;
 mod name;
 mod namespace;
+mod place;
 mod record;
 mod snapshot;
 mod state;

@@ -26,10 +26,10 @@ pub(crate) fn getdents(
             {
                 continue;
             }
-            let place = (level as u64) << LEVEL_SHIFT | entry.serial;
+            let cursor = (level as u64) << LEVEL_SHIFT | entry.serial;
             let row = DirEntry {
                 inode: 0,
-                next_opaque_id: place,
+                next_opaque_id: cursor,
                 name: entry.name.as_str(),
                 kind: DirentKind::Unspecified,
             };

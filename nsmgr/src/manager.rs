@@ -45,6 +45,8 @@ pub struct Manager<'s> {
     pub(crate) serving: Option<u32>,
     /// Holds a path that an entry's prefix was put before.
     pub(crate) path: Vec<u8>,
+    /// The number that the next set of names gets, within a change that makes several.
+    pub(crate) next_set: u64,
 }
 
 impl<'s> Manager<'s> {
@@ -63,8 +65,15 @@ impl<'s> Manager<'s> {
         state.released.clear();
         let mut path = Vec::new();
         path.try_reserve_exact(PATH_MAX).map_err(no_memory)?;
-        let mut manager =
-            Manager { state, log, baseline: 0, frame: Vec::new(), serving: None, path };
+        let mut manager = Manager {
+            state,
+            log,
+            baseline: 0,
+            frame: Vec::new(),
+            serving: None,
+            path,
+            next_set: 0,
+        };
         manager.baseline = manager.log.used();
         let compacted = manager.compact();
         // A log that is there already will do.
@@ -142,7 +151,7 @@ impl<'s> Manager<'s> {
     /// The handle that a name of a namespace leads to.
     #[must_use]
     pub fn slot(&self, namespace: u64, name: &Name) -> Option<u64> {
-        self.state.resolve(namespace, name.as_str()).map(|found| found.handle)
+        self.state.resolve(namespace, name.as_str()).and_then(|found| found.handle)
     }
 
     /// The path that a forwarded request with a prefix asks for.
@@ -158,8 +167,8 @@ impl<'s> Manager<'s> {
         }
     }
 
-    pub(crate) fn unsealed(&self, namespace: u64) -> Result<()> {
-        match self.state.namespace(namespace) {
+    pub(crate) fn unsealed(&self, set: u64) -> Result<()> {
+        match self.state.home(set) {
             Some(namespace) if !namespace.sealed => Ok(()),
             Some(_) => Err(Error::new(EROFS)),
             None => Err(Error::new(ENOENT)),
@@ -218,15 +227,6 @@ impl<'s> Manager<'s> {
         self.change(cost, 0, |manager| manager.record(&bind))
     }
 
-    pub(crate) fn ticket(&mut self, namespace: u64, name: Name, terms: &Terms<'_>) -> Result<u64> {
-        let cost = units(terms.prefix);
-        self.state.room(namespace, cost)?;
-        let number = self.state.next();
-        let ticket = Record::Ticket { number, namespace, name, terms: *terms };
-        self.change(cost, number, |manager| manager.record(&ticket))?;
-        Ok(number)
-    }
-
     /// Uses a ticket up.
     pub(crate) fn redeem(&mut self, ticket: u64, handle: u64) -> Result<()> {
         let Some(Object::Ticket { namespace, name, terms }) = self.state.object(ticket) else {
@@ -234,9 +234,7 @@ impl<'s> Manager<'s> {
         };
         let (namespace, name) = (*namespace, *name);
         self.unsealed(namespace)?;
-        if terms.flags & entry_flags::REPLACE == 0
-            && self.state.resolve(namespace, name.as_str()).is_some()
-        {
+        if terms.flags & entry_flags::REPLACE == 0 && self.slot(namespace, &name).is_some() {
             return Err(Error::new(EEXIST));
         }
         let terms = terms.borrow();
@@ -258,7 +256,7 @@ impl<'s> Manager<'s> {
     }
 
     /// Makes a change of `units` more: what `encode` puts into the frame happens wholly or not.
-    fn change(
+    pub(crate) fn change(
         &mut self,
         units: u32,
         result: u64,

@@ -44,13 +44,27 @@ pub(crate) struct Entry {
     pub(crate) name: Name,
     pub(crate) binding: Binding,
     pub(crate) terms: OwnedTerms,
+    /// The set of names within it; 0: there are none.
+    pub(crate) within: u64,
+}
+
+impl Entry {
+    /// What it is bound to itself.
+    pub(crate) fn handle(&self) -> Option<u64> {
+        match self.binding {
+            Binding::Handle(handle) => Some(handle),
+            Binding::Hidden | Binding::Parent => None,
+        }
+    }
 }
 
 /// A set of names.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Namespace {
-    /// 0: none.
+    /// The namespace that it was forked from, or the set that it lies within; 0: none.
     pub(crate) parent: u64,
+    /// How many names deep it lies within its namespace; 0: it is one.
+    pub(crate) level: u8,
     pub(crate) open: bool,
     pub(crate) depth: u8,
     pub(crate) sealed: bool,

@@ -40,6 +40,8 @@ pub(crate) enum Record<'a> {
     Next { number: u64 },
     /// A namespace. Parent 0: none.
     Namespace { id: u64, parent: u64, flags: u8, budget: u32, generation: u64, serial: u64 },
+    /// The set of names within a name of another set.
+    Within { id: u64, set: u64, name: Name, generation: u64, serial: u64 },
     /// A handle to a namespace.
     Access { number: u64, namespace: u64, permissions: u64 },
     /// A bind ticket.
@@ -104,6 +106,9 @@ impl<'a> Record<'a> {
             Record::Unbind { namespace, ref name } => out.tag(7).word(namespace).name(name),
             Record::Seal { namespace } => out.tag(8).word(namespace),
             Record::Done { tag, result } => out.tag(9).word(u64::from(tag)).word(result),
+            Record::Within { id, set, ref name, generation, serial } => {
+                out.tag(10).word(id).word(set).name(name).word(generation).word(serial)
+            }
         };
         Ok(())
     }
@@ -158,6 +163,13 @@ impl<'a> Record<'a> {
                 let tag = u32::try_from(input.word()?).ok()?;
                 Record::Done { tag, result: input.word()? }
             }
+            10 => Record::Within {
+                id: input.word()?,
+                set: input.word()?,
+                name: input.name()?,
+                generation: input.word()?,
+                serial: input.word()?,
+            },
             _ => return None,
         };
         *frame = input.0;

@@ -14,16 +14,24 @@ impl State {
         ids.sort_unstable();
         for &id in &ids {
             let Some(namespace) = self.namespaces.get(&id) else { continue };
+            // Each name that follows adds one again.
+            let generation = namespace.generation.wrapping_sub(self.bindings(namespace));
+            let serial = namespace.serial;
             let flags = if namespace.open { OPEN } else { 0 };
-            emit(&Record::Namespace {
-                id,
-                parent: namespace.parent,
-                flags: flags | if namespace.sealed { SEALED } else { 0 },
-                budget: namespace.budget,
-                // Each name that follows adds one again.
-                generation: namespace.generation.wrapping_sub(namespace.entries.len() as u64),
-                serial: namespace.serial,
-            })?;
+            match self.within(id) {
+                // The set that it lies within is older, so the name is there already.
+                Some((set, entry)) => {
+                    emit(&Record::Within { id, set, name: entry.name, generation, serial })?;
+                }
+                None => emit(&Record::Namespace {
+                    id,
+                    parent: namespace.parent,
+                    flags: flags | if namespace.sealed { SEALED } else { 0 },
+                    budget: namespace.budget,
+                    generation,
+                    serial,
+                })?,
+            }
             for entry in &namespace.entries {
                 emit(&Record::Bind {
                     namespace: id,

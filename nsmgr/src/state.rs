@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use clavis_abi::error::{EDQUOT, ENOMEM, Error, Result};
 use hashbrown::HashMap;
 
-/// Forks below the namespace that a manifest made.
-pub const DEPTH_MAX: usize = 16;
+/// Levels of forks, the namespace that a manifest made included.
+pub const DEPTH_MAX: usize = 33;
 
 /// What a number that clients hold stands for.
 #[derive(Debug)]
@@ -37,8 +37,13 @@ impl Object {
 /// What a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resolved<'a> {
-    pub(crate) handle: u64,
+    /// Nothing: only the names within it lead somewhere.
+    pub(crate) handle: Option<u64>,
     pub(crate) terms: Terms<'a>,
+    /// The set of the names within it, or 0.
+    pub(crate) within: u64,
+    /// How deep the set lies that has it.
+    pub(crate) level: u8,
 }
 
 /// The error of an allocation that failed.
@@ -134,11 +139,17 @@ impl State {
             register &= terms.flags;
             match entry.binding {
                 Binding::Hidden => return None,
-                Binding::Parent => {}
+                Binding::Parent if entry.within == 0 => {}
+                Binding::Parent => {
+                    let terms = Terms { rights, inherit, flags: narrowing, prefix: "" };
+                    let (within, level) = (entry.within, namespace.level);
+                    return Some(Resolved { handle: None, terms, within, level });
+                }
                 Binding::Handle(handle) => {
                     let flags = register | narrowing;
                     let terms = Terms { rights, inherit, flags, prefix: terms.prefix };
-                    return Some(Resolved { handle, terms });
+                    let (within, level) = (entry.within, namespace.level);
+                    return Some(Resolved { handle: Some(handle), terms, within, level });
                 }
             }
         }
@@ -162,14 +173,14 @@ impl State {
         Ok(())
     }
 
-    /// The budget of a child: three quarters of its parent's, so that whoever is handed a
+    /// The budget of a child: a sixteenth less than its parent's, so that whoever is handed a
     /// namespace cannot use up what its creator needs.
     pub(crate) fn child_budget(&self, parent: u64) -> Result<u32> {
         let parent = self.namespaces.get(&parent).ok_or(Error::new(EDQUOT))?;
         if usize::from(parent.depth).saturating_add(1) >= DEPTH_MAX {
             return Err(Error::new(EDQUOT));
         }
-        Ok(parent.budget.saturating_sub(parent.budget.div_ceil(4)))
+        Ok(parent.budget.saturating_sub(parent.budget.div_ceil(16)))
     }
 
     /// Makes sure that applying the frame finds all memory it needs.
@@ -177,7 +188,7 @@ impl State {
         let count = records(frame).count();
         self.objects.try_reserve(count).map_err(no_memory)?;
         self.handles.try_reserve(count).map_err(no_memory)?;
-        self.namespaces.try_reserve(1).map_err(no_memory)?;
+        self.namespaces.try_reserve(count).map_err(no_memory)?;
         self.released.try_reserve(self.handles.len()).map_err(no_memory)?;
         for record in records(frame) {
             if let Record::Bind { namespace, .. } = record
@@ -219,16 +230,14 @@ impl State {
                     sealed: flags & SEALED != 0,
                     generation,
                     serial,
-                    holders: 0,
-                    children: 0,
-                    open_children: 0,
-                    used: 0,
                     budget,
-                    names: HashMap::new(),
-                    entries: Vec::new(),
+                    ..Namespace::default()
                 };
                 self.namespaces.insert(id, namespace);
                 self.charge(id, 1);
+            }
+            Record::Within { id, set, ref name, generation, serial } => {
+                self.put_within(id, set, name, generation, serial);
             }
             Record::Access { number, namespace, permissions } => {
                 self.add(number, Object::Access { namespace, permissions });
@@ -245,13 +254,19 @@ impl State {
                 if let Some(namespace) = self.namespaces.get_mut(&id) {
                     namespace.holders = namespace.holders.saturating_sub(1);
                 }
+                self.prune(id);
                 self.collect(id);
             }
             Record::Bind { namespace, serial, name, binding, ref terms } => {
-                self.unbind(namespace, &name);
-                self.bind(namespace, serial, name, binding, terms);
+                // The names within it stay.
+                let within = self.take(namespace, &name);
+                self.bind(namespace, serial, name, binding, terms, within);
             }
-            Record::Unbind { namespace, ref name } => self.unbind(namespace, name),
+            Record::Unbind { namespace, ref name } => {
+                let within = self.take(namespace, name);
+                self.drop_set(within);
+                self.prune(namespace);
+            }
             Record::Done { tag: NOBODY, .. } => self.done = None,
             Record::Done { tag, result } => self.done = Some((tag, result)),
             Record::Seal { namespace } => {
@@ -266,13 +281,23 @@ impl State {
     fn add(&mut self, number: u64, object: Object) {
         self.count(number);
         let id = object.namespace();
-        let Some(namespace) = self.namespaces.get_mut(&id) else { return };
-        namespace.holders = namespace.holders.saturating_add(1);
-        self.charge(id, object.units());
+        // A ticket outlives the set that it is for, as a ticket for nothing.
+        if let Some(namespace) = self.namespaces.get_mut(&id) {
+            namespace.holders = namespace.holders.saturating_add(1);
+            self.charge(id, object.units());
+        }
         self.objects.insert(number, object);
     }
 
-    fn bind(&mut self, id: u64, serial: u64, name: Name, binding: Binding, terms: &Terms<'_>) {
+    fn bind(
+        &mut self,
+        id: u64,
+        serial: u64,
+        name: Name,
+        binding: Binding,
+        terms: &Terms<'_>,
+        within: u64,
+    ) {
         let Some(namespace) = self.namespaces.get_mut(&id) else { return };
         let serial = if serial == 0 { namespace.serial.max(1) } else { serial };
         // Out of memory hides the name: it never shows more than was asked for.
@@ -281,10 +306,10 @@ impl State {
             return;
         }
         namespace.serial = namespace.serial.max(serial.saturating_add(1));
-        namespace.generation = namespace.generation.wrapping_add(1);
         namespace.names.insert(name, serial);
         let at = namespace.entries.partition_point(|entry| entry.serial < serial);
-        namespace.entries.insert(at, Entry { serial, name, binding, terms: owned });
+        namespace.entries.insert(at, Entry { serial, name, binding, terms: owned, within });
+        self.changed(id);
         if let Binding::Handle(handle) = binding {
             let uses = self.handles.entry(handle).or_insert(0);
             *uses = uses.saturating_add(1);
@@ -293,16 +318,18 @@ impl State {
         self.charge(id, units(terms.prefix));
     }
 
-    fn unbind(&mut self, id: u64, name: &Name) {
-        let Some(namespace) = self.namespaces.get_mut(&id) else { return };
-        let Some(at) = namespace.position(name.as_str()) else { return };
+    /// Takes a name out of its set. Answers the set of the names within it, or 0.
+    pub(crate) fn take(&mut self, id: u64, name: &Name) -> u64 {
+        let Some(namespace) = self.namespaces.get_mut(&id) else { return 0 };
+        let Some(at) = namespace.position(name.as_str()) else { return 0 };
         namespace.names.remove(name);
-        namespace.generation = namespace.generation.wrapping_add(1);
         let entry = namespace.entries.remove(at);
+        self.changed(id);
         self.forget(id, &entry);
+        entry.within
     }
 
-    fn forget(&mut self, id: u64, entry: &Entry) {
+    pub(crate) fn forget(&mut self, id: u64, entry: &Entry) {
         self.release(id, units(&entry.terms.prefix));
         let Binding::Handle(handle) = entry.binding else { return };
         let Some(uses) = self.handles.get_mut(&handle) else { return };
@@ -319,13 +346,14 @@ impl State {
     /// descends from it.
     fn collect(&mut self, mut id: u64) {
         while let Some(namespace) = self.namespaces.get_mut(&id) {
-            if namespace.holders != 0 {
+            if namespace.holders != 0 || namespace.level != 0 {
                 return;
             }
             if namespace.open_children == 0 {
                 namespace.names = HashMap::new();
                 for entry in core::mem::take(&mut namespace.entries) {
                     self.forget(id, &entry);
+                    self.drop_set(entry.within);
                 }
             }
             let Some(namespace) = self.namespaces.get(&id) else { return };
@@ -344,16 +372,16 @@ impl State {
         }
     }
 
-    fn count(&mut self, number: u64) {
+    pub(crate) fn count(&mut self, number: u64) {
         self.next = self.next.max(number.saturating_add(1));
     }
 
-    fn charge(&mut self, id: u64, units: u32) {
+    pub(crate) fn charge(&mut self, id: u64, units: u32) {
         self.units = self.units.saturating_add(units);
         self.each_above(id, |namespace| namespace.used = namespace.used.saturating_add(units));
     }
 
-    fn release(&mut self, id: u64, units: u32) {
+    pub(crate) fn release(&mut self, id: u64, units: u32) {
         self.units = self.units.saturating_sub(units);
         self.each_above(id, |namespace| namespace.used = namespace.used.saturating_sub(units));
     }

@@ -50,6 +50,14 @@ pub(crate) fn main(what: &str) -> ExitCode {
             }
         }
         "echo-bytes" => echo_bytes(),
+        "spawn" => match clavis::Command::new(crate::run::PROGRAM).spawn() {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        "threads" => threads(),
+        "handles" => handles(),
+        "leave" => leave(),
+        "one-way" => one_way(),
         "crowd" => match crowd() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -59,6 +67,55 @@ pub(crate) fn main(what: &str) -> ExitCode {
         },
         _ => ExitCode::from(99),
     }
+}
+
+/// Tells how many threads there can be beside the first.
+fn threads() -> ExitCode {
+    let mut all = Vec::new();
+    let sleep = || std::thread::sleep(std::time::Duration::from_secs(1000));
+    while let Ok(thread) = std::thread::Builder::new().stack_size(64 << 10).spawn(sleep) {
+        all.push(thread);
+    }
+    println!("{} threads more", all.len());
+    // They sleep on: ends the process.
+    std::process::exit(0)
+}
+
+/// Tells how many handles can be opened.
+fn handles() -> ExitCode {
+    let mut all = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        all.push(file);
+    }
+    println!("{}", all.len());
+    ExitCode::SUCCESS
+}
+
+/// Leaves a process behind that would live for long.
+fn leave() -> ExitCode {
+    println!("left");
+    // SAFETY: the child sleeps.
+    match unsafe { libc::fork() } {
+        -1 => ExitCode::FAILURE,
+        0 => loop {
+            std::thread::sleep(std::time::Duration::from_secs(1000));
+        },
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Tells what comes of writing to the standard input and reading from the standard output.
+fn one_way() -> ExitCode {
+    let error = || std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    // SAFETY: a byte of a literal is read.
+    let written = unsafe { libc::write(0, b"x".as_ptr().cast(), 1) };
+    let writing = if written < 0 { error() } else { 0 };
+    let mut byte = 0_u8;
+    // SAFETY: a byte of a local is written.
+    let read = unsafe { libc::read(1, (&raw mut byte).cast(), 1) };
+    let reading = if read < 0 { error() } else { 0 };
+    println!("{writing} {reading}");
+    ExitCode::SUCCESS
 }
 
 /// Threads that wait at Unix sockets until there is nothing more to read.

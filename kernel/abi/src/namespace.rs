@@ -4,9 +4,10 @@
 //! |---|---|
 //! | open | `openat(ns, "/scheme/NAME/REST")`: forwarded to what NAME is bound to |
 //! | list | `openat(ns, "/scheme", O_DIRECTORY)` (or `""`, `"/"`), then getdents; paths relative to such a listing are `NAME/REST` |
-//! | remove a name | `unlinkat(ns, "/scheme/NAME")`; with a `REST` it is forwarded |
+//! | remove a name | `unlinkat(ns, "/scheme/NAME")`, or a place; anything else is forwarded |
 //! | fork, shrink, register, bind | `dup` with a [`Message`] |
 //! | bind | send one handle (CALL with `FD` and `WRITE`) on the ticket that [`Message::Bind`] answered with |
+//! | list the names within a place | `dup` with [`Message::Within`], then getdents |
 //! | seal, generation, masks of a name | `CALL` with [`call`]'s numbers in the first metadata word |
 //!
 //! Words are little-endian and need no alignment. The three lowest messages are those of the
@@ -26,6 +27,8 @@ pub mod message {
     pub const FORK_WITH: u64 = 0x100;
     /// A ticket that binds a name to the handle sent on it.
     pub const BIND: u64 = 0x101;
+    /// A listing of the names within a place.
+    pub const WITHIN: u64 = 0x102;
 }
 
 /// First metadata word of a CALL on a namespace handle.
@@ -35,7 +38,7 @@ pub mod call {
     /// Returns a number that changes whenever the set of names or a mask changes.
     pub const GENERATION: u64 = 2;
     /// Payload: an [`super::EntryInfo`] with the name filled in; comes back complete (READ and
-    /// WRITE on the call, permission LIST).
+    /// WRITE on the call, permission LIST). On a listing it asks for a name of that listing.
     pub const ENTRY: u64 = 3;
 }
 
@@ -82,6 +85,10 @@ pub mod entry_flags {
     pub const REPLACE: u64 = 1 << 3;
     /// In a fork: leave the name out.
     pub const HIDE: u64 = 1 << 4;
+    /// In an answer: further names lie within this one.
+    pub const WITHIN: u64 = 1 << 5;
+    /// In an answer: the name itself is bound to nothing; it leads to the names within it.
+    pub const UNBOUND: u64 = 1 << 6;
     /// What an entry can carry.
     pub const STORED: u64 = REGISTER | BENEATH | NO_SYMLINKS;
     /// Flags that a fork adds to a name.
@@ -135,6 +142,18 @@ pub fn valid_name(name: &str) -> bool {
         && !name.bytes().any(|byte| byte == b'/' || byte == b'*' || byte < 0x20 || byte == 0x7F)
 }
 
+/// Most components of a place, its name included.
+pub const PLACE_DEPTH: usize = 32;
+
+/// Whether a string can name a place: a name, or a name and a path within it each of whose
+/// components could be one (`file/home/me`).
+#[must_use]
+pub fn valid_place(place: &str) -> bool {
+    place.len() <= PATH_MAX
+        && place.split('/').count() <= PLACE_DEPTH
+        && place.split('/').all(valid_name)
+}
+
 /// Whether a string can be the prefix that an entry puts before each path: relative, without
 /// empty components, `.` and `..`.
 #[must_use]
@@ -179,7 +198,10 @@ pub fn split_path(path: &str) -> Option<Target<'_>> {
 /// Splits a path that starts with the name: `NAME/REST`.
 #[must_use]
 pub fn split_relative(path: &str) -> Option<Target<'_>> {
-    let path = path.trim_start_matches('/');
+    let mut path = path.trim_start_matches('/');
+    while let Some(below) = path.strip_prefix("./") {
+        path = below.trim_start_matches('/');
+    }
     let (name, rest) = path.split_once('/').unwrap_or((path, ""));
     if name.is_empty() || name == "." && rest.is_empty() {
         return Some(Target::Root);
@@ -228,7 +250,7 @@ pub enum Message<'a> {
         /// The names.
         items: Items<'a>,
     },
-    /// A ticket that binds a name to the handle sent on it, once.
+    /// A ticket that binds a name, or a place within one, to the handle sent on it, once.
     Bind {
         /// [`entry_flags`].
         flags: u64,
@@ -236,11 +258,16 @@ pub enum Message<'a> {
         rights: u64,
         /// Mask for their inherit mask.
         inherit: u64,
-        /// The name.
-        name: &'a str,
+        /// The place, as [`valid_place`] says.
+        place: &'a str,
         /// Put before each path; empty, or as [`valid_prefix`] says. A convenience: to confine
         /// somebody to a directory bind a handle of it.
         prefix: &'a str,
+    },
+    /// A listing of the names within a place (permission LIST).
+    Within {
+        /// The place.
+        place: &'a str,
     },
 }
 
@@ -284,13 +311,14 @@ impl<'a> Message<'a> {
                 }
                 let rights = reader.word()?;
                 let inherit = reader.word()?;
-                let name = checked_name(reader.counted()?)?;
+                let place = checked_place(reader.counted()?)?;
                 let prefix = core::str::from_utf8(reader.0).ok()?;
                 if !prefix.is_empty() && !valid_prefix(prefix) {
                     return None;
                 }
-                Message::Bind { flags, rights, inherit, name, prefix }
+                Message::Bind { flags, rights, inherit, place, prefix }
             }
+            message::WITHIN => Message::Within { place: checked_place(reader.0)? },
             _ => return None,
         })
     }
@@ -350,6 +378,10 @@ impl<'a> Iterator for Items<'a> {
 
 fn checked_name(bytes: &[u8]) -> Option<&str> {
     core::str::from_utf8(bytes).ok().filter(|name| valid_name(name))
+}
+
+fn checked_place(bytes: &[u8]) -> Option<&str> {
+    core::str::from_utf8(bytes).ok().filter(|place| valid_place(place))
 }
 
 fn checked_pattern(bytes: &[u8]) -> Option<&str> {
@@ -447,17 +479,23 @@ impl<'a> Encoder<'a> {
         flags: u64,
         rights: u64,
         inherit: u64,
-        name: &str,
+        place: &str,
         prefix: &str,
     ) -> Option<Self> {
-        checked_name(name.as_bytes())?;
+        checked_place(place.as_bytes())?;
         Encoder::new(buffer)
             .word(message::BIND)?
             .word(flags)?
             .word(rights)?
             .word(inherit)?
-            .counted(name)?
+            .counted(place)?
             .bytes(prefix.as_bytes())
+    }
+
+    /// A [`Message::Within`].
+    pub fn within(buffer: &'a mut [u8], place: &str) -> Option<Self> {
+        checked_place(place.as_bytes())?;
+        Encoder::new(buffer).word(message::WITHIN)?.bytes(place.as_bytes())
     }
 
     /// The message.
@@ -494,10 +532,17 @@ mod tests {
                 flags: 1,
                 rights: 7,
                 inherit: 3,
-                name: "home",
+                place: "home",
                 prefix: "users/me"
             })
         ));
+        let bytes = Encoder::bind(&mut buffer, 0, 7, 3, "file/home/me", "").unwrap().finish();
+        assert!(matches!(
+            Message::decode(bytes),
+            Some(Message::Bind { place: "file/home/me", .. })
+        ));
+        let bytes = Encoder::within(&mut buffer, "file/home").unwrap().finish();
+        assert!(matches!(Message::decode(bytes), Some(Message::Within { place: "file/home" })));
         let bytes = Encoder::shrink(&mut buffer, 5).unwrap().finish();
         assert!(matches!(Message::decode(bytes), Some(Message::Shrink { permissions: 5 })));
         let bytes = Encoder::register(&mut buffer, "ram").unwrap().finish();
@@ -541,6 +586,19 @@ mod tests {
             assert_eq!(split_path(path), None, "{path:?}");
         }
         assert_eq!(split_relative("null"), Some(Target::Name { name: "null", rest: "" }));
+        assert_eq!(split_relative(".//./a/b"), Some(Target::Name { name: "a", rest: "b" }));
+    }
+
+    #[test]
+    fn a_place_is_a_name_and_names_within_it() {
+        for place in ["file", "file/a", "file/a/b"] {
+            assert!(valid_place(place), "{place:?}");
+        }
+        for place in ["", "/file", "file/", "file//a", "file/..", "file/./a", "file/a*"] {
+            assert!(!valid_place(place), "{place:?}");
+        }
+        assert!(valid_place(&["a"; PLACE_DEPTH].join("/")));
+        assert!(!valid_place(&["a"; PLACE_DEPTH + 1].join("/")));
     }
 
     #[test]

@@ -200,6 +200,8 @@ macro_rules! with_runtime_functions {
             clavis_namespace_unbind(namespace: usize, name: *const u8, length: usize);
             "A ticket on which the root of a service is sent."
             clavis_namespace_register(namespace: usize, name: *const u8, length: usize, place: usize);
+            "A listing of the names within a place."
+            clavis_namespace_within(namespace: usize, name: *const u8, length: usize, place: usize);
             "Fixes names and masks for ever."
             clavis_namespace_seal(namespace: usize);
             "What is known of a name."

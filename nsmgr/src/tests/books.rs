@@ -17,15 +17,29 @@ impl State {
         let mut handles: HashMap<u64, u32> = HashMap::new();
         for (&id, namespace) in &self.namespaces {
             charge(id, 1);
-            assert!(namespace.holders + namespace.children > 0, "unreachable namespace {id}");
+            if namespace.level == 0 {
+                let reached = namespace.holders + namespace.children > 0;
+                assert!(reached, "unreachable namespace {id}");
+            } else {
+                let (set, _) = self.within(id).expect("a set lies within nothing");
+                assert_eq!((set, namespace.children), (namespace.parent, 0));
+                assert_eq!(namespace.level, self.namespaces[&set].level + 1);
+                assert!(namespace.holders > 0 || !namespace.entries.is_empty(), "empty set {id}");
+                assert!(!self.home(id).unwrap().open);
+            }
             assert_eq!(namespace.names.len(), namespace.entries.len());
             assert!(namespace.entries.is_sorted_by(|a, b| a.serial < b.serial));
-            if namespace.holders + namespace.open_children == 0 {
+            if namespace.level == 0 && namespace.holders + namespace.open_children == 0 {
                 assert!(namespace.entries.is_empty());
             }
             for entry in &namespace.entries {
                 charge(id, units(&entry.terms.prefix));
                 assert_eq!(namespace.names.get(&entry.name), Some(&entry.serial));
+                if entry.within != 0 {
+                    assert_eq!(self.namespaces[&entry.within].parent, id);
+                } else if namespace.level != 0 {
+                    assert!(matches!(entry.binding, Binding::Handle(_)), "a name leads nowhere");
+                }
                 if let Binding::Handle(handle) = entry.binding {
                     *handles.entry(handle).or_insert(0) += 1;
                 }

@@ -40,6 +40,8 @@ impl Random {
 }
 
 const NAMES: [&str; 6] = ["file", "log", "null", "one", "two", "three"];
+const PLACES: [&str; 8] =
+    ["file/a", "file/a/b", "file/a/b/c", "file/d", "four/a", "four/b/c", "log/a", "one/a/b"];
 
 /// A request of a client.
 #[derive(Clone, Debug)]
@@ -147,6 +149,7 @@ impl World {
             }
             4 | 5 => {
                 let prefix = random.pick(&["", "a", "a/b"]);
+                let name = if random.below(2) == 0 { name } else { random.pick(&PLACES) };
                 let flags = random.next() & (entry_flags::STORED | entry_flags::REPLACE);
                 let encoder =
                     Encoder::bind(&mut message, flags, random.next(), random.next(), name, prefix);
@@ -171,6 +174,7 @@ impl World {
                 Message::new(Opcode::CloseMsg, self.tickets.swap_remove(at), &[])
             }
             10 => {
+                let name = if random.below(2) == 0 { name } else { random.pick(&PLACES) };
                 let path = format!("/scheme/{name}");
                 Message::new(Opcode::UnlinkAt, number, path.as_bytes())
             }
@@ -179,6 +183,7 @@ impl World {
                 Message { args: [number, 0, 0, 1, 0, 0], ..seal }
             }
             _ => {
+                let name = if random.below(2) == 0 { name } else { random.pick(&PLACES) };
                 let path = format!("/scheme/{name}/x");
                 Message::new(Opcode::OpenAt, number, path.as_bytes())
             }
@@ -202,7 +207,7 @@ fn random_clients_never_upset_the_books() {
         let before = manager.dump();
         drop(manager);
         let manager = Manager::open(&mut buffer).unwrap();
-        assert_eq!(manager.dump(), before);
+        assert!(manager.dump() == before, "the state was not kept");
         manager.state.check();
     }
 }
@@ -276,7 +281,7 @@ fn no_fork_has_more_than_its_parent() {
         world.learn(&fork, &decision);
         let Some(&child) = world.numbers.get(known) else { continue };
         for (name, (parent, child)) in
-            NAMES.iter().zip(before.into_iter().zip(rights(&mut manager, child)))
+            NAMES.iter().chain(&PLACES).zip(before.into_iter().zip(rights(&mut manager, child)))
         {
             let Some(child) = child else { continue };
             let parent = parent.unwrap_or_else(|| panic!("{name} came from nowhere"));
@@ -292,6 +297,7 @@ fn no_fork_has_more_than_its_parent() {
 fn rights(manager: &mut Manager<'_>, number: u64) -> Vec<Option<(u64, u64, u64, u64)>> {
     NAMES
         .iter()
+        .chain(&PLACES)
         .map(|name| match super::open(manager, number, &format!("/scheme/{name}")) {
             Decision::Forward(forward) => {
                 Some((forward.handle, forward.rights.bits(), forward.inherit.bits(), forward.flags))

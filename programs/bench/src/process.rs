@@ -30,6 +30,12 @@ pub(crate) const ROWS: &[Row] = &[
         what: "the same with a program on std that says hello to a pipe",
         run: hello,
     },
+    Row { name: "true", what: "a tool, started as a shell does it", run: || tool(&["true"]) },
+    Row {
+        name: "contain",
+        what: "the same tool contained: its own namespace, account and limits",
+        run: || tool(&["contain", "true"]),
+    },
 ];
 
 /// A process in an account of its own, ended with this value.
@@ -84,6 +90,26 @@ fn hello() -> Outcome {
         let count = from.read(&mut said).map_err(|error| format!("read: {error}"))?;
         let text = said.get(..count).unwrap_or_default();
         if text == b"Hello, world!\n" { Ok(()) } else { Err(format!("it said {text:?}")) }
+    })
+}
+
+/// Starts a program as a shell does, waits for its end.
+fn tool(words: &[&str]) -> Outcome {
+    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+    let launch = Launch {
+        arguments: &words,
+        environment: &[],
+        descriptors: &clavis_launch::standard_descriptors(),
+        namespace: Give::Own,
+        directory: NOWHERE,
+        account: None,
+        powers: Powers::Kept,
+    };
+    median_of_long(|| {
+        let process = clavis_launch::start(&launch, DEFAULT_PATH, &clavis_launch::open)
+            .map_err(|error| format!("{}: {}", words.join(" "), error.reason()))?;
+        let status = process.wait().map_err(|error| said("wait", error))?;
+        if status.success() { Ok(()) } else { Err(format!("{}: {status}", words.join(" "))) }
     })
 }
 

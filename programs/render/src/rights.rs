@@ -24,6 +24,57 @@ pub const GROUPS: &[(&str, Rights)] = &[
     ("writing", Rights::WRITING),
 ];
 
+/// What comes with every letter: to find a thing, look at it and hand it on.
+const FOUND: Rights = Rights::STAT
+    .union(Rights::NAME)
+    .union(Rights::LOOKUP)
+    .union(Rights::EVENT)
+    .union(Rights::DUP)
+    .union(Rights::TRANSFER)
+    .union(Rights::FORWARD);
+
+/// Sets by a letter, as `unveil` has them, and `a`.
+pub const LETTERS: &[(char, Rights, &str)] = &[
+    (
+        'r',
+        FOUND
+            .union(Rights::READ)
+            .union(Rights::SEEK)
+            .union(Rights::MAP_READ)
+            .union(Rights::LIST)
+            .union(Rights::LOCK),
+        "read files, list directories",
+    ),
+    (
+        'w',
+        FOUND
+            .union(Rights::WRITE)
+            .union(Rights::APPEND)
+            .union(Rights::SEEK)
+            .union(Rights::MAP_WRITE)
+            .union(Rights::TRUNCATE)
+            .union(Rights::SET_ATTR)
+            .union(Rights::SYNC)
+            .union(Rights::LOCK),
+        "change what files hold, and their attributes",
+    ),
+    ('x', FOUND.union(Rights::EXEC).union(Rights::MAP_EXEC), "run programs (with r)"),
+    (
+        'c',
+        FOUND.union(Rights::CREATE).union(Rights::REMOVE).union(Rights::RENAME).union(Rights::LINK),
+        "make, remove, rename and link names",
+    ),
+    ('a', FOUND.union(Rights::APPEND).union(Rights::SYNC), "write at the end of files only"),
+];
+
+/// The rights of a word of letters; `None` if it is none.
+fn letters(word: &str) -> Option<Rights> {
+    let one = |letter| LETTERS.iter().find(|row| row.0 == letter).map(|row| row.1);
+    let sets: Option<Vec<Rights>> = word.chars().map(one).collect();
+    sets.filter(|sets| !sets.is_empty())
+        .map(|sets| sets.into_iter().fold(Rights::empty(), Rights::union))
+}
+
 /// Most rights that a group may lack and still be named.
 const MAX_MISSING: usize = 3;
 
@@ -58,13 +109,18 @@ pub fn compact(rights: Rights) -> String {
 }
 
 /// Reads what [`compact`] writes; names may be joined by `+`, `|` or `,` and are not
-/// case-sensitive, groups are `all read-only base reading writing`, `-NAME` takes away.
+/// case-sensitive, groups are `all read-only base reading writing`, `-NAME` takes away. A word of
+/// [`LETTERS`] is all that they mean: `rx`, `rwc+CALL`.
 ///
 /// # Errors
 /// The word that is no right.
 pub fn parse(text: &str) -> Result<Rights, String> {
     let mut rights = Rights::empty();
     for sum in text.split(['+', '|', ',']) {
+        if let Some(set) = letters(sum) {
+            rights |= set;
+            continue;
+        }
         let (group, rest) = GROUPS
             .iter()
             .filter_map(|(name, group)| {
@@ -102,6 +158,10 @@ pub fn legend() -> String {
         let names: Vec<&str> = group.names().collect();
         table.row([(*name).into(), names.join(" ")]);
     }
+    for (letter, set, meaning) in LETTERS {
+        let names: Vec<&str> = set.names().collect();
+        table.row([letter.to_string(), format!("{meaning}: {}", names.join(" "))]);
+    }
     for (name, _, meaning) in TABLE {
         table.row([(*name).into(), (*meaning).into()]);
     }
@@ -131,6 +191,18 @@ mod tests {
         assert_eq!(parse("reading-EXEC"), Ok(Rights::READING - Rights::EXEC));
         assert_eq!(parse("read-only"), Ok(READ_ONLY));
         assert_eq!(parse("read-only-NAME"), Ok(READ_ONLY - Rights::NAME));
+    }
+
+    #[test]
+    fn letters_add_up() {
+        let (r, w) = (parse("r").unwrap(), parse("w").unwrap());
+        assert!(r.contains(Rights::READ | Rights::LIST | Rights::LOOKUP));
+        assert!(!r.intersects(Rights::WRITE | Rights::CREATE | Rights::EXEC | Rights::SET_ATTR));
+        assert_eq!(parse("rw"), Ok(r | w));
+        assert_eq!(parse("r+CALL"), Ok(r | Rights::CALL));
+        assert!(!parse("a").unwrap().intersects(Rights::WRITE | Rights::TRUNCATE | Rights::SEEK));
+        assert_eq!(parse("rq"), Err("rq".into()));
+        assert_eq!(parse("rwxca").unwrap() & Rights::CALL, Rights::empty());
     }
 
     #[test]

@@ -137,8 +137,8 @@ impl Namespace {
             .map(Namespace::from_handle)
     }
 
-    /// Binds a name to a handle: what is opened under the name is opened through a copy of it,
-    /// narrowed by the masks of `name`.
+    /// Binds a name, or a place within one (`file/home/me`), to a handle: what is opened under it
+    /// is opened through a copy of the handle, narrowed by the masks of `name`.
     ///
     /// # Errors
     /// `EEXIST` without `REPLACE`; what the namespace manager answers.
@@ -155,7 +155,7 @@ impl Namespace {
         check(unsafe { c::clavis_namespace_bind(number, target, &raw const params) }).map(drop)
     }
 
-    /// Removes a name.
+    /// Removes a name with all that lies within it, or a place.
     ///
     /// # Errors
     /// `ENOENT`; what the namespace manager answers.
@@ -189,11 +189,17 @@ impl Namespace {
     /// # Errors
     /// `EINVAL`, `ENOENT`; what the namespace manager answers.
     pub fn entry(&self, name: &str) -> Result<EntryInfo> {
-        let mut entry = EntryInfo::question(name).ok_or(Error::from_errno(EINVAL))?;
-        let (number, start) = (self.number().raw(), name.as_ptr());
-        // SAFETY: it reads the name and writes one EntryInfo.
-        check(unsafe { c::clavis_namespace_entry(number, start, name.len(), &raw mut entry) })?;
-        Ok(entry)
+        entry_of(&self.handle, name)
+    }
+
+    /// A listing of the names within a place: [`entry_of`] says what is known of them.
+    ///
+    /// # Errors
+    /// `ENOENT` when there are none; what the namespace manager answers.
+    pub fn within(&self, place: &str) -> Result<Handle> {
+        let (number, start) = (self.number().raw(), place.as_ptr());
+        // SAFETY: it reads the place.
+        owned(unsafe { c::clavis_namespace_within(number, start, place.len(), OUT_UPPER) })
     }
 
     /// The names, in the namespace manager's order.
@@ -205,6 +211,18 @@ impl Namespace {
         let listing = Handle::open_at(&self.handle, "/scheme", flags as u64)?;
         crate::object::list(&listing)
     }
+}
+
+/// What is known of a name of a namespace, or of a listing of one.
+///
+/// # Errors
+/// `EINVAL`, `ENOENT`; what the namespace manager answers.
+pub fn entry_of(names: &impl AsNumber, name: &str) -> Result<EntryInfo> {
+    let mut entry = EntryInfo::question(name).ok_or(Error::from_errno(EINVAL))?;
+    let (number, start) = (names.number().raw(), name.as_ptr());
+    // SAFETY: it reads the name and writes one EntryInfo.
+    check(unsafe { c::clavis_namespace_entry(number, start, name.len(), &raw mut entry) })?;
+    Ok(entry)
 }
 
 /// Takes the namespace away from this process.

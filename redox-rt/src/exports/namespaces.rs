@@ -117,6 +117,18 @@ pub(super) unsafe extern "C" fn clavis_namespace_register(
 }
 
 #[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_namespace_within(
+    namespace: usize,
+    name: *const u8,
+    length: usize,
+    to: usize,
+) -> usize {
+    // SAFETY: the caller's promise on `name`.
+    let name = unsafe { text(name, length) };
+    answer(name.and_then(|name| message::within(number(namespace), name, place(to))))
+}
+
+#[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn clavis_namespace_seal(namespace: usize) -> usize {
     done(message::seal(number(namespace)))
 }

@@ -58,7 +58,18 @@ pub fn register(namespace: Number, name: &str, place: Place) -> Result<Handle> {
     sys::file::dup(namespace, encoder.finish(), place)
 }
 
-/// Binds a name to a handle: what is opened under the name is opened through it.
+/// A listing of the names within a place.
+///
+/// # Errors
+/// `ENOENT` when there are none; what the namespace manager answers.
+pub fn within(namespace: Number, name: &str, place: Place) -> Result<Handle> {
+    let mut buffer = vec![0; 8 + name.len()];
+    let encoder = Encoder::within(&mut buffer, name).ok_or_else(invalid)?;
+    sys::file::dup(namespace, encoder.finish(), place)
+}
+
+/// Binds a name, or a place within one (`file/home/me`), to a handle: what is opened under it is
+/// opened through the handle.
 ///
 /// # Errors
 /// `EEXIST` without `REPLACE`; what the namespace manager answers.
@@ -123,7 +134,7 @@ pub fn generation(namespace: Number) -> Result<usize> {
     sys::call::call_in(namespace, &[], CallFlags::empty(), &[call::GENERATION])
 }
 
-/// What is known of a name.
+/// What is known of a name of a namespace, or of a listing.
 ///
 /// # Errors
 /// `EINVAL` for a bad name; what the namespace manager answers.

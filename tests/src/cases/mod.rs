@@ -3,6 +3,7 @@ mod book;
 mod c_library;
 mod c_processes;
 mod c_waiting;
+mod contain;
 mod cpu_time;
 mod hostile;
 mod jobs;
@@ -31,6 +32,7 @@ use crate::run::Case;
 pub(crate) const CASES: &[&[Case]] = &[
     names::CASES,
     rights::CASES,
+    contain::CASES,
     leases::CASES,
     servers::CASES,
     book::CASES,

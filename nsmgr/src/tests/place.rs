@@ -1,0 +1,271 @@
+//! Names within names.
+use super::{ALL, ask, bind, buffer, dup, item, manager, minted, names, open, refused, target};
+use super::{fork_with, offer};
+use crate::{Decision, ForwardPath, Manager};
+use clavis_abi::error::{EBUSY, EDQUOT, EEXIST, EISDIR, EKEYREJECTED, ENOENT, EOPNOTSUPP, EROFS};
+use clavis_abi::namespace::{Encoder, EntryInfo, call, entry_flags, fork_flags, permissions};
+use clavis_abi::syscall::flag::{O_CREAT, O_DIRECTORY, O_EXCL};
+use clavis_abi::syscall::schemev2::Opcode;
+use std::string::{String, ToString};
+use std::{format, vec};
+
+const DONE: Decision = Decision::Reply(Ok(0));
+
+/// Where a path leads: the handle, and the path from there.
+fn led(manager: &mut Manager<'_>, number: u64, path: &str) -> Option<(u64, String)> {
+    match open(manager, number, path) {
+        Decision::Forward(forward) => match forward.path {
+            ForwardPath::Payload(range) => Some((forward.handle, path[range].to_string())),
+            ForwardPath::Joined => panic!("{path}"),
+        },
+        _ => None,
+    }
+}
+
+/// A namespace without names, and places in it: `/home/me` (20), `/tmp` (21).
+fn contained(manager: &mut Manager<'_>, number: u64) -> u64 {
+    let child = minted(fork_with(manager, number, 0, &[]));
+    assert_eq!(bind(manager, child, "file/home/me", "", 20), DONE);
+    assert_eq!(bind(manager, child, "file/tmp", "", 21), DONE);
+    child
+}
+
+fn within(manager: &mut Manager<'_>, number: u64, place: &str) -> Decision {
+    let mut buffer = [0; 256];
+    dup(manager, number, Encoder::within(&mut buffer, place).unwrap().finish())
+}
+
+fn unbind(manager: &mut Manager<'_>, number: u64, path: &str) -> Decision {
+    ask(manager, Opcode::UnlinkAt, [number, 0, 0, 0, 0, 0], path.as_bytes())
+}
+
+#[test]
+fn places_are_found_at_their_own_paths_and_nothing_else_is() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    for (path, handle, rest) in [
+        ("/scheme/file/home/me", 20, ""),
+        ("/scheme/file/home/me/", 20, ""),
+        ("/scheme/file/home/me/a/b", 20, "a/b"),
+        ("/scheme/file//home/./me//a", 20, "a"),
+        ("/scheme/file/tmp/x/../y", 21, "x/../y"),
+        ("/scheme/file/home/../tmp/x", 21, "x"),
+        ("/scheme/file/../tmp/x", 21, "x"),
+        ("/scheme/file/home/me/../../tmp", 21, ""),
+        ("/scheme/file/tmp/../../../home/me/a", 20, "a"),
+    ] {
+        assert_eq!(led(&mut manager, child, path), Some((handle, rest.into())), "{path}");
+    }
+    for path in [
+        "/scheme/file/etc/motd",
+        "/scheme/file/home/you",
+        "/scheme/file/home/mee",
+        "/scheme/file/tm",
+        "/scheme/file/tmp/x/../../etc",
+        "/scheme/file/tmp/../home/you/x",
+        "/scheme/log",
+        "/scheme/file/home/me/../you",
+    ] {
+        assert_eq!(open(&mut manager, child, path), refused(ENOENT), "{path}");
+    }
+    // The parent has none of this.
+    assert_eq!(led(&mut manager, number, "/scheme/file/tmp/x"), Some((10, "tmp/x".into())));
+}
+
+#[test]
+fn what_lies_between_places_can_be_listed_and_nothing_else() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    assert_eq!(names(&mut manager, child), ["file"]);
+    let root = minted(open(&mut manager, child, "/scheme/file/"));
+    let home = minted(open(&mut manager, child, "/scheme/file/home"));
+    for (listing, path) in [(root, "/scheme/file"), (home, "/scheme/file/home")] {
+        let mut payload = vec![0; 64];
+        let request = crate::Request {
+            tag: 0,
+            opcode: Opcode::Fpath as u8,
+            args: [listing, 0, 0, 0, 0, 0],
+            payload: &mut payload,
+        };
+        assert_eq!(manager.decide(request), Decision::Reply(Ok(path.len() as u64)));
+        assert_eq!(&payload[..path.len()], path.as_bytes());
+    }
+    assert_eq!(super::listed(&mut manager, root), ["home", "tmp"]);
+    assert_eq!(super::listed(&mut manager, home), ["me"]);
+    // What is asked of a listing stays beneath it.
+    assert_eq!(led(&mut manager, root, "home/me/x"), Some((20, "x".into())));
+    assert_eq!(led(&mut manager, home, "./me"), Some((20, String::new())));
+    assert_eq!(open(&mut manager, home, "../tmp"), refused(ENOENT));
+    assert_eq!(open(&mut manager, home, "me/../../tmp"), refused(ENOENT));
+    let create = |manager: &mut Manager<'_>, flags: usize, path: &str| {
+        let args = [child, 0, 0, flags as u64, 0, 0];
+        ask(manager, Opcode::OpenAt, args, path.as_bytes())
+    };
+    let flags = O_CREAT | O_EXCL | O_DIRECTORY;
+    assert_eq!(create(&mut manager, flags, "/scheme/file/home"), refused(EEXIST));
+    assert_eq!(create(&mut manager, O_CREAT, "/scheme/file/home"), refused(EISDIR));
+    assert_eq!(create(&mut manager, flags, "/scheme/file/home/you"), refused(ENOENT));
+    let mut message = [0; 32];
+    let blind = dup(&mut manager, child, Encoder::shrink(&mut message, 0).unwrap().finish());
+    let blind = minted(blind);
+    assert_eq!(open(&mut manager, blind, "/scheme/file/home"), refused(EKEYREJECTED));
+    assert_eq!(led(&mut manager, blind, "/scheme/file/tmp/x"), Some((21, "x".into())));
+}
+
+#[test]
+fn a_place_within_a_bound_name_goes_before_it() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = minted(fork_with(&mut manager, number, 0, &[item("file", 1, 0)]));
+    assert_eq!(bind(&mut manager, child, "file/tmp", "", 21), DONE);
+    assert_eq!(bind(&mut manager, child, "file/tmp/deep/er", "", 22), DONE);
+    for (path, handle, rest) in [
+        ("/scheme/file/etc/motd", 10, "etc/motd"),
+        ("/scheme/file/", 10, ""),
+        ("/scheme/file/tmpx", 10, "tmpx"),
+        ("/scheme/file/tmp/x", 21, "x"),
+        ("/scheme/file/tmp/deep", 21, "deep"),
+        ("/scheme/file/tmp/deep/x", 21, "deep/x"),
+        ("/scheme/file/tmp/deep/er/x", 22, "x"),
+    ] {
+        assert_eq!(led(&mut manager, child, path), Some((handle, rest.into())), "{path}");
+    }
+    // A place has its own masks, not those of the name that it lies within.
+    let Decision::Forward(wide) = open(&mut manager, child, "/scheme/file/tmp/x") else { panic!() };
+    let Decision::Forward(narrow) = open(&mut manager, child, "/scheme/file/x") else { panic!() };
+    assert!(wide.rights.bits() > 1 && narrow.rights.bits() == 1);
+    assert_eq!(bind(&mut manager, child, "file/tmp", "", 23), refused(EEXIST));
+    let listing = minted(within(&mut manager, child, "file"));
+    assert_eq!(super::listed(&mut manager, listing), ["tmp"]);
+    assert_eq!(within(&mut manager, child, "file/etc"), refused(ENOENT));
+}
+
+#[test]
+fn the_last_place_takes_the_names_on_its_way_along() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    let home = minted(open(&mut manager, child, "/scheme/file/home"));
+    assert_eq!(unbind(&mut manager, child, "/scheme/file/home"), refused(EBUSY));
+    assert_eq!(unbind(&mut manager, child, "/scheme/file/home/me/"), DONE);
+    assert_eq!(manager.released(), Some(20));
+    assert_eq!(open(&mut manager, child, "/scheme/file/home"), refused(ENOENT));
+    assert_eq!(open(&mut manager, home, "me"), refused(ENOENT));
+    assert_eq!(target(&open(&mut manager, child, "/scheme/file/tmp/a")), Some(21));
+    assert_eq!(unbind(&mut manager, child, "/scheme/file/tmp"), DONE);
+    assert!(names(&mut manager, child).is_empty());
+    manager.state.check();
+    // A name takes the places within it along.
+    let child = contained(&mut manager, number);
+    assert_eq!(unbind(&mut manager, child, "/scheme/file"), DONE);
+    manager.state.check();
+    assert_eq!(open(&mut manager, child, "/scheme/file/tmp/a"), refused(ENOENT));
+}
+
+#[test]
+fn a_fork_takes_places_along_and_narrows_them_with_their_name() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    for flags in [0, fork_flags::OPEN, fork_flags::ALL_NAMES] {
+        let items = [item("file", 5, entry_flags::BENEATH)];
+        let fork = minted(fork_with(&mut manager, child, flags, &items));
+        let Decision::Forward(forward) = open(&mut manager, fork, "/scheme/file/home/me/x") else {
+            panic!("{flags}")
+        };
+        assert_eq!((forward.handle, forward.rights.bits()), (20, 5), "{flags}");
+        assert_ne!(forward.flags, 0);
+        let listing = minted(open(&mut manager, fork, "/scheme/file"));
+        assert_eq!(super::listed(&mut manager, listing), ["home", "tmp"]);
+        manager.state.check();
+    }
+    // Its own set: what its parent loses it keeps.
+    let fork = minted(fork_with(&mut manager, child, 0, &[item("file", ALL, 0)]));
+    assert_eq!(unbind(&mut manager, child, "/scheme/file/tmp"), DONE);
+    assert_eq!(target(&open(&mut manager, fork, "/scheme/file/tmp/x")), Some(21));
+    let open_fork = minted(fork_with(&mut manager, child, fork_flags::OPEN, &[]));
+    assert_eq!(bind(&mut manager, open_fork, "file/x", "", 30), refused(EOPNOTSUPP));
+    manager.state.check();
+}
+
+#[test]
+fn a_sealed_namespace_keeps_its_places() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    let mut message = [0; 128];
+    let late = Encoder::bind(&mut message, 0, ALL, ALL, "file/late", "").unwrap().finish();
+    let late = minted(dup(&mut manager, child, late));
+    assert_eq!(ask(&mut manager, Opcode::Call, [child, 0, 0, call::SEAL, 0, 0], &[]), DONE);
+    assert_eq!(unbind(&mut manager, child, "/scheme/file/tmp"), refused(EROFS));
+    assert_eq!(bind(&mut manager, child, "file/more", "", 30), refused(EROFS));
+    assert_eq!(super::send(&mut manager, late, 30), refused(EROFS));
+    ask(&mut manager, Opcode::CloseMsg, [late, 0, 0, 0, 0, 0], &[]);
+    manager.state.check();
+}
+
+#[test]
+fn a_listing_tells_of_its_names_and_changes_nothing() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    let root = minted(open(&mut manager, child, "/scheme/file"));
+    let entry = |manager: &mut Manager<'_>, listing: u64, name: &str| {
+        use zerocopy::{FromBytes, IntoBytes};
+        let mut info = EntryInfo::question(name).unwrap();
+        let args = [listing, 0, 0, call::ENTRY, 0, 0];
+        let payload = info.as_mut_bytes();
+        let opcode = Opcode::Call as u8;
+        assert_eq!(manager.decide(crate::Request { tag: 0, opcode, args, payload }), DONE);
+        EntryInfo::read_from_bytes(info.as_bytes()).unwrap()
+    };
+    let home = entry(&mut manager, root, "home").flags;
+    assert_eq!(home, entry_flags::WITHIN | entry_flags::UNBOUND);
+    let tmp = entry(&mut manager, root, "tmp");
+    assert_eq!((tmp.flags, tmp.sealed), (0, 0));
+    for operation in [call::SEAL, call::GENERATION] {
+        let answer = ask(&mut manager, Opcode::Call, [root, 0, 0, operation, 0, 0], &[]);
+        assert!(matches!(answer, Decision::Reply(Err(_))), "{operation}");
+    }
+    assert_eq!(unbind(&mut manager, root, "tmp"), refused(EKEYREJECTED));
+    assert_eq!(unbind(&mut manager, root, "home/me"), refused(EKEYREJECTED));
+}
+
+#[test]
+fn every_change_of_a_place_changes_the_generation() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    let mut seen = vec![];
+    let mut told = |manager: &mut Manager<'_>| {
+        let answer = ask(manager, Opcode::Call, [child, 0, 0, call::GENERATION, 0, 0], &[]);
+        let Decision::Reply(Ok(now)) = answer else { panic!("{answer:?}") };
+        assert!(!seen.contains(&now), "{now} came twice");
+        seen.push(now);
+    };
+    told(&mut manager);
+    for turn in 0..20 {
+        let place = format!("file/home/{turn}");
+        assert_eq!(bind(&mut manager, child, &place, "", 40 + turn), DONE);
+        told(&mut manager);
+        if turn % 2 == 0 {
+            assert_eq!(unbind(&mut manager, child, &format!("/scheme/{place}")), DONE);
+            told(&mut manager);
+        }
+    }
+}
+
+#[test]
+fn places_are_paid_for() {
+    let mut buffer = buffer();
+    let (mut manager, _) = manager(&mut buffer);
+    let poor = manager.create(permissions::ALL, 12).unwrap();
+    offer(&mut manager, poor, "file", 10, 0).unwrap();
+    assert_eq!(bind(&mut manager, poor, "file/a/b/c", "", 20), DONE);
+    let before = manager.dump();
+    assert_eq!(bind(&mut manager, poor, "file/d/e/f", "", 21), refused(EDQUOT));
+    assert_eq!(manager.dump(), before);
+    manager.state.check();
+}

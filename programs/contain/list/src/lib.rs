@@ -1,0 +1,79 @@
+//! What a contained program gets, read from the command line of `contain`.
+//!
+//! Pure: nothing is opened here. [`read`] turns words into a [`List`], or says which word makes no
+//! sense; what is not in the list the program does not get.
+#![forbid(unsafe_code)]
+
+mod limits;
+mod place;
+mod words;
+
+pub use limits::Limits;
+pub use place::place_of;
+pub use words::read;
+
+use clavis_abi::Rights;
+use std::fmt;
+
+/// What a program gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// Files and directories, in the order of their places.
+    pub allowed: Vec<Allowed>,
+    /// Names of the namespace.
+    pub schemes: Vec<Scheme>,
+    /// What its account may use.
+    pub limits: Limits,
+    /// Environment variables: a name whose value is handed on, or a name with its value.
+    pub environment: Vec<(String, Option<String>)>,
+    /// Whether it controls the terminal, and does not only read and write.
+    pub terminal: Terminal,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+}
+
+/// A file or directory that the program sees under its own path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// The path as it was written.
+    pub path: String,
+    /// The place of the namespace that it is bound to.
+    pub place: String,
+    /// What may be done there.
+    pub rights: Rights,
+}
+
+/// A name of the namespace that the program sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheme {
+    /// The name.
+    pub name: String,
+    /// What may be done with what is opened through it.
+    pub rights: Rights,
+}
+
+/// What the standard streams are to the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Terminal {
+    /// Something to read from or to write to.
+    #[default]
+    Streams,
+    /// What they are to `contain`: a terminal's settings can be changed through them.
+    Controlled,
+}
+
+/// Why the words make no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misuse(pub String);
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<lexopt::Error> for Misuse {
+    fn from(error: lexopt::Error) -> Self {
+        Misuse(error.to_string())
+    }
+}

@@ -1,0 +1,185 @@
+//! The command line.
+use crate::{Allowed, List, Misuse, Scheme, Terminal, place_of};
+use clavis_abi::Rights;
+use clavis_abi::namespace::valid_name;
+use clavis_render::rights;
+use lexopt::{Arg, ValueExt};
+
+/// Reads the words after the program's own name.
+///
+/// # Errors
+/// What makes no sense.
+pub fn read(words: &[String]) -> Result<List, Misuse> {
+    let mut list = List::default();
+    let mut parser = lexopt::Parser::from_args(words);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('a') | Arg::Long("allow") => {
+                list.allowed.push(allowed(&parser.value()?.string()?)?);
+            }
+            Arg::Short('s') | Arg::Long("scheme") => {
+                list.schemes.push(scheme(&parser.value()?.string()?)?);
+            }
+            Arg::Short('l') | Arg::Long("limit") => list.limits.read(&parser.value()?.string()?)?,
+            Arg::Short('e') | Arg::Long("env") => {
+                list.environment.push(variable(&parser.value()?.string()?)?);
+            }
+            Arg::Short('t') | Arg::Long("terminal") => list.terminal = Terminal::Controlled,
+            Arg::Value(word) => {
+                list.command.push(word.string()?);
+                for word in parser.raw_args()? {
+                    list.command.push(word.string()?);
+                }
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if list.command.is_empty() {
+        return Err(Misuse("a program is missing".into()));
+    }
+    check(&mut list)?;
+    Ok(list)
+}
+
+fn allowed(word: &str) -> Result<Allowed, Misuse> {
+    let (permitted, path) = word
+        .split_once(':')
+        .ok_or_else(|| Misuse(format!("{word}: write RIGHTS:PATH, as in r:/etc")))?;
+    let place = place_of(path).ok_or_else(|| {
+        Misuse(format!("{path}: write an absolute path without `..`, of names up to 64 bytes"))
+    })?;
+    Ok(Allowed { path: path.to_owned(), place, rights: permitted_by(permitted)? })
+}
+
+fn scheme(word: &str) -> Result<Scheme, Misuse> {
+    let (name, permitted) = word.split_once(':').unwrap_or((word, "all"));
+    if !valid_name(name) {
+        return Err(Misuse(format!("{name}: no name of a scheme")));
+    }
+    Ok(Scheme { name: name.to_owned(), rights: permitted_by(permitted)? })
+}
+
+fn permitted_by(text: &str) -> Result<Rights, Misuse> {
+    let permitted = rights::parse(text)
+        .map_err(|word| Misuse(format!("{word}: no such right (caps --legend lists them)")))?;
+    if permitted.is_empty() {
+        return Err(Misuse("say which rights: what is not listed is not given anyway".into()));
+    }
+    Ok(permitted)
+}
+
+fn variable(word: &str) -> Result<(String, Option<String>), Misuse> {
+    let (name, value) = match word.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (word, None),
+    };
+    if name.is_empty() || word.contains('\0') {
+        return Err(Misuse(format!("{word}: no environment variable")));
+    }
+    Ok((name.to_owned(), value))
+}
+
+/// What is said twice is a mistake, and so is what would have no effect.
+fn check(list: &mut List) -> Result<(), Misuse> {
+    list.allowed.sort_by(|a, b| a.place.cmp(&b.place));
+    for pair in list.allowed.windows(2) {
+        if let [first, second] = pair
+            && first.place == second.place
+        {
+            return Err(Misuse(format!("{} is listed twice", second.path)));
+        }
+    }
+    for (index, inner) in list.allowed.iter().enumerate() {
+        let before = list.allowed.get(..index).unwrap_or_default();
+        // Rights add up: what is reached through the outer directory does not shrink.
+        if let Some(outer) = before.iter().find(|outer| {
+            inner.place.strip_prefix(&outer.place).is_some_and(|rest| rest.starts_with('/'))
+                && outer.rights.contains(inner.rights)
+        }) {
+            let (inner, outer) = (&inner.path, &outer.path);
+            return Err(Misuse(format!("{inner}: {outer} gives as much already")));
+        }
+    }
+    for (index, scheme) in list.schemes.iter().enumerate() {
+        let others = list.schemes.get(..index).unwrap_or_default();
+        let named = |place: &str| place.split('/').next() == Some(scheme.name.as_str());
+        if others.iter().any(|other| other.name == scheme.name) {
+            return Err(Misuse(format!("{} is listed twice", scheme.name)));
+        }
+        if let Some(allowed) = list.allowed.iter().find(|allowed| named(&allowed.place)) {
+            let (path, name) = (&allowed.path, &scheme.name);
+            return Err(Misuse(format!("{path} lies in the scheme {name}, which is listed")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn list(line: &str) -> List {
+        read(&words(line)).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_given_that_is_not_listed() {
+        let list = list("true -a r:/x");
+        assert_eq!(list, List { command: words("true -a r:/x"), ..List::default() });
+    }
+
+    #[test]
+    fn everything_that_is_listed_is_given() {
+        let list = list(
+            "--allow r:/etc -a rwc:/home/me --scheme log:w -s pty --limit memory=1M \
+             -e TERM -e A=b=c -t -- ls -a",
+        );
+        let allowed: Vec<_> = list.allowed.iter().map(|row| row.place.as_str()).collect();
+        assert_eq!(allowed, ["file/etc", "file/home/me"]);
+        assert!(!list.allowed[0].rights.contains(Rights::WRITE));
+        assert!(list.allowed[1].rights.contains(Rights::WRITE | Rights::CREATE | Rights::READ));
+        assert!(!list.schemes[0].rights.contains(Rights::READ));
+        assert_eq!(list.schemes[1].rights, Rights::all());
+        assert_eq!(list.limits.memory, 1 << 20);
+        let environment = [("TERM".into(), None), ("A".into(), Some("b=c".into()))];
+        assert_eq!(list.environment, environment);
+        assert_eq!(list.terminal, Terminal::Controlled);
+        assert_eq!(list.command, ["ls", "-a"]);
+    }
+
+    #[test]
+    fn an_inner_directory_may_give_more_but_not_less() {
+        let places =
+            |line| list(line).allowed.iter().map(|row| row.place.clone()).collect::<Vec<_>>();
+        assert_eq!(places("-a rw:/tmp -a r:/ x"), ["file", "file/tmp"]);
+        for line in ["-a r:/ -a r:/etc x", "-a r:/a -a rw:/ x", "-a r:/a -a w:/a/./ x"] {
+            assert!(read(&words(line)).is_err(), "{line}");
+        }
+        assert!(read(&words("-a rw:/tmp -a r:/tmpfile x")).is_ok());
+    }
+
+    #[test]
+    fn words_that_make_no_sense_are_refused() {
+        for line in [
+            "",
+            "-a r:/x",
+            "-a /x ls",
+            "-a r:x ls",
+            "-a :/x ls",
+            "-a q:/x ls",
+            "-a r:/a/../b ls",
+            "-s a/b ls",
+            "-s log -s log ls",
+            "-s file -a r:/x ls",
+            "-l memory ls",
+            "-e =x ls",
+            "--all ls",
+        ] {
+            assert!(read(&words(line)).is_err(), "{line}");
+        }
+    }
+}

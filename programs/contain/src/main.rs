@@ -1,0 +1,150 @@
+//! `contain`: runs a program that gets what is listed and nothing else.
+//!
+//! The program starts in a closed, sealed namespace that holds the listed names and places, in an
+//! account of its own with limits, with the standard streams as plain streams. What it gets is
+//! lent by [`lend::Lender`]; when it has ended, all that it started ends with its account.
+#![forbid(unsafe_code)]
+
+mod lend;
+mod view;
+
+use allow_list::{List, Terminal};
+use clavis::account::Account;
+use clavis::namespace::Namespace;
+use clavis::{AsNumber, ExitStatus, Give, Handle, Number, Rights};
+use clavis_launch::{Launch, Powers};
+use lend::Lender;
+use std::process::ExitCode;
+
+/// The status of `contain` itself when nothing came of it.
+const FAILED: u8 = 125;
+
+const USAGE: &str = "\
+usage: contain [OPTION...] PROGRAM [ARGUMENT...]
+run a program that gets what is listed here and nothing else
+
+  -a, --allow RIGHTS:PATH          a directory with all below it, or a file, at its own path
+  -s, --scheme NAME[:RIGHTS]       a name of the namespace
+  -l, --limit NAME=NUMBER,...      memory=64M, handles=1024, threads=64 unless said otherwise
+  -e, --env NAME[=VALUE]           an environment variable
+  -t, --terminal                   let it control the terminal: raw mode, jobs
+
+RIGHTS are letters: r read, w write, x run, c create and remove, a append; or names of rights
+joined by + (caps --legend lists them). Rights of a directory hold for all below it; a directory
+within may be given more. A program that starts others needs the name `memory`.
+The status is the program's own; 125: nothing came of it, 126: it does not start, 127: not found.";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let list = match allow_list::read(&words) {
+        Ok(list) => list,
+        Err(misuse) => {
+            complain(&format!("{misuse} (contain --help)"));
+            return ExitCode::from(FAILED);
+        }
+    };
+    match run(&list) {
+        Ok(status) => ExitCode::from(status),
+        Err(trouble) => {
+            complain(&trouble.why);
+            ExitCode::from(trouble.status)
+        }
+    }
+}
+
+/// Says it in one piece: standard error has no buffer, and others write there too.
+fn complain(why: &str) {
+    let line = format!("contain: {why}\n");
+    eprint!("{line}");
+}
+
+/// Why nothing came of it.
+#[derive(Debug)]
+struct Trouble {
+    why: String,
+    status: u8,
+}
+
+impl Trouble {
+    /// A call about something failed.
+    fn failed(subject: &str, error: &clavis::Error) -> Trouble {
+        Trouble::own(subject, &clavis_launch::reason_of(error))
+    }
+
+    /// In own words.
+    fn own(subject: &str, why: &str) -> Trouble {
+        Trouble { why: format!("{subject}: {why}"), status: FAILED }
+    }
+}
+
+fn run(list: &List) -> Result<u8, Trouble> {
+    let lender = Lender::new().map_err(|error| Trouble::failed("lease", &error))?;
+    let own = Namespace::current().map_err(|error| Trouble::failed("namespace", &error))?;
+    let view = view::build(&own, list, &lender)?;
+    let account =
+        Account::new(&list.limits.account()).map_err(|error| Trouble::failed("account", &error))?;
+    let view = lender
+        .lend(&view, Rights::all(), Rights::all(), 0)
+        .map_err(|error| Trouble::failed("namespace", &error))?;
+    let current = view::current(&view);
+    let streams = streams(list.terminal, &lender);
+    let descriptors: Vec<(u16, Number)> =
+        streams.iter().map(|(number, handle)| (*number, handle.number())).collect();
+    let environment: Vec<(String, String)> = list
+        .environment
+        .iter()
+        .filter_map(|(name, value)| {
+            let value = value.clone().or_else(|| std::env::var(name).ok())?;
+            Some((name.clone(), value))
+        })
+        .collect();
+    let launch = Launch {
+        arguments: &list.command,
+        environment: &environment,
+        descriptors: &descriptors,
+        namespace: Give::This(view.number()),
+        directory: view::shown(&current),
+        account: Some(account.number()),
+        powers: Powers::Kept,
+    };
+    let search = std::env::var("PATH").unwrap_or_else(|_| clavis_launch::DEFAULT_PATH.into());
+    let program = list.command.first().map_or("", String::as_str);
+    let child = clavis_launch::start(&launch, &search, &clavis_launch::open).map_err(|error| {
+        Trouble { why: format!("{program}: {}", error.reason()), status: error.status() }
+    })?;
+    let status = child.wait().map_err(|error| Trouble::failed(program, &error))?;
+    // What it started ends with it. Nothing is left to be told of a failure.
+    let _ = account.kill();
+    if !matches!(status, ExitStatus::Exit(_)) {
+        complain(&format!("{program}: {status}"));
+    }
+    Ok((status.shell_code() & 0xFF) as u8)
+}
+
+/// What a stream to read from permits, and one to write to.
+const TO_READ: Rights = Rights::READ.union(STREAM);
+const TO_WRITE: Rights = Rights::WRITE.union(Rights::APPEND).union(Rights::SYNC).union(STREAM);
+const STREAM: Rights = Rights::SEEK
+    .union(Rights::STAT)
+    .union(Rights::EVENT)
+    .union(Rights::DUP)
+    .union(Rights::TRANSFER);
+
+/// The standard streams, as far as they are open.
+fn streams(terminal: Terminal, lender: &Lender) -> Vec<(u16, Handle)> {
+    [(0, TO_READ), (1, TO_WRITE), (2, TO_WRITE)]
+        .into_iter()
+        .filter_map(|(number, most)| {
+            let most = match terminal {
+                Terminal::Streams => most,
+                Terminal::Controlled => Rights::all(),
+            };
+            let own = Number::from_raw(usize::from(number));
+            Some((number, lender.lend(&own, most, most, 0).ok()?))
+        })
+        .collect()
+}

@@ -1,0 +1,76 @@
+//! The namespace of the contained program: the listed names and places, and nothing else, sealed.
+use crate::Trouble;
+use crate::lend::Lender;
+use allow_list::{Allowed, List};
+use clavis::abi::error::{EINVAL, ENOENT};
+use clavis::abi::syscall::flag::{O_DIRECTORY, O_RDONLY, O_STAT};
+use clavis::handle::query;
+use clavis::namespace::{Name, Namespace, entry_flags, fork_flags, permissions};
+use clavis::{Handle, Rights, handle_flags};
+use clavis_launch::Directory;
+
+/// What a handle needs so that a name can be bound to it.
+const BOUND: Rights = Rights::LOOKUP.union(Rights::FORWARD).union(Rights::TRANSFER);
+
+/// Builds it.
+pub(crate) fn build(own: &Namespace, list: &List, lender: &Lender) -> Result<Namespace, Trouble> {
+    let known = |name: &str| match own.entry(name) {
+        Err(error) if [EINVAL, ENOENT].contains(&error.errno()) => {
+            Err(Trouble::own(name, "there is no such name here"))
+        }
+        _ => Ok(()),
+    };
+    for scheme in &list.schemes {
+        known(&scheme.name)?;
+    }
+    let names: Vec<Name> =
+        list.schemes.iter().map(|scheme| Name::narrowed(&scheme.name, scheme.rights)).collect();
+    let failed = |error| Trouble::failed("namespace", &error);
+    if list.allowed.is_empty() {
+        let sealed = own.fork(fork_flags::SEALED, permissions::LIST, &names);
+        return sealed.map_err(failed);
+    }
+    let view = own.fork_closed(&names).map_err(failed)?;
+    for allowed in &list.allowed {
+        let handle = directory(allowed, lender)?;
+        let name =
+            Name { flags: entry_flags::BENEATH, ..Name::narrowed(&allowed.place, allowed.rights) };
+        view.bind(&name, &handle).map_err(|error| Trouble::failed(&allowed.path, &error))?;
+    }
+    view.seal().map_err(failed)?;
+    view.shrink(permissions::LIST).map_err(failed)
+}
+
+/// A handle of a file or directory that gives what is listed and leads nowhere else.
+fn directory(allowed: &Allowed, lender: &Lender) -> Result<Handle, Trouble> {
+    let failed = |error| Trouble::failed(&allowed.path, &error);
+    let own = Handle::open(&allowed.path, O_STAT as u64).map_err(failed)?;
+    let info = query(&own).map_err(failed)?;
+    let lacks: Vec<&str> = (allowed.rights - info.inherit).names().collect();
+    if !lacks.is_empty() {
+        let why = format!("what is opened here cannot have {}", lacks.join(" "));
+        return Err(Trouble::own(&allowed.path, &why));
+    }
+    let rights = allowed.rights | BOUND;
+    lender.lend(&own, rights, allowed.rights, handle_flags::BENEATH).map_err(failed)
+}
+
+/// The current directory, as far as the program can open it by itself.
+pub(crate) fn current(view: &Handle) -> (Option<Handle>, String) {
+    let Ok(path) = std::env::current_dir() else { return (None, String::new()) };
+    let path = path.to_string_lossy().into_owned();
+    let Some(place) = allow_list::place_of(&path) else { return (None, String::new()) };
+    let flags = (O_RDONLY | O_DIRECTORY) as u64;
+    match Handle::open_at(view, &format!("/scheme/{place}"), flags) {
+        Ok(handle) => (Some(handle), path),
+        Err(_) => (None, String::new()),
+    }
+}
+
+/// The same, for [`clavis_launch`].
+pub(crate) fn shown<'a>(current: &'a (Option<Handle>, String)) -> Directory<'a> {
+    use clavis::{AsNumber, Give};
+    let (handle, path) = current;
+    let handle = handle.as_ref().map_or(Give::None, |handle| Give::This(handle.number()));
+    Directory { handle, path }
+}
