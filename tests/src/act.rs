@@ -58,6 +58,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "handles" => handles(),
         "leave" => leave(),
         "one-way" => one_way(),
+        "reread" => reread(),
         "crowd" => match crowd() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -102,6 +103,18 @@ fn leave() -> ExitCode {
         },
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Reads a file again and again, anew and through what it opened first, until neither gives it.
+fn reread() -> ExitCode {
+    use std::os::unix::fs::FileExt;
+    let Some(path) = std::env::args().nth(3) else { return ExitCode::FAILURE };
+    let Ok(file) = std::fs::File::open(&path) else { return ExitCode::FAILURE };
+    println!("reading");
+    while std::fs::read(&path).is_ok() || file.read_at(&mut [0], 0).is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    ExitCode::SUCCESS
 }
 
 /// Tells what comes of writing to the standard input and reading from the standard output.

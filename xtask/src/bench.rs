@@ -26,7 +26,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &BenchOptions) -> anyhow::Re
     let config = Config {
         machine: &options.machine,
         disk: &image.disk,
-        command_line: "qemu-exit\nstart results bench\n".into(),
+        command_line: format!("qemu-exit\nstart results bench {}\n", options.rows.join(" ")),
         console: Console::Log,
         log: workspace.output()?.join("bench.log"),
         display: false,

@@ -205,6 +205,9 @@ pub(crate) struct ImageOptions {
 /// Options of `bench`.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct BenchOptions {
+    /// Measure these rows alone; all of them if none is named.
+    #[arg(value_name = "ROW", value_parser = row)]
+    pub(crate) rows: Vec<String>,
     #[command(flatten)]
     pub(crate) machine: MachineOptions,
     /// Fail if a row misses its `must`.
@@ -213,4 +216,10 @@ pub(crate) struct BenchOptions {
     /// Where to write the figures as JSON; in the target folder otherwise.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+/// A row's name is one word of a command line.
+fn row(word: &str) -> Result<String, String> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if word.bytes().all(is_name) { Ok(word.to_owned()) } else { Err("no name of a row".into()) }
 }

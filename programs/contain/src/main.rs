@@ -2,7 +2,8 @@
 //!
 //! The program starts in a closed, sealed namespace that holds the listed names and places, in an
 //! account of its own with limits, with the standard streams as plain streams. What it gets is
-//! lent by [`lend::Lender`]; when it has ended, all that it started ends with its account.
+//! lent by [`lend::Lender`] under one lease, which ends with this process at the latest; when the
+//! program has ended, all that it started ends with its account.
 #![forbid(unsafe_code)]
 
 mod lend;
@@ -84,12 +85,11 @@ impl Trouble {
 fn run(list: &List) -> Result<u8, Trouble> {
     let lender = Lender::new().map_err(|error| Trouble::failed("lease", &error))?;
     let own = Namespace::current().map_err(|error| Trouble::failed("namespace", &error))?;
-    let view = view::build(&own, list, &lender)?;
+    let view = view::build(&own, list)?;
     let account =
         Account::new(&list.limits.account()).map_err(|error| Trouble::failed("account", &error))?;
-    let view = lender
-        .lend(&view, Rights::all(), Rights::all(), 0)
-        .map_err(|error| Trouble::failed("namespace", &error))?;
+    let view =
+        lender.lend(&view, Rights::all()).map_err(|error| Trouble::failed("namespace", &error))?;
     let current = view::current(&view);
     let streams = streams(list.terminal, &lender);
     let descriptors: Vec<(u16, Number)> =
@@ -117,8 +117,9 @@ fn run(list: &List) -> Result<u8, Trouble> {
         Trouble { why: format!("{program}: {}", error.reason()), status: error.status() }
     })?;
     let status = child.wait().map_err(|error| Trouble::failed(program, &error))?;
-    // What it started ends with it. Nothing is left to be told of a failure.
-    let _ = account.kill();
+    // What it started ends with it, and what it passed on is taken back.
+    lender.revoke().map_err(|error| Trouble::failed("lease", &error))?;
+    account.kill().map_err(|error| Trouble::failed("account", &error))?;
     if !matches!(status, ExitStatus::Exit(_)) {
         complain(&format!("{program}: {status}"));
     }
@@ -144,7 +145,7 @@ fn streams(terminal: Terminal, lender: &Lender) -> Vec<(u16, Handle)> {
                 Terminal::Controlled => Rights::all(),
             };
             let own = Number::from_raw(usize::from(number));
-            Some((number, lender.lend(&own, most, most, 0).ok()?))
+            Some((number, lender.lend(&own, most).ok()?))
         })
         .collect()
 }

@@ -1,19 +1,18 @@
 //! The namespace of the contained program: the listed names and places, and nothing else, sealed.
 use crate::Trouble;
-use crate::lend::Lender;
 use allow_list::{Allowed, List};
 use clavis::abi::error::{EINVAL, ENOENT};
 use clavis::abi::syscall::flag::{O_DIRECTORY, O_RDONLY, O_STAT};
 use clavis::handle::query;
 use clavis::namespace::{Name, Namespace, entry_flags, fork_flags, permissions};
-use clavis::{Handle, Rights, handle_flags};
+use clavis::{Handle, Place, Rights, handle_flags};
 use clavis_launch::Directory;
 
 /// What a handle needs so that a name can be bound to it.
 const BOUND: Rights = Rights::LOOKUP.union(Rights::FORWARD).union(Rights::TRANSFER);
 
 /// Builds it.
-pub(crate) fn build(own: &Namespace, list: &List, lender: &Lender) -> Result<Namespace, Trouble> {
+pub(crate) fn build(own: &Namespace, list: &List) -> Result<Namespace, Trouble> {
     let known = |name: &str| match own.entry(name) {
         Err(error) if [EINVAL, ENOENT].contains(&error.errno()) => {
             Err(Trouble::own(name, "there is no such name here"))
@@ -32,7 +31,7 @@ pub(crate) fn build(own: &Namespace, list: &List, lender: &Lender) -> Result<Nam
     }
     let view = own.fork_closed(&names).map_err(failed)?;
     for allowed in &list.allowed {
-        let handle = directory(allowed, lender)?;
+        let handle = directory(allowed)?;
         let name =
             Name { flags: entry_flags::BENEATH, ..Name::narrowed(&allowed.place, allowed.rights) };
         view.bind(&name, &handle).map_err(|error| Trouble::failed(&allowed.path, &error))?;
@@ -41,8 +40,8 @@ pub(crate) fn build(own: &Namespace, list: &List, lender: &Lender) -> Result<Nam
     view.shrink(permissions::LIST).map_err(failed)
 }
 
-/// A handle of a file or directory that gives what is listed and leads nowhere else.
-fn directory(allowed: &Allowed, lender: &Lender) -> Result<Handle, Trouble> {
+/// What the program's namespace opens a file or directory through: it gives what is listed and leads nowhere else.
+fn directory(allowed: &Allowed) -> Result<Handle, Trouble> {
     let failed = |error| Trouble::failed(&allowed.path, &error);
     let own = Handle::open(&allowed.path, O_STAT as u64).map_err(failed)?;
     let info = query(&own).map_err(failed)?;
@@ -52,7 +51,8 @@ fn directory(allowed: &Allowed, lender: &Lender) -> Result<Handle, Trouble> {
         return Err(Trouble::own(&allowed.path, &why));
     }
     let rights = allowed.rights | BOUND;
-    lender.lend(&own, rights, allowed.rights, handle_flags::BENEATH).map_err(failed)
+    let flags = handle_flags::BENEATH;
+    Handle::derive_with(&own, rights, allowed.rights, flags, Place::Upper).map_err(failed)
 }
 
 /// The current directory, as far as the program can open it by itself.

@@ -2,6 +2,7 @@
 use super::place::{Place, io};
 use super::support::{at, check};
 use crate::run::{Case, PROGRAM, Verdict};
+use clavis::account::{Account, UNLIMITED};
 use clavis::{Command, ExitStatus, Give};
 use std::fs;
 use std::io::Read;
@@ -21,6 +22,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "a_contained_program_stays_within_its_limits", run: limits },
     Case { name: "the_status_of_contain_is_that_of_the_program", run: status },
     Case { name: "what_a_contained_program_started_ends_with_it", run: ends_together },
+    Case { name: "who_ends_contain_takes_back_what_the_program_has", run: taken_back },
     Case { name: "a_contained_program_starts_where_it_could_have_gone_itself", run: directory },
     Case { name: "a_contained_program_contains_others_and_gives_them_no_more", run: nested },
     Case { name: "the_environment_holds_what_is_listed", run: environment },
@@ -222,6 +224,33 @@ fn status() -> Verdict {
 fn ends_together() -> Verdict {
     // The process that is left behind holds the stream that is read to its end here.
     contain(&format!("{PROGRAM} --act leave"), &place("together")?)?.says("left\n")
+}
+
+fn taken_back() -> Verdict {
+    let place = place("back")?;
+    let (from, to) = at("pipe", clavis::object::pipe(0))?;
+    // The account of contain and of what it contains: it tells when nobody is left.
+    let account = at("account", Account::new(&UNLIMITED))?;
+    let (allowed, file) = (place.at("in"), place.at("in/file"));
+    let child = Command::new(CONTAIN)
+        .args(["--allow", &format!("r:{}", allowed.display()), PROGRAM, "--act", "reread"])
+        .arg(&file)
+        .stdout(&to)
+        .namespace(Give::Own)
+        .account(&account)
+        .child_account(Give::Own)
+        .spawn();
+    let child = at("start", child)?;
+    drop(to);
+    let mut said = [0; 8];
+    io("listen", (&from).read_exact(&mut said))?;
+    check(&said == b"reading\n", "it does not read")?;
+    at("kill contain", child.kill())?;
+    // The program that it contained lives on, until it finds that nothing is left to read.
+    while at("usage", account.usage())?.used.threads > 0 {
+        std::thread::yield_now();
+    }
+    check(fs::read(file).is_ok(), "the file is gone")
 }
 
 fn directory() -> Verdict {
