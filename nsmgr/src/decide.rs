@@ -4,6 +4,7 @@
 use crate::list;
 use crate::manager::{Manager, Offer};
 use crate::name::Name;
+use crate::namespace::EMPTY;
 use crate::place::Led;
 use crate::record::Terms;
 use crate::state::{Object, Resolved};
@@ -12,10 +13,10 @@ use clavis_abi::error::{
     EBADF, EBUSY, EEXIST, EINVAL, EISDIR, EKEYREJECTED, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM, EROFS,
     Error, Result,
 };
-use clavis_abi::limits::PATH_MAX;
+use clavis_abi::limits::{NAME_MAX, PATH_MAX};
 use clavis_abi::namespace::{
     EntryInfo, Message, SCHEME_FACTORY, Target, call, entry_flags, permissions, split_path,
-    split_relative,
+    split_relative, unpadded,
 };
 use clavis_abi::params::handle_flags;
 use clavis_abi::rights::Rights;
@@ -187,7 +188,9 @@ impl Manager<'_> {
         if number & LISTING != 0 {
             let namespace = number & !LISTING;
             // Outlives its namespace only as a handle to nothing.
-            self.state.namespace(namespace).ok_or(Error::new(ENOENT))?;
+            if namespace != EMPTY {
+                self.state.namespace(namespace).ok_or(Error::new(ENOENT))?;
+            }
             return Ok(Subject::Listing { namespace });
         }
         match self.state.object(number) {
@@ -324,6 +327,21 @@ impl Manager<'_> {
                 }
                 reply(self.seal(namespace).map(|()| 0))
             }
+            call::MASK | call::RENAME => {
+                if !is_editor(permissions) {
+                    return Err(Error::new(EKEYREJECTED));
+                }
+                let invalid = Error::new(EINVAL);
+                let name = |bytes: &[u8]| unpadded(bytes).and_then(Name::new).ok_or(invalid);
+                let (first, second) = payload.split_at_checked(NAME_MAX).ok_or(invalid)?;
+                reply(match (operation, second.len()) {
+                    (call::MASK, 0) => self.mask(namespace, name(first)?).map(|()| 0),
+                    (call::RENAME, NAME_MAX) => {
+                        self.rename(namespace, name(first)?, name(second)?).map(|()| 0)
+                    }
+                    _ => return Err(invalid),
+                })
+            }
             // Kept below the numbers that read as errors.
             call::GENERATION => reply(Ok(self.state.generation(namespace) & (u64::MAX >> 1))),
             call::ENTRY => {
@@ -458,6 +476,12 @@ fn listing(set: u64, permissions: u64, flags: u64) -> Result<Decision> {
         return Err(Error::new(EISDIR));
     }
     Ok(Decision::Mint(set | LISTING))
+}
+
+/// Whether names may be replaced.
+fn is_editor(permissions: u64) -> bool {
+    let needed = permissions::INSERT | permissions::DELETE;
+    permissions & needed == needed
 }
 
 /// Whether a path ends where it begins.

@@ -37,7 +37,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod copy;
 mod decide;
+mod edit;
 mod fork;
 mod list;
 mod manager;

@@ -1,5 +1,6 @@
 //! Listing: entries in the order in which they were bound, own names before the parent's. The
 //! cursor is the place of the last entry given, so it stays true when names come and go.
+use crate::namespace::EMPTY;
 use crate::state::{DEPTH_MAX, State};
 use clavis_abi::error::{EINVAL, ENOENT, Error, Result};
 use clavis_abi::syscall::dirent::{DirEntry, DirentBuf, DirentKind};
@@ -14,7 +15,9 @@ pub(crate) fn getdents(
     header: u16,
     payload: &mut [u8],
 ) -> Result<u64> {
-    state.namespace(namespace).ok_or(Error::new(ENOENT))?;
+    if namespace != EMPTY {
+        state.namespace(namespace).ok_or(Error::new(ENOENT))?;
+    }
     let mut out = DirentBuf::new(payload, header).ok_or(Error::new(EINVAL))?;
     let first = usize::try_from(cursor >> LEVEL_SHIFT).unwrap_or(DEPTH_MAX);
     let mut after = cursor & ((1 << LEVEL_SHIFT) - 1);

@@ -5,6 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 
+/// The set that never has a name.
+pub(crate) const EMPTY: u64 = 1 << 55;
+
 /// [`Terms`] that own their prefix.
 #[derive(Debug)]
 pub(crate) struct OwnedTerms {
@@ -44,7 +47,7 @@ pub(crate) struct Entry {
     pub(crate) name: Name,
     pub(crate) binding: Binding,
     pub(crate) terms: OwnedTerms,
-    /// The set of names within it; 0: there are none.
+    /// The set of names within it, [`EMPTY`] for an empty directory; 0: there is none.
     pub(crate) within: u64,
 }
 
@@ -53,7 +56,7 @@ impl Entry {
     pub(crate) fn handle(&self) -> Option<u64> {
         match self.binding {
             Binding::Handle(handle) => Some(handle),
-            Binding::Hidden | Binding::Parent => None,
+            Binding::Hidden | Binding::Parent | Binding::Empty => None,
         }
     }
 }

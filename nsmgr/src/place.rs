@@ -5,13 +5,12 @@
 //! An open goes to the longest place whose components its path has, and on from there; a path
 //! between places leads to a set, which can be listed. Only namespaces that are closed have places.
 use crate::fork::Mask;
-use crate::manager::{Manager, push};
 use crate::name::Name;
-use crate::namespace::{Entry, Namespace};
-use crate::record::{Binding, Record, Terms};
-use crate::state::{Resolved, State, units};
+use crate::namespace::{EMPTY, Entry, Namespace};
+use crate::record::Binding;
+use crate::state::{Resolved, State};
 use alloc::vec::Vec;
-use clavis_abi::error::{EDQUOT, EEXIST, EINVAL, EKEYREJECTED, ENOENT, EOPNOTSUPP, Error, Result};
+use clavis_abi::error::Result;
 use clavis_abi::namespace::{PLACE_DEPTH, entry_flags};
 
 /// Where a path leads.
@@ -120,6 +119,7 @@ impl State {
             let entry = self.namespaces.get(&set).and_then(|names| names.entry(name));
             let Some(entry) = entry else { return here(Walk::Nowhere) };
             let inner = match entry.binding {
+                Binding::Empty => None,
                 Binding::Handle(_) => Some((set, entry, rest.trim_start_matches('/'))),
                 _ => bound,
             };
@@ -133,6 +133,7 @@ impl State {
     /// Whether a name or any name within it is bound: tickets make names that are not yet.
     pub(crate) fn leads(&self, handle: Option<u64>, within: u64) -> bool {
         handle.is_some()
+            || within == EMPTY
             || self.namespaces.get(&within).is_some_and(|names| {
                 names.entries.iter().any(|entry| self.leads(entry.handle(), entry.within))
             })
@@ -262,135 +263,5 @@ impl State {
             }
             id = set;
         }
-    }
-}
-
-impl Manager<'_> {
-    /// A ticket for a place. What is missing on the way to it is made.
-    pub(crate) fn ticket(&mut self, namespace: u64, place: &str, terms: &Terms<'_>) -> Result<u64> {
-        let (way, last) = place.rsplit_once('/').unwrap_or(("", place));
-        let last = Name::new(last).ok_or(Error::new(EINVAL))?;
-        if !way.is_empty() && self.state.is_open(namespace) {
-            return Err(Error::new(EOPNOTSUPP));
-        }
-        let replace = terms.flags & entry_flags::REPLACE != 0;
-        let mut next = self.state.next();
-        let mut cost = units(terms.prefix);
-        let mut set = namespace;
-        self.frame.clear();
-        for part in way.split('/').filter(|part| !part.is_empty()) {
-            let name = Name::new(part).ok_or(Error::new(EINVAL))?;
-            let entry = self.state.namespace(set).and_then(|names| names.entry(part));
-            if let Some(within) = entry.map(|entry| entry.within).filter(|&within| within != 0) {
-                set = within;
-                continue;
-            }
-            if entry.is_none() {
-                let terms = Terms { rights: u64::MAX, inherit: u64::MAX, flags: 0, prefix: "" };
-                let binding = Binding::Parent;
-                self.record(&Record::Bind { namespace: set, serial: 0, name, binding, terms })?;
-                cost = cost.saturating_add(1);
-            }
-            self.record(&Record::Within { id: next, set, name, generation: 0, serial: 1 })?;
-            cost = cost.saturating_add(1);
-            set = next;
-            next = next.saturating_add(1);
-        }
-        if !replace && self.slot(set, &last).is_some() {
-            return Err(Error::new(EEXIST));
-        }
-        self.state.room(namespace, cost)?;
-        self.record(&Record::Ticket { number: next, namespace: set, name: last, terms: *terms })?;
-        self.commit(cost, next)?;
-        Ok(next)
-    }
-
-    /// Encodes a name of a fork with all that lies within it. Answers what it costs.
-    pub(crate) fn copy_name(
-        &mut self,
-        parent: u64,
-        child: u64,
-        name: Name,
-        mask: Mask,
-    ) -> Result<u32> {
-        let found = self.state.resolve(parent, name.as_str()).ok_or(Error::new(ENOENT))?;
-        if !self.state.leads(found.handle, found.within) {
-            return Err(Error::new(ENOENT));
-        }
-        let mut copy = Copy { state: &self.state, frame: &mut self.frame, next: self.next_set };
-        copy.name(child, name, found.handle, &mask.apply(&found.terms))?;
-        let cost = units(found.terms.prefix);
-        let below = self.state.above(parent, name.as_str()).and(mask);
-        let room = |units| self.state.room(parent, units);
-        let below = copy.within(found.within, child, name, below, &room)?;
-        self.next_set = copy.next;
-        Ok(cost.saturating_add(below))
-    }
-
-    /// The listing of what lies within a place.
-    pub(crate) fn set_at(&self, namespace: u64, place: &str) -> Result<u64> {
-        let (name, rest) = place.split_once('/').unwrap_or((place, ""));
-        let mut set = self.state.resolve(namespace, name).map_or(0, |found| found.within);
-        for part in rest.split('/').filter(|part| !part.is_empty()) {
-            let entry = self.state.namespace(set).and_then(|names| names.entry(part));
-            set = entry.map_or(0, |entry| entry.within);
-        }
-        if set == 0 { Err(Error::new(ENOENT)) } else { Ok(set) }
-    }
-
-    /// Removes a place.
-    pub(crate) fn unbind_place(&mut self, set: u64, name: Name) -> Result<()> {
-        self.unsealed(set)?;
-        let names = self.state.namespace(set).ok_or(Error::new(ENOENT))?;
-        let entry = names.entry(name.as_str()).ok_or(Error::new(ENOENT))?;
-        if entry.within != 0 {
-            // Places within it would go too: those are removed first.
-            return Err(Error::new(EKEYREJECTED));
-        }
-        self.change(0, 0, |manager| manager.record(&Record::Unbind { namespace: set, name }))
-    }
-}
-
-/// Copies names of the state into a frame.
-struct Copy<'a> {
-    state: &'a State,
-    frame: &'a mut Vec<u8>,
-    next: u64,
-}
-
-impl Copy<'_> {
-    fn name(&mut self, set: u64, name: Name, handle: Option<u64>, terms: &Terms<'_>) -> Result<()> {
-        let binding = handle.map_or(Binding::Parent, Binding::Handle);
-        push(self.frame, &Record::Bind { namespace: set, serial: 0, name, binding, terms: *terms })
-    }
-
-    /// Copies a set of names, as that within a name of another set. Answers what it costs.
-    fn within(
-        &mut self,
-        from: u64,
-        set: u64,
-        name: Name,
-        mask: Mask,
-        room: &impl Fn(u32) -> Result<()>,
-    ) -> Result<u32> {
-        let Some(names) = self.state.namespace(from) else { return Ok(0) };
-        if !self.state.leads(None, from) {
-            return Ok(0);
-        }
-        let id = self.next;
-        self.next = self.next.checked_add(1).ok_or(Error::new(EDQUOT))?;
-        push(self.frame, &Record::Within { id, set, name, generation: 0, serial: 1 })?;
-        let mut cost = 1_u32;
-        for entry in &names.entries {
-            if !self.state.leads(entry.handle(), entry.within) {
-                continue;
-            }
-            let terms = entry.terms.borrow();
-            self.name(id, entry.name, entry.handle(), &mask.apply(&terms))?;
-            let below = self.within(entry.within, id, entry.name, mask, room)?;
-            cost = cost.saturating_add(units(terms.prefix)).saturating_add(below);
-            room(cost)?;
-        }
-        Ok(cost)
     }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use clavis_abi::error::{ENOMEM, Error, Result};
 
 /// Greatest bytes of a record, its prefix not counted.
-pub(crate) const RECORD_MAX: usize = 128;
+pub(crate) const RECORD_MAX: usize = 160;
 
 /// What an entry of a namespace is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) enum Binding {
     Parent,
     /// A handle in the manager's table: a slot or a directory.
     Handle(u64),
+    /// An empty directory.
+    Empty,
 }
 
 /// What is stored with a name.
@@ -42,6 +44,8 @@ pub(crate) enum Record<'a> {
     Namespace { id: u64, parent: u64, flags: u8, budget: u32, generation: u64, serial: u64 },
     /// The set of names within a name of another set.
     Within { id: u64, set: u64, name: Name, generation: u64, serial: u64 },
+    /// A name is called otherwise.
+    Rename { namespace: u64, name: Name, to: Name },
     /// A handle to a namespace.
     Access { number: u64, namespace: u64, permissions: u64 },
     /// A bind ticket.
@@ -94,6 +98,7 @@ impl<'a> Record<'a> {
                     Binding::Hidden => (0, 0),
                     Binding::Parent => (1, 0),
                     Binding::Handle(handle) => (2, handle),
+                    Binding::Empty => (3, 0),
                 };
                 out.tag(6)
                     .word(namespace)
@@ -106,6 +111,9 @@ impl<'a> Record<'a> {
             Record::Unbind { namespace, ref name } => out.tag(7).word(namespace).name(name),
             Record::Seal { namespace } => out.tag(8).word(namespace),
             Record::Done { tag, result } => out.tag(9).word(u64::from(tag)).word(result),
+            Record::Rename { namespace, ref name, ref to } => {
+                out.tag(11).word(namespace).name(name).name(to)
+            }
             Record::Within { id, set, ref name, generation, serial } => {
                 out.tag(10).word(id).word(set).name(name).word(generation).word(serial)
             }
@@ -153,6 +161,7 @@ impl<'a> Record<'a> {
                     (0, _) => Binding::Hidden,
                     (1, _) => Binding::Parent,
                     (2, handle) => Binding::Handle(handle),
+                    (3, _) => Binding::Empty,
                     _ => return None,
                 },
                 terms: input.terms()?,
@@ -162,6 +171,9 @@ impl<'a> Record<'a> {
             9 => {
                 let tag = u32::try_from(input.word()?).ok()?;
                 Record::Done { tag, result: input.word()? }
+            }
+            11 => {
+                Record::Rename { namespace: input.word()?, name: input.name()?, to: input.name()? }
             }
             10 => Record::Within {
                 id: input.word()?,

@@ -1,7 +1,7 @@
 //! The value that the manager manages: namespaces, the handles that reach them, tickets, and who
 //! pays for what. It changes only by [`State::apply`]ing records.
 use crate::name::Name;
-use crate::namespace::{Entry, Namespace, OwnedTerms};
+use crate::namespace::{EMPTY, Entry, Namespace, OwnedTerms};
 use crate::record::{Binding, NOBODY, OPEN, Record, SEALED, Terms, records};
 use alloc::vec::Vec;
 use clavis_abi::error::{EDQUOT, ENOMEM, Error, Result};
@@ -140,7 +140,7 @@ impl State {
             match entry.binding {
                 Binding::Hidden => return None,
                 Binding::Parent if entry.within == 0 => {}
-                Binding::Parent => {
+                Binding::Parent | Binding::Empty => {
                     let terms = Terms { rights, inherit, flags: narrowing, prefix: "" };
                     let (within, level) = (entry.within, namespace.level);
                     return Some(Resolved { handle: None, terms, within, level });
@@ -258,10 +258,15 @@ impl State {
                 self.collect(id);
             }
             Record::Bind { namespace, serial, name, binding, ref terms } => {
-                // The names within it stay.
-                let within = self.take(namespace, &name);
+                // The names within it stay, unless it becomes an empty directory.
+                let mut within = self.take(namespace, &name);
+                if binding == Binding::Empty || within == EMPTY {
+                    self.drop_set(within);
+                    within = 0;
+                }
                 self.bind(namespace, serial, name, binding, terms, within);
             }
+            Record::Rename { namespace, ref name, to } => self.rename(namespace, name, to),
             Record::Unbind { namespace, ref name } => {
                 let within = self.take(namespace, name);
                 self.drop_set(within);
@@ -306,6 +311,7 @@ impl State {
             return;
         }
         namespace.serial = namespace.serial.max(serial.saturating_add(1));
+        let within = if binding == Binding::Empty { EMPTY } else { within };
         namespace.names.insert(name, serial);
         let at = namespace.entries.partition_point(|entry| entry.serial < serial);
         namespace.entries.insert(at, Entry { serial, name, binding, terms: owned, within });
@@ -316,6 +322,20 @@ impl State {
             self.released.retain(|&released| released != handle);
         }
         self.charge(id, units(terms.prefix));
+    }
+
+    fn rename(&mut self, id: u64, name: &Name, to: Name) {
+        let Some(names) = self.namespaces.get_mut(&id) else { return };
+        let Some(at) = names.position(name.as_str()) else { return };
+        if names.names.contains_key(&to) || names.names.try_reserve(1).is_err() {
+            return;
+        }
+        let Some(entry) = names.entries.get_mut(at) else { return };
+        entry.name = to;
+        let serial = entry.serial;
+        names.names.remove(name);
+        names.names.insert(to, serial);
+        self.changed(id);
     }
 
     /// Takes a name out of its set. Answers the set of the names within it, or 0.

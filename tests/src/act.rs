@@ -59,6 +59,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "leave" => leave(),
         "one-way" => one_way(),
         "reread" => reread(),
+        "here" => here(),
         "crowd" => match crowd() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -102,6 +103,18 @@ fn leave() -> ExitCode {
             std::thread::sleep(std::time::Duration::from_secs(1000));
         },
         _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Tells where it is and what a file there holds; ends with the error's number.
+fn here() -> ExitCode {
+    let path = std::env::args().nth(3).unwrap_or_default();
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            println!("{} {text}", std::env::current_dir().unwrap_or_default().display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => ExitCode::from(error.raw_os_error().unwrap_or(1) as u8),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask docs`: documentation that is generated from the tables of the ABI.
 mod abi;
+mod rights;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +20,10 @@ pub(crate) struct Generated {
 
 /// All generated files as they should be.
 pub(crate) fn generate(workspace: &Workspace) -> Vec<Generated> {
-    vec![Generated { path: workspace.root.join("docs/abi.md"), text: abi::reference() }]
+    vec![
+        Generated { path: workspace.root.join("docs/abi.md"), text: abi::reference() },
+        Generated { path: workspace.root.join("docs/rights.md"), text: rights::reference() },
+    ]
 }
 
 /// Writes them.

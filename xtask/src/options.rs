@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Bench(BenchOptions),
     /// Check format, lints, documentation, generated files and budgets.
     Check,
-    /// Write the generated documentation (docs/abi.md).
+    /// Write the generated documentation (docs/abi.md, docs/rights.md).
     Docs,
     /// Say what this machine lacks, and the command that installs it.
     Doctor,

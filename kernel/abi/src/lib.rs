@@ -19,6 +19,7 @@ pub mod error;
 pub mod limits;
 pub mod namespace;
 pub mod params;
+pub mod peers;
 pub mod rights;
 pub mod runtime;
 pub mod startup;

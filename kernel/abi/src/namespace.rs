@@ -8,7 +8,7 @@
 //! | fork, shrink, register, bind | `dup` with a [`Message`] |
 //! | bind | send one handle (CALL with `FD` and `WRITE`) on the ticket that [`Message::Bind`] answered with |
 //! | list the names within a place | `dup` with [`Message::Within`], then getdents |
-//! | seal, generation, masks of a name | `CALL` with [`call`]'s numbers in the first metadata word |
+//! | seal, mask, rename, generation, masks of a name | `CALL` with [`call`]'s numbers in the first metadata word |
 //!
 //! Words are little-endian and need no alignment. The three lowest messages are those of the
 //! published `libredox`.
@@ -40,6 +40,12 @@ pub mod call {
     /// Payload: an [`super::EntryInfo`] with the name filled in; comes back complete (READ and
     /// WRITE on the call, permission LIST). On a listing it asks for a name of that listing.
     pub const ENTRY: u64 = 3;
+    /// Payload: a padded name. Binds it to an empty directory, in place of what it was bound to
+    /// (permissions INSERT and DELETE). Returns 0.
+    pub const MASK: u64 = 4;
+    /// Payload: two padded names. The first is called the second from now on, with all that lies
+    /// within it (permissions INSERT and DELETE). Returns 0.
+    pub const RENAME: u64 = 5;
 }
 
 /// What a namespace handle permits beyond opening names. The values are those of `libredox`.
@@ -126,10 +132,22 @@ impl EntryInfo {
     /// The name, if it is a valid one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        let end = self.name.iter().position(|&byte| byte == 0).unwrap_or(NAME_MAX);
-        let name = core::str::from_utf8(self.name.get(..end)?).ok()?;
-        valid_name(name).then_some(name)
+        unpadded(&self.name)
     }
+}
+
+/// A name as the payloads of [`call::MASK`] and [`call::RENAME`] have it.
+#[must_use]
+pub fn padded(name: &str) -> Option<[u8; NAME_MAX]> {
+    EntryInfo::question(name).map(|question| question.name)
+}
+
+/// The name that was padded, if it is a valid one.
+#[must_use]
+pub fn unpadded(bytes: &[u8]) -> Option<&str> {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    let name = core::str::from_utf8(bytes.get(..end)?).ok()?;
+    valid_name(name).then_some(name)
 }
 
 /// Whether a string can name a scheme: 1 to `NAME_MAX` bytes, no `/`, no control characters,

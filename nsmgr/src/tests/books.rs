@@ -35,7 +35,9 @@ impl State {
             for entry in &namespace.entries {
                 charge(id, units(&entry.terms.prefix));
                 assert_eq!(namespace.names.get(&entry.name), Some(&entry.serial));
-                if entry.within != 0 {
+                if entry.within == crate::namespace::EMPTY {
+                    assert_eq!(entry.binding, Binding::Empty);
+                } else if entry.within != 0 {
                     assert_eq!(self.namespaces[&entry.within].parent, id);
                 } else if namespace.level != 0 {
                     assert!(matches!(entry.binding, Binding::Handle(_)), "a name leads nowhere");

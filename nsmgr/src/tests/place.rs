@@ -3,7 +3,9 @@ use super::{ALL, ask, bind, buffer, dup, item, manager, minted, names, open, ref
 use super::{fork_with, offer};
 use crate::{Decision, ForwardPath, Manager};
 use clavis_abi::error::{EBUSY, EDQUOT, EEXIST, EISDIR, EKEYREJECTED, ENOENT, EOPNOTSUPP, EROFS};
-use clavis_abi::namespace::{Encoder, EntryInfo, call, entry_flags, fork_flags, permissions};
+use clavis_abi::namespace::{
+    Encoder, EntryInfo, call, entry_flags, fork_flags, padded, permissions,
+};
 use clavis_abi::syscall::flag::{O_CREAT, O_DIRECTORY, O_EXCL};
 use clavis_abi::syscall::schemev2::Opcode;
 use std::string::{String, ToString};
@@ -268,4 +270,93 @@ fn places_are_paid_for() {
     assert_eq!(bind(&mut manager, poor, "file/d/e/f", "", 21), refused(EDQUOT));
     assert_eq!(manager.dump(), before);
     manager.state.check();
+}
+
+fn edit(manager: &mut Manager<'_>, number: u64, operation: u64, names: &[&str]) -> Decision {
+    let payload: std::vec::Vec<u8> = names.iter().flat_map(|name| padded(name).unwrap()).collect();
+    ask(manager, Opcode::Call, [number, 0, 0, operation, 0, 0], &payload)
+}
+
+#[test]
+fn a_masked_name_is_an_empty_directory() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    assert_eq!(edit(&mut manager, child, call::MASK, &["file"]), DONE);
+    assert_eq!(manager.released().min(manager.released()), Some(20));
+    manager.state.check();
+    let listing = minted(open(&mut manager, child, "/scheme/file"));
+    assert!(super::listed(&mut manager, listing).is_empty());
+    for path in ["/scheme/file/tmp", "/scheme/file/tmp/x", "/scheme/file/a/../b"] {
+        assert_eq!(open(&mut manager, child, path), refused(ENOENT), "{path}");
+    }
+    assert_eq!(open(&mut manager, listing, "x"), refused(ENOENT));
+    assert_eq!(bind(&mut manager, child, "file/x", "", 30), refused(EEXIST));
+    // A fork has it too, and an open one masks what its parent has.
+    let fork = minted(fork_with(&mut manager, child, 0, &[item("file", ALL, 0)]));
+    assert!(matches!(open(&mut manager, fork, "/scheme/file"), Decision::Mint(_)));
+    let below = minted(fork_with(&mut manager, number, fork_flags::OPEN, &[]));
+    assert_eq!(edit(&mut manager, below, call::MASK, &["log"]), DONE);
+    assert_eq!(open(&mut manager, below, "/scheme/log/x"), refused(ENOENT));
+    assert_eq!(target(&open(&mut manager, number, "/scheme/log/x")), Some(11));
+    // It can be bound again.
+    let mut message = [0; 128];
+    let flags = entry_flags::REPLACE;
+    let again = Encoder::bind(&mut message, flags, ALL, ALL, "file", "").unwrap().finish();
+    let ticket = minted(dup(&mut manager, child, again));
+    assert_eq!(super::send(&mut manager, ticket, 30), DONE);
+    assert_eq!(target(&open(&mut manager, child, "/scheme/file/x")), Some(30));
+    manager.state.check();
+}
+
+#[test]
+fn a_renamed_name_keeps_what_it_leads_to() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    assert_eq!(edit(&mut manager, child, call::RENAME, &["file", "disk"]), DONE);
+    assert_eq!(led(&mut manager, child, "/scheme/disk/tmp/x"), Some((21, "x".into())));
+    assert_eq!(open(&mut manager, child, "/scheme/file/tmp/x"), refused(ENOENT));
+    assert_eq!(edit(&mut manager, child, call::RENAME, &["gone", "x"]), refused(ENOENT));
+    assert_eq!(edit(&mut manager, number, call::RENAME, &["log", "null"]), refused(EEXIST));
+    let listing = minted(open(&mut manager, number, "/scheme"));
+    assert_eq!(edit(&mut manager, number, call::RENAME, &["null", "zero"]), DONE);
+    assert_eq!(super::listed(&mut manager, listing), ["file", "log", "zero"]);
+    let blind = fork_with(&mut manager, number, fork_flags::OPEN, &[]);
+    let blind = minted(blind);
+    assert_eq!(edit(&mut manager, blind, call::RENAME, &["log", "x"]), refused(EOPNOTSUPP));
+    let mut message = [0; 32];
+    let reader = Encoder::shrink(&mut message, permissions::LIST).unwrap().finish();
+    let reader = minted(dup(&mut manager, number, reader));
+    for operation in [call::MASK, call::RENAME] {
+        let names: &[&str] = if operation == call::MASK { &["log"] } else { &["log", "x"] };
+        assert_eq!(edit(&mut manager, reader, operation, names), refused(EKEYREJECTED));
+    }
+    manager.state.check();
+}
+
+#[test]
+fn forks_go_thirty_two_deep_and_narrow_all_the_way() {
+    let mut buffer = buffer();
+    let (mut manager, _) = manager(&mut buffer);
+    let number = manager.create(permissions::ALL, 400).unwrap();
+    offer(&mut manager, number, "file", 10, 0).unwrap();
+    for flags in [0, fork_flags::OPEN] {
+        let mut number = number;
+        let mut all = std::vec![];
+        for depth in 0..32 {
+            let rights = ALL << depth;
+            number = minted(fork_with(&mut manager, number, flags, &[item("file", rights, 0)]));
+            let Decision::Forward(forward) = open(&mut manager, number, "/scheme/file/x") else {
+                panic!("{depth}")
+            };
+            assert_eq!(forward.rights.bits() & !rights, 0, "{depth}");
+            all.push(number);
+        }
+        assert_eq!(fork_with(&mut manager, number, flags, &[]), refused(EDQUOT));
+        for number in all {
+            ask(&mut manager, Opcode::CloseMsg, [number, 0, 0, 0, 0, 0], &[]);
+        }
+        manager.state.check();
+    }
 }

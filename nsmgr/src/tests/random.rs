@@ -3,7 +3,7 @@
 use super::{bind, buffer, manager, offer};
 use crate::{Decision, Manager, Request};
 use alloc::vec::Vec;
-use clavis_abi::namespace::{Encoder, ForkItem, entry_flags, permissions};
+use clavis_abi::namespace::{Encoder, ForkItem, call, entry_flags, padded, permissions};
 use clavis_abi::syscall::schemev2::Opcode;
 use std::string::String;
 use std::{env, eprintln, format};
@@ -177,6 +177,16 @@ impl World {
                 let name = if random.below(2) == 0 { name } else { random.pick(&PLACES) };
                 let path = format!("/scheme/{name}");
                 Message::new(Opcode::UnlinkAt, number, path.as_bytes())
+            }
+            11 if random.below(3) == 0 => {
+                let mut payload = padded(name).unwrap().to_vec();
+                let mut operation = call::MASK;
+                if random.below(2) == 0 {
+                    operation = call::RENAME;
+                    payload.extend(padded(random.pick(&NAMES)).unwrap());
+                }
+                let edit = Message::new(Opcode::Call, number, &payload);
+                Message { args: [number, 0, 0, operation, 0, 0], ..edit }
             }
             11 if random.below(40) == 0 => {
                 let seal = Message::new(Opcode::Call, number, &[]);

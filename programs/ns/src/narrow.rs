@@ -1,4 +1,5 @@
 //! `ns run`: a command in a closed fork of the namespace.
+use crate::edit::Edit;
 use crate::{Trouble, failure, own};
 use clavis::abi::error::{EINVAL, ENOENT};
 use clavis::account::{Account, UNLIMITED};
@@ -17,11 +18,16 @@ const FILE: &str = "file";
 struct View {
     only: Vec<(String, Rights)>,
     hidden: Vec<String>,
+    edits: Vec<Edit>,
 }
 
 impl View {
     /// What it permits of a name; nothing if it is not seen.
     fn rights_of(&self, name: &str) -> Rights {
+        // What leads elsewhere now is not handed over by another way.
+        if self.edits.iter().any(|edit| edit.concerns(name)) {
+            return Rights::empty();
+        }
         if !self.only.is_empty() {
             let item = self.only.iter().find(|item| item.0 == name);
             return item.map_or(Rights::empty(), |item| item.1);
@@ -49,9 +55,14 @@ pub(crate) fn run(words: &[String]) -> Result<u8, Trouble> {
     }) {
         return Err(Trouble::Failed(format!("{}: there is no such name here", name.name), 1));
     }
-    let narrower = namespace
-        .fork(flags, permissions::LIST, &names)
-        .map_err(|error| failure("namespace", error))?;
+    let failed = |error| failure("namespace", error);
+    let narrower = if view.edits.is_empty() {
+        namespace.fork(flags, permissions::LIST, &names).map_err(failed)?
+    } else {
+        let narrower = namespace.fork(flags, permissions::ALL, &names).map_err(failed)?;
+        view.edits.iter().try_for_each(|edit| edit.apply(&narrower))?;
+        narrower.shrink(permissions::LIST).map_err(failed)?
+    };
     // An account of its own: whatever the command starts can be ended together.
     let account = Account::new(&UNLIMITED).map_err(|error| failure("account", error))?;
     let (directory, path) = directory(&view)?;
@@ -114,6 +125,10 @@ fn read(words: &[String]) -> Result<(View, Vec<String>), Trouble> {
             Arg::Long("hide") => {
                 view.hidden.extend(parser.value()?.string()?.split(',').map(str::to_owned));
             }
+            Arg::Long("bind") => view.edits.push(Edit::bind(&parser.value()?.string()?)?),
+            Arg::Long("unbind") => view.edits.push(Edit::Unbind(parser.value()?.string()?)),
+            Arg::Long("mask") => view.edits.push(Edit::Mask(parser.value()?.string()?)),
+            Arg::Long("rename") => view.edits.push(Edit::rename(&parser.value()?.string()?)?),
             Arg::Value(word) => {
                 command.push(word.string()?);
                 for word in parser.raw_args()? {

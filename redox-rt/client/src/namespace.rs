@@ -3,10 +3,10 @@
 
 use crate::c;
 use crate::error::{Error, Result, check};
-use crate::handle::{AsNumber, Handle, Number, owned};
+use crate::handle::{AsNumber, Handle, Number, Payload, call, owned};
 use clavis_abi::Rights;
 use clavis_abi::error::EINVAL;
-use clavis_abi::namespace::EntryInfo;
+use clavis_abi::namespace::{EntryInfo, call as edit, padded};
 pub use clavis_abi::namespace::{entry_flags, fork_flags, permissions};
 use clavis_abi::params::OUT_UPPER;
 use clavis_abi::runtime::{BindParams, Bytes, ForkName, NONE};
@@ -173,6 +173,30 @@ impl Namespace {
         let number = self.number().raw();
         // SAFETY: it reads the name.
         owned(unsafe { c::clavis_namespace_register(number, name.as_ptr(), name.len(), OUT_UPPER) })
+    }
+
+    /// Binds a name to an empty directory.
+    ///
+    /// # Errors
+    /// `EINVAL`; what the namespace manager answers.
+    pub fn mask(&self, name: &str) -> Result<()> {
+        self.edit(edit::MASK, &[name])
+    }
+
+    /// Calls a name otherwise, with all that lies within it.
+    ///
+    /// # Errors
+    /// `ENOENT`, `EEXIST`, `EINVAL`; what the namespace manager answers.
+    pub fn rename(&self, name: &str, to: &str) -> Result<()> {
+        self.edit(edit::RENAME, &[name, to])
+    }
+
+    fn edit(&self, operation: u64, names: &[&str]) -> Result<()> {
+        let mut payload = Vec::new();
+        for name in names {
+            payload.extend(padded(name).ok_or(Error::from_errno(EINVAL))?);
+        }
+        call(&self.handle, &mut payload, Payload::In, &[operation]).map(drop)
     }
 
     /// Fixes the set of names and their masks for ever.

@@ -18,6 +18,8 @@ use clavis_abi::startup::EntryKind;
 use clavis_abi::{PAGE_SIZE, Rights};
 use syscall::flag::MapFlags;
 
+#[cfg(test)]
+mod corpus;
 pub mod plan;
 mod source;
 

@@ -37,15 +37,13 @@ pub(super) struct Outcome {
     pub(super) said: String,
 }
 
-/// Runs `contain` with words; `{}` in them stands for a directory.
+/// Runs `contain` with words, as [`Place::words`] reads them.
 pub(super) fn contain(line: &str, place: &Place) -> Result<Outcome, String> {
-    let directory = place.at("").display().to_string();
-    let directory = directory.trim_end_matches('/');
-    let words = line.split(' ').map(|word| word.replace("{}", directory).replace('_', " "));
-    run(Command::new(CONTAIN).args(words))
+    run(Command::new(CONTAIN).args(place.words(line)))
 }
 
-fn run(command: Command<'_>) -> Result<Outcome, String> {
+/// Runs a program with a search path and a secret in its environment.
+pub(super) fn run(command: Command<'_>) -> Result<Outcome, String> {
     let (from, to) = at("pipe", clavis::object::pipe(0))?;
     let command = command.env("PATH", "/scheme/initfs/bin").env("SECRET", "of mine");
     let command = command.stdout(&to).stderr(&to).own_streams();
@@ -159,11 +157,11 @@ fn rights() -> Verdict {
     sh("r", "rm_{}/in/file")?.fails(1, "REMOVE")?;
     sh("r", "mv_{}/in/file_{}/in/moved")?.fails(1, "RENAME")?;
     sh("w", "cat_{}/in/file")?.fails(1, "READ")?;
-    io("copy", fs::copy("/scheme/initfs/bin/true", place.at("in/program")).map(drop))?;
-    sh("r", "{}/in/program")?.fails(126, "EXEC")?;
-    sh("rx", "{}/in/program")?.says("")?;
+    io("copy", fs::copy("/scheme/initfs/bin/true", place.at("in/true")).map(drop))?;
+    sh("r", "{}/in/true")?.fails(126, "EXEC")?;
+    sh("rx", "{}/in/true")?.says("")?;
     sh("a", "cat_{}/in/file")?.fails(1, "READ")?;
-    sh("rc", "cd_{}/in;_mkdir_new;_rmdir_new;_ls_-1")?.says("deep\nfile\nprogram\n")?;
+    sh("rc", "cd_{}/in;_mkdir_new;_rmdir_new;_ls_-1")?.says("deep\nfile\ntrue\n")?;
     sh("rwc", "echo_x_>_{}/in/new;_cat_{}/in/new;_rm_{}/in/new")?.says("x\n")?;
     contain("-a w:/scheme/initfs/etc true", &place)?.says("")?;
     // What contain cannot do itself it cannot give.

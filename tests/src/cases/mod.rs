@@ -5,6 +5,7 @@ mod c_processes;
 mod c_waiting;
 mod contain;
 mod cpu_time;
+mod cwd;
 mod hostile;
 mod jobs;
 mod leases;
@@ -14,6 +15,7 @@ mod place;
 mod posix;
 mod processes;
 mod rights;
+mod sandbox;
 mod servers;
 mod shared_memory;
 mod std_environment;
@@ -33,6 +35,8 @@ pub(crate) const CASES: &[&[Case]] = &[
     names::CASES,
     rights::CASES,
     contain::CASES,
+    sandbox::CASES,
+    cwd::CASES,
     leases::CASES,
     servers::CASES,
     book::CASES,

@@ -16,6 +16,12 @@ impl Place {
         Ok(Place(path))
     }
 
+    /// The words of a line: `{}` stands for this directory, `_` for a blank within a word.
+    pub(crate) fn words(&self, line: &str) -> Vec<String> {
+        let own = self.0.display().to_string();
+        line.split(' ').map(|word| word.replace("{}", &own).replace('_', " ")).collect()
+    }
+
     /// A path in it.
     pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.0.join(name)
