@@ -162,7 +162,7 @@ fn assert_sound(image: &Image, plan: &Plan, size: u64) {
     ranges.sort_unstable();
     assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0), "mappings overlap");
     assert!(ranges[0].0 >= Place::USER.start && ranges[ranges.len() - 1].1 <= Place::USER.end);
-    assert!(image.segments().len() <= SEGMENTS && plan.stack_top % 16 == 0);
+    assert!(image.segments().len() <= SEGMENTS && plan.stack_top.is_multiple_of(16));
     let code = plan.steps().iter().filter(|step| step.flags.contains(MapFlags::PROT_EXEC));
     let mut code = code.map(|step| step.address..step.address + step.length);
     assert!(code.any(|range| range.contains(&plan.entry)), "it starts outside its code");

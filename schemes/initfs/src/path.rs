@@ -1,13 +1,54 @@
 //! From a directory of the image and a path to a path in the image.
+use beneath::{Kind, Place, Rules, Tree};
 use boot_image::{Image, Node};
-use clavis_abi::error::ENOTCAPABLE;
-use clavis_abi::limits::{COMPONENT_MAX, PATH_MAX};
-use clavis_abi::params::open_flags;
-use syscall::error::{ENAMETOOLONG, ENOENT, ENOTDIR, Error, Result};
+use std::borrow::Cow;
+use syscall::error::{EINVAL, ENOENT, ENOTDIR, Error, Result};
 
-/// Follows `path` from the directory `start` step by step: every step up needs a directory to
-/// step up from, and the boundary that the flags set holds at each of them. Gives the path that it
-/// ends at and what lies there.
+/// The image as a tree: a node is the path of an entry, and the empty one the root.
+struct Entries<'i, 'a>(&'i Image<'a>);
+
+impl Entries<'_, '_> {
+    fn require_directory(&self, node: &String) -> Result<()> {
+        if self.kind(node)? == Kind::Directory { Ok(()) } else { Err(Error::new(ENOTDIR)) }
+    }
+}
+
+impl Tree for Entries<'_, '_> {
+    type Node = String;
+
+    fn root(&self) -> String {
+        String::new()
+    }
+
+    fn kind(&self, node: &String) -> Result<Kind> {
+        match self.0.find(node).ok_or(Error::new(ENOENT))? {
+            Node::Directory => Ok(Kind::Directory),
+            Node::File(_) => Ok(Kind::File),
+        }
+    }
+
+    fn lookup(&self, directory: &String, name: &str) -> Result<Option<String>> {
+        self.require_directory(directory)?;
+        let path = match directory.as_str() {
+            "" => name.to_owned(),
+            directory => format!("{directory}/{name}"),
+        };
+        Ok(self.0.find(&path).map(|_| path))
+    }
+
+    fn parent(&self, directory: &String) -> Result<String> {
+        self.require_directory(directory)?;
+        Ok(directory.rsplit_once('/').map_or_else(String::new, |(above, _)| above.to_owned()))
+    }
+
+    fn target(&self, _link: &String) -> Result<Cow<'_, str>> {
+        // The image has no links.
+        Err(Error::new(EINVAL))
+    }
+}
+
+/// Follows `path` from the directory `start` step by step, under the rules that the flags ask for.
+/// Gives the path that it ends at and what lies there.
 ///
 /// # Errors
 /// `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`; `ENOTCAPABLE` where a step leaves the boundary.
@@ -17,45 +58,22 @@ pub fn resolve<'a>(
     path: &str,
     flags: u64,
 ) -> Result<(String, Node<'a>)> {
-    let in_root = flags & open_flags::IN_ROOT != 0;
-    // Both together, as on a handle that always keeps beneath: nothing leaves either way.
-    let beneath = flags & open_flags::BENEATH != 0 && !in_root;
-    if path.len() > PATH_MAX {
-        return Err(Error::new(ENAMETOOLONG));
-    }
-    if path.starts_with('/') && (beneath || !(in_root || start.is_empty())) {
-        return Err(Error::new(ENOTCAPABLE));
-    }
-    let mut here = start.to_owned();
-    let mut node = image.find(&here).ok_or(Error::new(ENOENT))?;
-    for component in path.split('/') {
-        if component.is_empty() && here == start {
-            continue;
+    let tree = Entries(image);
+    match beneath::walk(&tree, &start.to_owned(), path, Rules::from_flags(flags, true))? {
+        Place::Node { node, .. } => {
+            let found = image.find(&node).ok_or(Error::new(ENOENT))?;
+            Ok((node, found))
         }
-        if let Node::File(_) = node {
-            return Err(Error::new(ENOTDIR));
-        }
-        match component {
-            "" | "." => {}
-            ".." if here == start && beneath => return Err(Error::new(ENOTCAPABLE)),
-            ".." if here == start && in_root => {}
-            ".." => here.truncate(here.rfind('/').unwrap_or(0)),
-            name if name.len() > COMPONENT_MAX => return Err(Error::new(ENAMETOOLONG)),
-            name => {
-                if !here.is_empty() {
-                    here.push('/');
-                }
-                here.push_str(name);
-                node = image.find(&here).ok_or(Error::new(ENOENT))?;
-            }
-        }
+        Place::Free { .. } => Err(Error::new(ENOENT)),
     }
-    Ok((here, node))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clavis_abi::error::ENOTCAPABLE;
+    use clavis_abi::params::open_flags;
+    use syscall::error::ENAMETOOLONG;
 
     fn with_image(test: impl FnOnce(&Image<'_>)) {
         let mut builder = boot_image::Builder::new();

@@ -1,187 +1,48 @@
-//! From a directory's node and a path to a node. Every step is taken by node, so a directory that
-//! is renamed meanwhile keeps its handles, and a path never means another place than the one it
-//! was asked beneath.
+//! Paths of the tree: [`beneath`] walks them, node by node.
 use crate::tree::{Kind, NodeId, Tree};
-use clavis_abi::error::ENOTCAPABLE;
-use clavis_abi::limits::{LINKS_MAX, PATH_MAX};
-use clavis_abi::params::open_flags;
-use syscall::error::{ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV, Error, Result};
+use std::borrow::Cow;
+use syscall::error::Result;
 
-/// What a path may do at the boundary of the directory that it starts in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Boundary {
-    /// `..` goes up to the root of the file system, as POSIX has it.
-    Open,
-    /// The path's own `..` goes up; a symbolic link that leads out is `EXDEV`: the caller opens
-    /// the directory first, under the rules of its own handle.
-    Direct,
-    /// Nothing leaves: `ENOTCAPABLE`.
-    Beneath,
-    /// The directory is the root: `..` and absolute links stay inside.
-    Root,
-}
-
-/// How a path is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// What holds at the boundary.
-    pub boundary: Boundary,
-    /// Refuse every symbolic link that would have to be followed.
-    pub no_links: bool,
-    /// Follow a symbolic link in the last component.
-    pub follow_last: bool,
-}
-
-impl Rules {
-    /// For operations on a name in a directory: create, remove, rename, link.
-    pub const NAME: Rules =
-        Rules { boundary: Boundary::Direct, no_links: false, follow_last: false };
-
-    /// The rules that open flags ask for.
-    #[must_use]
-    pub fn from_flags(flags: u64, follow_last: bool) -> Rules {
-        // Both together, as on a handle that always keeps beneath: nothing leaves either way.
-        let boundary = match (flags & open_flags::BENEATH != 0, flags & open_flags::IN_ROOT != 0) {
-            (_, true) => Boundary::Root,
-            (true, false) => Boundary::Beneath,
-            (false, false) => Boundary::Open,
-        };
-        Rules { boundary, no_links: flags & open_flags::NO_SYMLINKS != 0, follow_last }
-    }
-}
+pub use beneath::{Boundary, Rules};
 
 /// Where a path led.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// To a node.
-    Node {
-        /// The node.
-        node: NodeId,
-        /// Its directory and name; none when the path was empty or ended in `..`.
-        name: Option<(NodeId, String)>,
-    },
-    /// To a name that is free.
-    Free {
-        /// The directory.
-        directory: NodeId,
-        /// The name.
-        name: String,
-        /// The path demands a directory.
-        slash: bool,
-    },
-}
+pub type Place = beneath::Place<NodeId>;
 
-struct Component {
-    name: String,
-    /// It stands in a symbolic link, not in the path that was asked for.
-    from_link: bool,
-}
+impl beneath::Tree for Tree {
+    type Node = NodeId;
 
-/// Puts the components of `path` on top of those still to walk.
-fn push(pending: &mut Vec<Component>, path: &str, from_link: bool) -> Result<()> {
-    let names = path.split('/').filter(|name| !matches!(*name, "" | "."));
-    pending.extend(names.rev().map(|name| Component { name: name.to_owned(), from_link }));
-    if pending.len() > PATH_MAX { Err(Error::new(ENAMETOOLONG)) } else { Ok(()) }
-}
+    fn root(&self) -> NodeId {
+        Tree::root(self)
+    }
 
-/// Whether the path's form demands a directory.
-fn demands_directory(path: &str) -> bool {
-    path.ends_with('/') || path.rsplit('/').next().is_some_and(|last| matches!(last, "." | ".."))
+    fn kind(&self, node: &NodeId) -> Result<beneath::Kind> {
+        Ok(match Tree::kind(self, *node)? {
+            Kind::Directory => beneath::Kind::Directory,
+            Kind::Symlink => beneath::Kind::Link,
+            Kind::File => beneath::Kind::File,
+        })
+    }
+
+    fn lookup(&self, directory: &NodeId, name: &str) -> Result<Option<NodeId>> {
+        Tree::lookup(self, *directory, name)
+    }
+
+    fn parent(&self, directory: &NodeId) -> Result<NodeId> {
+        Tree::parent(self, *directory)
+    }
+
+    fn target(&self, link: &NodeId) -> Result<Cow<'_, str>> {
+        Tree::target(self, *link).map(Cow::Borrowed)
+    }
 }
 
 impl Tree {
     /// Follows `path` from `start`.
     ///
     /// # Errors
-    /// `ENOENT`, `ENOTDIR`, `ELOOP`, `ENAMETOOLONG`; `ENOTCAPABLE` where the boundary forbids a
-    /// step; `EXDEV` for a symbolic link with an absolute target, which the caller continues in
-    /// its own namespace.
+    /// As [`beneath::walk`].
     pub fn walk(&self, start: NodeId, path: &str, rules: Rules) -> Result<Place> {
-        if path.len() > PATH_MAX {
-            return Err(Error::new(ENAMETOOLONG));
-        }
-        let absolute_inside = rules.boundary == Boundary::Root
-            || (rules.boundary != Boundary::Beneath && start == self.root());
-        if path.starts_with('/') && !absolute_inside {
-            return Err(Error::new(ENOTCAPABLE));
-        }
-        let mut directory = demands_directory(path);
-        let mut pending = Vec::new();
-        push(&mut pending, path, false)?;
-        let mut here = start;
-        let mut name = None;
-        let mut links = 0_usize;
-        // Whether the path's own `..` went above the start.
-        let mut left_start = false;
-        while let Some(component) = pending.pop() {
-            if component.name == ".." {
-                let from = here;
-                here = self.up(start, from, component.from_link, left_start, rules)?;
-                left_start |= from == start;
-                name = None;
-                continue;
-            }
-            let last = pending.is_empty();
-            let Some(node) = self.lookup(here, &component.name)? else {
-                if last {
-                    return Ok(Place::Free {
-                        directory: here,
-                        name: component.name,
-                        slash: directory,
-                    });
-                }
-                return Err(Error::new(ENOENT));
-            };
-            let follow = !last || rules.follow_last || directory;
-            if self.kind(node)? == Kind::Symlink && follow {
-                links = links.saturating_add(1);
-                if rules.no_links || links > LINKS_MAX {
-                    return Err(Error::new(ELOOP));
-                }
-                let target = self.target(node)?;
-                if target.is_empty() {
-                    return Err(Error::new(ENOENT));
-                }
-                if target.starts_with('/') {
-                    match rules.boundary {
-                        Boundary::Root => here = start,
-                        Boundary::Beneath => return Err(Error::new(ENOTCAPABLE)),
-                        Boundary::Open | Boundary::Direct => return Err(Error::new(EXDEV)),
-                    }
-                }
-                directory |= last && demands_directory(target);
-                push(&mut pending, target, true)?;
-                name = None;
-                continue;
-            }
-            name = Some((here, component.name));
-            here = node;
-        }
-        if directory && self.kind(here)? != Kind::Directory {
-            return Err(Error::new(ENOTDIR));
-        }
-        Ok(Place::Node { node: here, name })
-    }
-
-    /// One step up, where the rules allow it.
-    fn up(
-        &self,
-        start: NodeId,
-        here: NodeId,
-        from_link: bool,
-        left_start: bool,
-        rules: Rules,
-    ) -> Result<NodeId> {
-        // A file has nothing above it either: `file/..` is no path.
-        let parent = self.parent(here)?;
-        match rules.boundary {
-            Boundary::Beneath if here == start => Err(Error::new(ENOTCAPABLE)),
-            Boundary::Root if here == start => Ok(here),
-            Boundary::Direct if from_link && (here == start || left_start) => {
-                Err(Error::new(EXDEV))
-            }
-            _ => Ok(parent),
-        }
+        beneath::walk(self, &start, path, rules)
     }
 }
 
@@ -190,6 +51,8 @@ mod tests {
     use super::*;
     use crate::content::Data;
     use crate::time::Time;
+    use clavis_abi::error::ENOTCAPABLE;
+    use syscall::error::{ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV};
 
     const NOW: Time = Time { seconds: 1, nanoseconds: 0 };
 
@@ -230,7 +93,7 @@ mod tests {
     }
 
     fn rules(boundary: Boundary) -> Rules {
-        Rules { boundary, no_links: false, follow_last: true }
+        Rules { boundary, no_links: false, same_device: false, follow_last: true }
     }
 
     impl Fixture {
