@@ -62,7 +62,7 @@ macro_rules! with_calls {
             (RequestInfo, 0x4000_0015, "socket, tag, RequestInfo, size", "0", "READ", "EKEYREJECTED EINVAL ENOENT"),
             (Identity, 0x4000_0016, "0: process, 1: thread", "the number", "none", "EINVAL"),
             (TablePut, 0x4000_0017, "table, fd, number in the table, rights, inherit", "0", "MANAGE on the table; DUP and TRANSFER on fd", "EKEYREJECTED EEXIST EMFILE"),
-            (Usage, 0x4000_0018, "account, AccountUsage, size", "0", "INSPECT", "EKEYREJECTED EINVAL"),
+            (Usage, 0x4000_0018, "account or process (its account), AccountUsage, size", "0", "INSPECT", "EKEYREJECTED EINVAL"),
             (Fork, 0x4000_0019, "account, entry address, stack pointer, argument of the child's thread, out number", "the number of the process handle", "MANAGE on the account", "EKEYREJECTED EINVAL ENOMEM EMFILE EEXIST EDQUOT EAGAIN"),
             (Exec, 0x4000_001A, "process that was built in the same account, entry address, stack pointer, argument", "does not return: the caller has the space, the image name and the upper handles of what was built, and of its own the lower ones without CLOEXEC", "MANAGE", "EKEYREJECTED EINVAL EBUSY"),
             (SignalActions, 0x4000_001B, "entry address, offset of the SignalFrame from the thread's local storage, mask of caught signals, mask of ignored signals", "0", "none", "EINVAL"),

@@ -321,6 +321,10 @@ wire! {
         pub used: AccountLimits,
         /// Processes alive in it and beneath it.
         pub processes: u64,
+        /// A number of its own: information.
+        pub number: u64,
+        /// Where a process was named instead: the number of the process that made that one.
+        pub maker: u64,
     }
 }
 

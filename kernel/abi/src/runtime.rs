@@ -184,7 +184,7 @@ macro_rules! with_runtime_functions {
             clavis_pipe(flags: usize, place: usize, ends: *mut usize);
             "Makes an account beneath one (or OWN)."
             clavis_account(parent: u64, limits: *const AccountLimits, place: usize);
-            "What an account (or OWN) may use and uses."
+            "What an account (or OWN, or that of a process) may use and uses."
             clavis_usage(account: u64, usage: *mut AccountUsage);
             "A handle of its own to the namespace of this process."
             clavis_namespace(place: usize);

@@ -255,6 +255,8 @@ impl<M: Machine> Kernel<M> {
             limits: account.limits,
             used: account.used,
             processes: u64::from(account.alive),
+            number: id.index().into(),
+            maker: 0,
         }
     }
 }

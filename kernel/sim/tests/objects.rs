@@ -516,3 +516,24 @@ fn whoever_holds_the_clock_sets_the_time_of_day_and_no_other_time() {
         assert_eq!(errno(t.write(looks, &set(9))), ENOTCAPABLE);
     });
 }
+
+#[test]
+fn a_process_tells_who_made_it_and_who_pays() {
+    scene(|t| {
+        let own = t.entry(EntryKind::SelfProcess);
+        let root = t.entry(EntryKind::Account);
+        let init = t.usage(own).unwrap();
+        assert_eq!((init.maker, init.number), (0, t.usage(root).unwrap().number));
+        let account = t.account(root, &init.limits).unwrap();
+        let child = t.process(account, &[], |t| t.pass(1_000_000)).unwrap();
+        let looked = t.usage(child).unwrap();
+        assert_eq!(looked.maker, t.call(Call::Identity, [0; 5]).unwrap() as u64);
+        assert_ne!(looked.number, init.number);
+        t.wait(child).unwrap();
+        let dead = t.usage(child).unwrap();
+        assert_eq!((dead.number, dead.maker), (looked.number, looked.maker));
+        assert_eq!((dead.processes, dead.used.threads), (0, 0));
+        let blind = t.derive(child, !Rights::INSPECT, Rights::all()).unwrap();
+        assert_eq!(errno(t.usage(blind)), ENOTCAPABLE);
+    });
+}

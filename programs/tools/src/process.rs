@@ -2,6 +2,7 @@
 use crate::tool::{MISUSE, Options, Stop, Tool};
 use clavis::abi::error::{ENOENT, ESRCH};
 use clavis::abi::params::BIRTH_NAME;
+use clavis::process::Change;
 use clavis::{Give, Number, process};
 use clavis_launch::{Directory, Launch, Powers};
 use clavis_render::handle::printable;
@@ -10,6 +11,8 @@ use std::io::{self, Write};
 
 /// Where processes are listed.
 const PROCESSES: &str = "/scheme/proc";
+/// KiB in a frame of memory.
+const FRAME_KIB: u64 = 4;
 /// The signal that asks a process to end.
 const TERMINATE: usize = 15;
 /// Greatest signal number.
@@ -42,6 +45,11 @@ pub(crate) fn ps(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
     use Align::{Left, Right};
     let mut table = Table::with_heading([
         ("PID", Right),
+        ("PARENT", Right),
+        ("STATE", Left),
+        ("ACCOUNT", Right),
+        ("ITS THREADS", Right),
+        ("ITS KIB", Right),
         ("HANDLES", Right),
         ("CPU SECONDS", Right),
         ("PROGRAM", Left),
@@ -49,17 +57,28 @@ pub(crate) fn ps(tool: &mut Tool, parser: lexopt::Parser) -> Result<(), Stop> {
     for number in numbers {
         // A process may end between the list and the question.
         let Ok(process) = clavis::object::process(number) else { continue };
+        let Ok(usage) = process::usage(&process) else { continue };
+        let state = match process::state(&process) {
+            Ok(None | Some(Change::Continued)) => "runs",
+            Ok(Some(Change::Stopped(_))) => "stopped",
+            Ok(Some(Change::Ended(_))) => continue,
+            Err(_) => "-",
+        };
         let handles = match process::inspect(&process) {
             Ok(rows) => rows.len().to_string(),
             Err(_) => "-".into(),
         };
+        let kib = usage.used.frames.saturating_mul(FRAME_KIB);
+        let [parent, account, threads, kib] =
+            [usage.maker, usage.number, usage.used.threads, kib].map(|number| number.to_string());
         let spent = process::cpu_time(&process)
             .map_or("-".into(), |spent| format!("{:.2}", spent.as_secs_f64()));
         let name = process::borrow(&process, Number::from_raw(BIRTH_NAME))
             .and_then(|name| clavis::handle::path(&name));
         let name = name.map(|name| printable(name.trim_end_matches('\0'))).unwrap_or_default();
         let name = if name.is_empty() { "-".into() } else { name };
-        table.row([number.to_string(), handles, spent, name]);
+        let pid = number.to_string();
+        table.row([pid, parent, state.into(), account, threads, kib, handles, spent, name]);
     }
     Ok(io::stdout().lock().write_all(table.text().as_bytes())?)
 }

@@ -106,7 +106,7 @@ fn make(parent: u64, limits: &AccountLimits) -> Result<Account> {
     Ok(Account { handle })
 }
 
-fn usage_of(account: u64) -> Result<AccountUsage> {
+pub(crate) fn usage_of(account: u64) -> Result<AccountUsage> {
     let mut usage = AccountUsage::default();
     // SAFETY: it writes one AccountUsage.
     check(unsafe { c::clavis_usage(account, &raw mut usage) })?;

@@ -5,7 +5,7 @@ use crate::c;
 use crate::error::{Result, check};
 use crate::handle::{AsNumber, Handle, HandleInfo, Number, owned};
 use clavis_abi::error::EAGAIN;
-use clavis_abi::params::{self, ExitKind, InspectRow, OUT_UPPER, wait_flags};
+use clavis_abi::params::{self, AccountUsage, ExitKind, InspectRow, OUT_UPPER, wait_flags};
 use std::fmt;
 use std::time::Duration;
 
@@ -185,6 +185,31 @@ fn status(process: Number, flags: u64) -> Result<params::ExitStatus> {
     // SAFETY: it writes one ExitStatus.
     check(unsafe { c::clavis_wait(process.raw(), flags, &raw mut status) })?;
     Ok(status)
+}
+
+/// What a process does at the moment; `None`: it runs, or is being built.
+///
+/// # Errors
+/// Refused without WAIT.
+pub fn state(process: &impl AsNumber) -> Result<Option<Change>> {
+    let flags = wait_flags::NONBLOCK | wait_flags::STOPPED | wait_flags::KEEP;
+    match status(process.number(), flags) {
+        Ok(status) if status.kind == ExitKind::Stopped as u64 => {
+            Ok(Some(Change::Stopped(status.code as u32)))
+        }
+        Ok(status) => Ok(Some(Change::Ended(ExitStatus::from_raw(&status)))),
+        Err(error) if error.errno() == EAGAIN => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the account of a process may use and uses, with the numbers of the account and of the process
+/// that made this one.
+///
+/// # Errors
+/// Refused without INSPECT.
+pub fn usage(process: &impl AsNumber) -> Result<AccountUsage> {
+    crate::account::usage_of(process.number().raw() as u64)
 }
 
 /// Time that the threads of a process have spent on a CPU, in user mode and in the kernel.

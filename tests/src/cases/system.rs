@@ -1,10 +1,13 @@
 //! What the system tells of itself.
 use super::supervision::find;
-use super::support::{at, check};
+use super::support::{act, at, check};
 use crate::run::{Case, Verdict, now};
+use clavis::account::{Account, UNLIMITED};
 use clavis::namespace::{Name, Namespace};
+use clavis::process::Change;
 use clavis::{Handle, Rights, process};
 use std::fs;
+use std::io::Read;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +16,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "the_clock_is_set_by_who_may_write_it", run: clock },
     Case { name: "a_name_that_may_only_be_read_sets_no_clock", run: no_clock },
     Case { name: "init_tells_what_became_of_each_service", run: services },
+    Case { name: "a_process_tells_its_parent_its_account_and_its_state", run: process_told },
+    Case { name: "who_lacks_the_name_proc_sees_no_process", run: no_processes },
     Case { name: "the_tool_services_shows_what_init_tells", run: tool },
 ];
 
@@ -119,6 +124,57 @@ fn services() -> Verdict {
     check(after[5] == "was ended by signal 9", &after[5])?;
     check(row("session")?[1] == "unwanted", "somebody sits at the console")?;
     check(row("nsmgr")?[1] == "running", "names are not managed")
+}
+
+fn process_told() -> Verdict {
+    let account = at("account", Account::new(&UNLIMITED))?;
+    let child = at("spawn", act("sleep").account(account.handle()).spawn())?;
+    let usage = at("usage", process::usage(child.handle()))?;
+    check(usage.maker == process::number() as u64, &format!("{usage:?}"))?;
+    check(usage.used.threads == 1 && usage.processes == 1, &format!("{usage:?}"))?;
+    let paid = at("usage", account.usage())?;
+    check(paid.number == usage.number && paid.maker == 0, &format!("{paid:?}"))?;
+    let state = |expected| {
+        let state = at("state", process::state(child.handle()))?;
+        check(state == expected, &format!("it is {state:?} instead of {expected:?}"))
+    };
+    state(None)?;
+    at("stop", child.signal(process::signal::STOP))?;
+    let stop = Some(Change::Stopped(process::signal::STOP as u32));
+    state(stop)?;
+    state(stop)?;
+    let number = at("path", clavis::handle::path(child.handle()))?;
+    let output = Command::new("/scheme/initfs/bin/ps").output();
+    let said = output.map_err(|error| format!("ps: {error}"))?.stdout;
+    let said = String::from_utf8_lossy(&said);
+    let mut rows = said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = rows.find(|row| row.first() == Some(&number.as_str()));
+    let row = row.ok_or(format!("{number} is not in {said}"))?;
+    let parent = process::number().to_string();
+    let account = usage.number.to_string();
+    check(row[1..5] == [&parent, "stopped", &account, "1"], &format!("{row:?}"))?;
+    at("kill", child.kill())?;
+    at("wait", child.wait())?;
+    let over = at("usage", process::usage(child.handle()))?;
+    check(over.number == usage.number && over.used.threads == 0, &format!("{over:?}"))
+}
+
+fn no_processes() -> Verdict {
+    let own = at("namespace", Namespace::current())?;
+    let names = ["memory", "initfs", "pipe"].map(Name::whole);
+    let fork = at("fork", own.fork_closed(&names))?;
+    let path = format!("/scheme/proc/{}", process::number());
+    let seen = Handle::open_at(fork.handle(), &path, syscall::O_RDWR as u64);
+    super::support::refused("open", seen, clavis::abi::error::ENOENT)?;
+    let (from, to) = at("pipe", clavis::object::pipe(0))?;
+    let ps = clavis::Command::new("/scheme/initfs/bin/ps").stdout(&to).stderr(&to);
+    let ps = ps.namespace(clavis::Give::This(clavis::AsNumber::number(&fork)));
+    let child = at("ps", ps.spawn())?;
+    drop(to);
+    let mut said = String::new();
+    (&from).read_to_string(&mut said).map_err(|error| error.to_string())?;
+    check(!at("wait", child.wait())?.success(), &said)?;
+    check(said.starts_with("ps: /scheme/proc: "), &said)
 }
 
 fn tool() -> Verdict {

@@ -14,9 +14,9 @@ use clavis_abi::Rights;
 use clavis_abi::error::{EBUSY, EEXIST, EINVAL, Error, Result};
 use clavis_abi::limits::{PATH_MAX, QUANTUM_HANDLES, SPAWN_GRANTS};
 use clavis_abi::params::{
-    BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, ExitKind, ExitStatus, FIRST_GRANT_INDEX, GRANT_SELF,
-    Grant, MAP_SELF, ProcessParams, ThreadParams, UPPER_INDEX_BITS, UPPER_TAG, cpu_time,
-    handle_flags, process_flags,
+    AccountUsage, BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, ExitKind, ExitStatus, FIRST_GRANT_INDEX,
+    GRANT_SELF, Grant, MAP_SELF, ProcessParams, ThreadParams, UPPER_INDEX_BITS, UPPER_TAG,
+    cpu_time, handle_flags, process_flags,
 };
 
 /// What the builder's handle keeps once the process runs.
@@ -172,11 +172,15 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// What an account uses.
+    /// What an account uses, or that of a process.
     pub(crate) fn sys_usage(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let (_, object) = self.door_object(caller, args[0], Rights::INSPECT)?;
-        let Object::Account(account) = object else { return Err(Error::new(EINVAL)) };
-        let usage = self.account_usage(account);
+        let (account, maker) = match self.door_object(caller, args[0], Rights::INSPECT)?.1 {
+            Object::Account(account) => (account, None),
+            Object::Process(id) => (self.processes[id].account, self.processes[id].parent),
+            _ => return Err(Error::new(EINVAL)),
+        };
+        let maker = maker.map_or(0, process_number).into();
+        let usage = AccountUsage { maker, ..self.account_usage(account) };
         self.write_struct(caller.space, args[1], args[2], &usage)?;
         Ok(Outcome::Done(0))
     }
