@@ -82,7 +82,7 @@ pub(crate) fn now() -> u64 {
 
 /// Runs a case in a process of its own, with a namespace and an account of its own.
 fn apart(name: &str) -> Verdict {
-    let limits = AccountLimits { frames: 16_384, threads: 96, handles: 4096, ..UNLIMITED };
+    let limits = AccountLimits { frames: 16_384, threads: 96, handles: 16_384, ..UNLIMITED };
     let account = Account::new(&limits).map_err(|error| format!("account: {error}"))?;
     let own = Namespace::current().map_err(|error| format!("namespace: {error}"))?;
     let names = own.names().map_err(|error| format!("names: {error}"))?;

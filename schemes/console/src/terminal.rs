@@ -189,7 +189,7 @@ impl SchemeSync for Terminal {
         let job = self.terminal(id)?;
         match message {
             protocol::NEW_JOB => {
-                let job = self.jobs.begin(job);
+                let job = self.jobs.begin(job)?;
                 self.opened_for(job)
             }
             _ => {

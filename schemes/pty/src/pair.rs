@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use syscall::error::{EIO, EWOULDBLOCK, Error, Result};
 
 /// Bytes that wait to be shown at most; writers wait beyond, and echo is dropped.
-pub const OUTPUT_MAX: usize = 65_536;
+pub const OUTPUT_MAX: usize = 32_768;
 /// Rows and columns, and the size in pixels (unknown), as `struct winsize` has them.
 const WINDOW: [u16; 4] = [24, 80, 0, 0];
 
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn only_the_job_in_the_foreground_reads() {
         let (mut pair, job, _) = pair();
-        let other = pair.jobs.begin(job);
+        let other = pair.jobs.begin(job).unwrap();
         pair.jobs.to_front(other);
         pair.control_write(b"line\r");
         assert_eq!(read(&mut pair, job), Err(Error::new(EWOULDBLOCK)));

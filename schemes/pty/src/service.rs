@@ -6,7 +6,7 @@ use scheme_daemon::{Patient, copy_path};
 use scheme_terminal::protocol::{self, Part};
 use scheme_terminal::{JobId, Processes};
 use slab::Slab;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use syscall::error::{
     EACCES, EBADF, EINVAL, EIO, ENFILE, ENOENT, EOPNOTSUPP, EWOULDBLOCK, Error, Result,
 };
@@ -25,13 +25,11 @@ enum Open {
     /// The end that types and shows.
     Control {
         pair: usize,
-        interest: EventFlags,
     },
     /// The end that programs use.
     Used {
         pair: usize,
         job: JobId,
-        interest: EventFlags,
     },
     Part(usize, Part),
 }
@@ -41,6 +39,8 @@ enum Open {
 pub(crate) struct Service {
     pairs: Slab<Pair<Processes>>,
     open: Slab<Open>,
+    /// Events that the kernel wants to hear of, by handle.
+    interest: BTreeMap<usize, EventFlags>,
     changed: bool,
 }
 
@@ -63,11 +63,11 @@ impl Service {
     /// The terminal that a handle is an end of, and the job that the handle belongs to.
     fn terminal(&mut self, number: usize) -> Result<(usize, JobId)> {
         match self.get(number)? {
-            Open::Control { pair, .. } => {
+            Open::Control { pair } => {
                 let pair = *pair;
                 Ok((pair, self.pair(pair)?.jobs.front()))
             }
-            Open::Used { pair, job, .. } => Ok((*pair, *job)),
+            Open::Used { pair, job } => Ok((*pair, *job)),
             _ => Err(Error::new(EBADF)),
         }
     }
@@ -80,7 +80,7 @@ impl Service {
     /// A handle of the used end, for a job that counts it already.
     fn use_for(&mut self, pair: usize, job: JobId) -> Result<OpenResult> {
         self.pair(pair)?.used();
-        self.opened(Open::Used { pair, job, interest: EventFlags::empty() })
+        self.opened(Open::Used { pair, job })
     }
 
     /// A handle of the used end, for the job in the foreground.
@@ -93,10 +93,10 @@ impl Service {
 
     fn ready(&self, open: &Open) -> EventFlags {
         match open {
-            Open::Control { pair, .. } => {
+            Open::Control { pair } => {
                 self.pairs.get(*pair).map(Pair::control_readiness).map_or(EventFlags::all(), flags)
             }
-            Open::Used { pair, job, .. } => {
+            Open::Used { pair, job } => {
                 let ready = self.pairs.get(*pair).map(|pair| pair.readiness(*job));
                 ready.map_or(EventFlags::all(), flags)
             }
@@ -112,12 +112,11 @@ impl Patient for Service {
 
     fn announce(&mut self, replies: &mut VecDeque<Response>) {
         self.changed = false;
-        for (number, open) in &self.open {
-            if let Open::Control { interest, .. } | Open::Used { interest, .. } = open {
-                let told = self.ready(open) & *interest;
-                if !told.is_empty() {
-                    replies.push_back(Response::post_fevent(number, told.bits()));
-                }
+        for (number, interest) in &self.interest {
+            let Some(open) = self.open.get(*number) else { continue };
+            let told = self.ready(open) & *interest;
+            if !told.is_empty() {
+                replies.push_back(Response::post_fevent(*number, told.bits()));
             }
         }
     }
@@ -152,7 +151,7 @@ impl SchemeSync for Service {
                 return Err(Error::new(ENFILE));
             }
             let pair = self.pairs.insert(Pair::default());
-            return self.opened(Open::Control { pair, interest: EventFlags::empty() });
+            return self.opened(Open::Control { pair });
         }
         let pair = path.parse().map_err(|_| Error::new(ENOENT))?;
         let found = self.pairs.get(pair).ok_or(Error::new(ENOENT))?;
@@ -170,7 +169,7 @@ impl SchemeSync for Service {
         match (message, self.get(id)?) {
             (b"other", Open::Control { .. }) => self.use_now(pair),
             (protocol::NEW_JOB, Open::Used { .. }) => {
-                let job = self.pair(pair)?.jobs.begin(job);
+                let job = self.pair(pair)?.jobs.begin(job)?;
                 self.use_for(pair, job)
             }
             _ => {
@@ -183,8 +182,8 @@ impl SchemeSync for Service {
     fn read(&mut self, id: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
         let read = match *self.get(id)? {
             Open::Root => return Err(Error::new(EBADF)),
-            Open::Control { pair, .. } => self.pair(pair)?.control_read(buf),
-            Open::Used { pair, job, .. } => self.pair(pair)?.read(job, buf),
+            Open::Control { pair } => self.pair(pair)?.control_read(buf),
+            Open::Used { pair, job } => self.pair(pair)?.read(job, buf),
             Open::Part(pair, part) => {
                 let pair = self.pair(pair)?;
                 return Ok(part.read(pair.settings(), pair.window(), buf));
@@ -197,7 +196,7 @@ impl SchemeSync for Service {
     fn write(&mut self, id: usize, buf: &[u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
         let written = match *self.get(id)? {
             Open::Root => return Err(Error::new(EBADF)),
-            Open::Control { pair, .. } => Ok(self.pair(pair)?.control_write(buf)),
+            Open::Control { pair } => Ok(self.pair(pair)?.control_write(buf)),
             Open::Used { pair, .. } => self.pair(pair)?.write(buf),
             Open::Part(pair, Part::Settings) => {
                 let settings = protocol::settings(buf)?;
@@ -220,9 +219,11 @@ impl SchemeSync for Service {
     }
 
     fn fevent(&mut self, id: usize, flags: EventFlags, _: &CallerCtx) -> Result<EventFlags> {
-        match self.open.get_mut(id) {
-            Some(Open::Control { interest, .. } | Open::Used { interest, .. }) => *interest = flags,
-            _ => return Err(Error::new(EOPNOTSUPP)),
+        self.terminal(id).map_err(|_| Error::new(EOPNOTSUPP))?;
+        if flags.is_empty() {
+            self.interest.remove(&id);
+        } else {
+            self.interest.insert(id, flags);
         }
         Ok(self.ready(self.get(id)?) & flags)
     }
@@ -266,14 +267,15 @@ impl SchemeSync for Service {
 
     fn on_close(&mut self, id: usize) {
         self.changed = true;
+        self.interest.remove(&id);
         let number = match self.open.try_remove(id) {
-            Some(Open::Control { pair, .. }) => {
+            Some(Open::Control { pair }) => {
                 if let Some(pair) = self.pairs.get_mut(pair) {
                     pair.hang_up();
                 }
                 pair
             }
-            Some(Open::Used { pair, job, .. }) => {
+            Some(Open::Used { pair, job }) => {
                 if let Some(pair) = self.pairs.get_mut(pair) {
                     pair.jobs.closed(job);
                     pair.unused();

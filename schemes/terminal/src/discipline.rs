@@ -7,7 +7,9 @@ use crate::termios::{
 use std::collections::VecDeque;
 
 /// Bytes that wait to be read at most; what is typed beyond is answered by the bell.
-pub const READY_MAX: usize = 65_536;
+pub const READY_MAX: usize = 32_768;
+/// Lines that wait to be read at most, so that empty ones are bounded too.
+pub const LINES_MAX: usize = 1024;
 
 /// A signal that a key, or the terminal itself, sends to the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +119,7 @@ impl Discipline {
                 return signal;
             }
         }
-        if self.ready_bytes >= READY_MAX || self.ready.len() >= READY_MAX {
+        if self.ready_bytes >= READY_MAX || self.ready.len() >= LINES_MAX {
             echo.push(0x07);
         } else if self.canonical() {
             self.edit_byte(byte, echo);
@@ -388,12 +390,26 @@ mod tests {
             discipline.input(b'\n', &mut Vec::new());
             discipline.input(0x04, &mut Vec::new());
         }
-        assert!(discipline.ready.len() <= READY_MAX);
+        assert!(discipline.ready.len() <= LINES_MAX);
         discipline.set(raw());
         for _ in 0..200_000 {
             discipline.input(b'y', &mut Vec::new());
         }
         assert!(discipline.ready_bytes <= READY_MAX);
+        while read(&mut discipline).is_some() {}
+        discipline.set(Termios::default());
+        typed(&mut discipline, b"and on\r");
+        assert_eq!(read(&mut discipline).unwrap(), b"and on\n");
+    }
+
+    #[test]
+    fn keys_that_interrupt_without_end_keep_nothing() {
+        let mut discipline = Discipline::default();
+        for _ in 0..200_000 {
+            assert!(discipline.input(0x03, &mut Vec::new()).is_some());
+            discipline.end_line();
+        }
+        assert!(discipline.ready.len() <= LINES_MAX);
     }
 
     #[test]

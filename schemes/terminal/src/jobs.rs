@@ -2,6 +2,7 @@
 //! the foreground reads, and is signalled by keys. A job is begun through a handle of another, and
 //! is over with its last handle: the terminal then goes back to the job that it was begun from.
 use crate::discipline::Signal;
+use syscall::error::{ENFILE, Error, Result};
 
 /// What can be signalled: processes, behind a handle that a client sent.
 pub trait Job {
@@ -14,6 +15,9 @@ pub trait Job {
 /// Names a job; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobId(u64);
+
+/// Jobs that a terminal can have.
+pub const JOBS: usize = 256;
 
 /// The job of whoever opened the terminal.
 const SESSION: JobId = JobId(0);
@@ -53,11 +57,17 @@ impl<J: Job> Jobs<J> {
     }
 
     /// Begins a job through a handle of another. It has one handle.
-    pub fn begin(&mut self, from: JobId) -> JobId {
+    ///
+    /// # Errors
+    /// `ENFILE`: the terminal has as many as it can have.
+    pub fn begin(&mut self, from: JobId) -> Result<JobId> {
+        if self.entries.len() >= JOBS {
+            return Err(Error::new(ENFILE));
+        }
         let id = JobId(self.next);
         self.next = self.next.saturating_add(1);
         self.entries.push(Entry { id, from, handles: 1, job: None });
-        id
+        Ok(id)
     }
 
     /// A handle more.
@@ -146,9 +156,9 @@ mod tests {
     fn keys_reach_the_job_in_the_foreground_alone() {
         let (heard, mut jobs) = (Heard::default(), Jobs::default());
         assert!(!jobs.signal(Signal::Interrupt));
-        let one = jobs.begin(jobs.front());
+        let one = jobs.begin(jobs.front()).unwrap();
         jobs.set(one, Told(1, Rc::clone(&heard)));
-        let two = jobs.begin(SESSION);
+        let two = jobs.begin(SESSION).unwrap();
         jobs.set(two, Told(2, Rc::clone(&heard)));
         assert_eq!(jobs.front(), SESSION);
         jobs.to_front(two);
@@ -166,9 +176,9 @@ mod tests {
     #[test]
     fn a_job_is_over_with_its_last_handle_and_the_terminal_goes_back() {
         let (heard, mut jobs) = (Heard::default(), Jobs::default());
-        let outer = jobs.begin(SESSION);
+        let outer = jobs.begin(SESSION).unwrap();
         jobs.set(outer, Told(1, Rc::clone(&heard)));
-        let inner = jobs.begin(outer);
+        let inner = jobs.begin(outer).unwrap();
         jobs.opened(inner);
         jobs.set(inner, Told(2, heard));
         jobs.to_front(inner);
@@ -183,6 +193,18 @@ mod tests {
         assert_eq!(jobs.entries.len(), 1);
         jobs.closed(inner);
         jobs.opened(inner);
+    }
+
+    #[test]
+    fn a_flood_of_jobs_is_bounded_and_passes() {
+        let mut jobs = Jobs::<Told>::default();
+        let mut begun = Vec::new();
+        while let Ok(job) = jobs.begin(jobs.front()) {
+            begun.push(job);
+        }
+        assert_eq!(begun.len(), JOBS - 1);
+        begun.into_iter().for_each(|job| jobs.closed(job));
+        assert!(jobs.begin(SESSION).is_ok());
     }
 
     #[test]
@@ -201,7 +223,10 @@ mod tests {
                 continue;
             };
             match random.u8(0..6) {
-                0 => handles.push(jobs.begin(id)),
+                0 => match jobs.begin(id) {
+                    Ok(job) => handles.push(job),
+                    Err(_) => assert_eq!(jobs.entries.len(), JOBS),
+                },
                 1 => {
                     jobs.opened(id);
                     handles.push(id);

@@ -1,5 +1,5 @@
 //! All sockets of the service.
-use crate::queue::{BYTES, Keep, Message};
+use crate::queue::{ASSURED, BYTES, Keep, Message};
 use crate::socket::{Credentials, Half, Kind, Listener, Peer, Socket};
 use slab::Slab;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,10 @@ pub const SOCKETS: usize = 4096;
 pub const KEY: usize = 128;
 /// Connections that wait to be accepted at most.
 pub const BACKLOG: usize = 128;
+
+/// What everything that waits in all sockets costs at most, beyond what each is assured of. While
+/// much waits, a socket can have as much as is left: who fills many takes nobody's place.
+pub const SHARED: usize = 16 << 20;
 
 /// What was received.
 #[derive(Debug)]
@@ -36,11 +40,22 @@ pub struct Hub<H> {
     changed: BTreeSet<usize>,
     /// Handles that wait in all sockets.
     handles: usize,
+    /// What everything that waits costs.
+    cost: usize,
+    /// Who would have found room if less waited elsewhere.
+    starved: BTreeSet<usize>,
 }
 
 impl<H> Default for Hub<H> {
     fn default() -> Self {
-        Self { sockets: Slab::new(), names: BTreeMap::new(), changed: BTreeSet::new(), handles: 0 }
+        Self {
+            sockets: Slab::new(),
+            names: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            handles: 0,
+            cost: 0,
+            starved: BTreeSet::new(),
+        }
     }
 }
 
@@ -74,6 +89,29 @@ impl<H> Hub<H> {
     #[must_use]
     pub fn handles(&self) -> usize {
         self.handles
+    }
+
+    /// What everything that waits costs.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// Bytes that may wait in a socket now.
+    fn most(&self) -> usize {
+        SHARED.saturating_sub(self.cost).clamp(ASSURED, BYTES)
+    }
+
+    /// What waits in a socket costs another sum than before.
+    fn count(&mut self, id: usize, before: usize) {
+        let now = self.sockets.get(id).map_or(0, |socket| socket.inbox.cost());
+        self.cost = self.cost.saturating_sub(before).saturating_add(now);
+        if now < before && self.most() == BYTES {
+            for id in std::mem::take(&mut self.starved) {
+                self.waits_no_more(id);
+                self.touch(id);
+            }
+        }
     }
 
     /// Makes a socket.
@@ -287,6 +325,7 @@ impl<H> Hub<H> {
         to: Option<&[u8]>,
     ) -> Result<usize> {
         let at = self.target(id, to)?;
+        let most = self.most();
         let socket = self.get(id)?;
         let (kind, from) = (socket.kind, socket.address.clone());
         let target = self.get_mut(at)?;
@@ -298,15 +337,19 @@ impl<H> Hub<H> {
         }
         let mut count = data.len();
         if kind == Kind::Stream {
-            count = count.min(target.inbox.room());
+            count = count.min(target.inbox.room(most));
         } else if count > BYTES {
             return Err(Error::new(EMSGSIZE));
         }
-        let fits = target.inbox.fits(count, handles.len()) && (count > 0 || data.is_empty());
+        let fits = target.inbox.fits(count, handles.len(), most) && (count > 0 || data.is_empty());
         if !fits {
             self.wait_for(id, at);
+            if most < BYTES {
+                self.starved.insert(id);
+            }
             return Err(Error::new(EAGAIN));
         }
+        let before = target.inbox.cost();
         let part = data.get(..count).unwrap_or_default();
         if kind == Kind::Stream && handles.is_empty() {
             target.inbox.extend(part);
@@ -317,6 +360,7 @@ impl<H> Hub<H> {
             target.inbox.push(Message { data, from, handles });
             self.handles = self.handles.saturating_add(carried);
         }
+        self.count(at, before);
         self.touch(at);
         Ok(count)
     }
@@ -338,6 +382,7 @@ impl<H> Hub<H> {
                 _ => Err(Error::new(EAGAIN)),
             };
         }
+        let before = socket.inbox.cost();
         let received = if socket.kind == Kind::Stream {
             if out.is_empty() {
                 return Ok(nothing);
@@ -355,6 +400,7 @@ impl<H> Hub<H> {
         };
         self.handles = self.handles.saturating_sub(received.handles.len());
         if keep == Keep::Nothing {
+            self.count(id, before);
             let peer = self.get(id)?.peer;
             self.released(id);
             self.touch(id);
@@ -405,6 +451,8 @@ impl<H> Hub<H> {
         self.released(id);
         let Some(socket) = self.sockets.try_remove(id) else { return };
         self.changed.remove(&id);
+        self.starved.remove(&id);
+        self.count(id, socket.inbox.cost());
         self.handles = self.handles.saturating_sub(socket.inbox.handles());
         if let Some(key) = &socket.key {
             self.names.remove(key);
@@ -441,7 +489,7 @@ impl<H> Hub<H> {
         let writes = match socket.peer {
             _ if socket.waits_for.is_some() => false,
             Peer::Socket(peer) if socket.kind == Kind::Stream => {
-                self.get(peer).map_or(true, |peer| peer.inbox.fits(1, 0) || !peer.reads)
+                self.get(peer).map_or(true, |peer| peer.inbox.fits(1, 0, BYTES) || !peer.reads)
             }
             _ => true,
         };

@@ -17,6 +17,6 @@ pub mod hub;
 pub mod queue;
 mod socket;
 
-pub use hub::{Hub, Received};
-pub use queue::{BYTES, HANDLES};
+pub use hub::{Hub, Received, SHARED, SOCKETS};
+pub use queue::{ASSURED, BYTES, HANDLES};
 pub use socket::{Credentials, Half, Kind};

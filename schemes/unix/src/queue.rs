@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 pub const BYTES: usize = 65_536;
 /// Handles that wait in one socket at most.
 pub const HANDLES: usize = 64;
+/// Bytes that can wait in any socket, however much waits in the others.
+pub const ASSURED: usize = 4096;
 /// What a message costs beside its bytes.
 const MESSAGE: usize = 64;
 /// What all messages of one socket cost at most.
@@ -49,20 +51,25 @@ impl<H> Queue<H> {
         self.handles
     }
 
-    /// Bytes that one more message can have.
+    /// What waits costs: its bytes, and a little for each message.
     #[must_use]
-    pub fn room(&self) -> usize {
-        let cost = self.messages.len().saturating_add(1).saturating_mul(MESSAGE);
-        let left = COST.saturating_sub(self.bytes.saturating_add(cost));
-        left.min(BYTES.saturating_sub(self.bytes))
+    pub fn cost(&self) -> usize {
+        self.bytes.saturating_add(self.messages.len().saturating_mul(MESSAGE))
     }
 
-    /// Whether a message that cannot be divided fits.
+    /// Bytes that one more message can have where `most` may wait.
     #[must_use]
-    pub fn fits(&self, bytes: usize, handles: usize) -> bool {
-        let cost = self.messages.len().saturating_add(1).saturating_mul(MESSAGE);
-        bytes <= self.room()
-            && self.bytes.saturating_add(cost) <= COST
+    pub fn room(&self, most: usize) -> usize {
+        let cost = self.cost().saturating_add(MESSAGE);
+        let left = most.saturating_mul(COST / BYTES).saturating_sub(cost);
+        left.min(most.saturating_sub(self.bytes))
+    }
+
+    /// Whether a message that cannot be divided fits where `most` bytes may wait.
+    #[must_use]
+    pub fn fits(&self, bytes: usize, handles: usize, most: usize) -> bool {
+        bytes <= self.room(most)
+            && self.cost().saturating_add(MESSAGE) <= most.saturating_mul(COST / BYTES)
             && self.handles.saturating_add(handles) <= HANDLES
     }
 

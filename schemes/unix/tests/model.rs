@@ -2,7 +2,7 @@
 //! handles that are never lost, and nobody who waits for something that has happened.
 use clavis_unix::hub::BACKLOG;
 use clavis_unix::queue::Keep;
-use clavis_unix::{BYTES, Credentials, HANDLES, Half, Hub, Kind};
+use clavis_unix::{ASSURED, BYTES, Credentials, HANDLES, Half, Hub, Kind, SHARED, SOCKETS};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -235,6 +235,43 @@ fn handles_come_with_the_bytes_they_were_sent_with_and_die_with_who_never_took_t
     assert_eq!((count.get(), hub.handles()), (0, 0));
 }
 
+/// Fills a socket; what it took.
+fn fill(hub: &mut Sockets, id: usize, size: usize) -> usize {
+    let mut taken = 0;
+    while let Ok(count) = send(hub, id, &vec![1; size]) {
+        taken += count.max(1);
+    }
+    taken
+}
+
+#[test]
+fn who_fills_many_sockets_takes_nobodys_room() {
+    for (kind, size) in [(Kind::Stream, 9000), (Kind::Packets, 3000), (Kind::Datagram, 0)] {
+        let mut hub = Sockets::default();
+        let (one, other) = pair(&mut hub, kind);
+        let mut flood = Vec::new();
+        while flood.len() < SOCKETS - 4 {
+            let (from, to) = pair(&mut hub, kind);
+            fill(&mut hub, from, size);
+            flood.extend([from, to]);
+        }
+        assert!(hub.cost() <= SHARED + flood.len() / 2 * ASSURED * 2, "{} wait", hub.cost());
+        assert_eq!(hub.readiness(one), Ok((false, true)));
+        assert_eq!(send(&mut hub, one, &[2; ASSURED / 2]), Ok(ASSURED / 2));
+        assert_eq!(receive(&mut hub, other, ASSURED).unwrap(), [2; ASSURED / 2]);
+        let (big, end) = pair(&mut hub, Kind::Packets);
+        assert_eq!(errno(send(&mut hub, big, &[3; 60_000])), EAGAIN);
+        assert_eq!(hub.readiness(big), Ok((false, false)));
+        hub.changed();
+        flood.into_iter().for_each(|id| hub.close(id));
+        assert!(hub.changed().contains(&big));
+        assert_eq!(hub.readiness(big), Ok((false, true)));
+        assert_eq!(send(&mut hub, big, &[3; 60_000]), Ok(60_000));
+        assert_eq!(receive(&mut hub, end, 60_000).unwrap().len(), 60_000);
+        assert_eq!(hub.cost(), 0);
+    }
+}
+
 #[test]
 fn a_shut_direction_is_over_for_both_ends_and_the_other_goes_on() {
     let mut hub = Sockets::default();
@@ -332,5 +369,5 @@ fn any_order_of_calls_loses_no_byte_no_handle_and_no_wake_up() {
     for id in open.into_iter().chain(ends.into_iter().flat_map(|(one, two)| [one, two])) {
         hub.close(id);
     }
-    assert_eq!(count.get(), 0);
+    assert_eq!((count.get(), hub.cost()), (0, 0));
 }

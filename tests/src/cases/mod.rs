@@ -5,6 +5,7 @@ mod c_processes;
 mod c_waiting;
 mod contain;
 mod cpu_time;
+mod crowds;
 mod cwd;
 mod hostile;
 mod jobs;
@@ -41,6 +42,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     servers::CASES,
     book::CASES,
     supervision::CASES,
+    crowds::CASES,
     system::CASES,
     processes::CASES,
     hostile::CASES,
