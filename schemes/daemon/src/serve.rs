@@ -42,8 +42,10 @@ impl Tag {
 pub enum Done {
     /// This result.
     Result(usize),
-    /// A handle with this number.
-    Opened(usize),
+    /// A handle with this number, and what the kernel does for it.
+    Opened(usize, NewFdFlags),
+    /// It was begun: it is to be carried out once more, by a daemon that knows.
+    Begun,
 }
 
 /// A scheme as this crate runs it.
@@ -65,12 +67,15 @@ pub trait Daemon: SchemeSync {
 
     /// What came of a request with that tag, if an earlier instance carried it out and may not have
     /// answered it.
-    fn done(&self, _tag: Tag) -> Option<Done> {
+    fn done(&mut self, _tag: Tag) -> Option<Done> {
         None
     }
 
     /// A request is about to be carried out.
     fn begin(&mut self, _tag: Tag) {}
+
+    /// A request that an earlier instance had begun is about to be carried out.
+    fn resume(&mut self, _tag: Tag) {}
 
     /// Takes handles that a client sends.
     ///
@@ -138,9 +143,12 @@ fn repeated<S: Daemon>(
     let tag = Tag::of(&call.request_id());
     match scheme.done(tag).filter(|_| is_again(socket, tag)) {
         Some(Done::Result(result)) => Ok(Response::ok(result, call)),
-        Some(Done::Opened(number)) => {
-            let flags = NewFdFlags::POSITIONED;
+        Some(Done::Opened(number, flags)) => {
             Ok(Response::open_dup_like(Ok(OpenResult::ThisScheme { number, flags }), call))
+        }
+        Some(Done::Begun) => {
+            scheme.resume(tag);
+            Err(call)
         }
         None => {
             scheme.begin(tag);
@@ -159,8 +167,8 @@ fn cancelled<S: Daemon>(
 ) -> Result<()> {
     let tag = Tag::of(&request.id);
     let result = match scheme.done(tag).filter(|_| is_again(socket, tag)) {
-        Some(Done::Result(result) | Done::Opened(result)) => Ok(result),
-        None => Err(Error::new(ECANCELED)),
+        Some(Done::Result(result) | Done::Opened(result, _)) => Ok(result),
+        Some(Done::Begun) | None => Err(Error::new(ECANCELED)),
     };
     let cqe = Cqe { tag: tag.0, result: Error::mux(result) as u64, ..Cqe::default() };
     libredox::call::write(socket.inner().raw(), &cqe)?;

@@ -1,41 +1,61 @@
 //! Requests of the kernel, translated.
-use clavis::Number;
+use clavis::{AsNumber, Handle};
 use clavis_log::Handles;
-use clavis_log::handles::Kernel;
+use clavis_log::handles::{Begun, Kernel, MEMORY, ROOT};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Resolution, copy_path};
+use scheme_daemon::{Daemon, Done, Endpoint, Resolution, Tag, copy_path};
 use std::process::ExitCode;
-use syscall::error::{EINVAL, Error, Result};
+use syscall::error::{EINVAL, ENODEV, Error, Result};
 use syscall::flag::{F_SETFL, MODE_CHR};
 use syscall::schemev2::NewFdFlags;
 use syscall::{EventFlags, Stat};
 
 const NAME: &str = "log";
-/// Where lines go without a handle to the kernel's log: a service's standard error is that log.
-const STANDARD_ERROR: usize = 2;
+/// What is opened keeps its place here.
+const FLAGS: NewFdFlags = NewFdFlags::empty();
 
-struct KernelLog(usize);
+struct KernelLog(Handle);
 
 impl Kernel for KernelLog {
     fn append(&mut self, line: &str) {
         // Nobody could be told that it failed.
-        let _ = libredox::call::write(self.0, line.as_bytes());
+        let _ = libredox::call::write(self.0.number().raw(), line.as_bytes());
     }
 
-    fn next(&mut self, out: &mut [u8]) -> usize {
+    fn end(&self) -> u64 {
+        let stat = libredox::call::fstat(self.0.number().raw());
+        stat.map_or(0, |stat| u64::try_from(stat.st_size).unwrap_or(0))
+    }
+
+    fn read(&mut self, position: u64, out: &mut [u8]) -> usize {
         // At its end the kernel's log says EAGAIN.
-        libredox::call::read(self.0, out).unwrap_or(0)
+        self.0.read_at(out, position).unwrap_or(0)
     }
 }
 
-struct Log(Handles<KernelLog>);
+struct Log(Handles<'static, KernelLog>);
 
-impl Daemon for Log {}
+impl Daemon for Log {
+    fn done(&mut self, tag: Tag) -> Option<Done> {
+        Some(match self.0.begun(tag.0)? {
+            Begun::Opened(number) => Done::Opened(number, FLAGS),
+            Begun::Unfinished => Done::Begun,
+        })
+    }
+
+    fn begin(&mut self, tag: Tag) {
+        self.0.begin(tag.0);
+    }
+
+    fn resume(&mut self, tag: Tag) {
+        self.0.resume(tag.0);
+    }
+}
 
 impl SchemeSync for Log {
     fn scheme_root(&mut self) -> Result<usize> {
-        Ok(self.0.root())
+        Ok(ROOT)
     }
 
     fn openat(
@@ -47,7 +67,7 @@ impl SchemeSync for Log {
         _: &CallerCtx,
     ) -> Result<OpenResult> {
         let number = self.0.open(fd, path, flags)?;
-        Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::empty() })
+        Ok(OpenResult::ThisScheme { number, flags: FLAGS })
     }
 
     fn read(&mut self, id: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
@@ -82,9 +102,15 @@ impl SchemeSync for Log {
 }
 
 fn run() -> Result<()> {
-    let kernel = clavis::object::log().map_or(STANDARD_ERROR, Number::raw);
-    let socket = scheme_daemon::endpoint(Resolution::Structural)?;
-    scheme_daemon::serve(&socket, NAME, &mut Log(Handles::new(KernelLog(kernel))))
+    let kernel = clavis::object::log().ok_or_else(|| {
+        eprintln!("{NAME}: its manifest gives it no kernel log");
+        Error::new(ENODEV)
+    })?;
+    let endpoint = Endpoint::of_name(0, Resolution::Structural)?;
+    let failed = |error: clavis::Error| Error::new(error.errno());
+    let (memory, _) = clavis::memory::state(MEMORY, MEMORY).map_err(failed)?;
+    let kernel = KernelLog(Handle::from_number(kernel));
+    endpoint.serve(NAME, &mut Log(Handles::open_in(memory, kernel)?))
 }
 
 pub(crate) fn main() -> ExitCode {

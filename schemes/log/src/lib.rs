@@ -17,6 +17,7 @@
 )]
 
 pub mod handles;
+mod kept;
 pub mod line;
 pub mod ring;
 

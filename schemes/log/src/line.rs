@@ -1,13 +1,20 @@
 //! What writers write, cut into lines that are safe to show.
 
-/// Bytes in a line; a longer one is cut into several.
-pub const LINE_MAX: usize = 512;
+use serde::{Deserialize, Serialize};
+
+/// Bytes that a line can take as it is shown, without its writer's name; a longer one is cut into
+/// several. With the name it is one that the kernel's log takes at once.
+pub const LINE_MAX: usize = 440;
+/// Bytes that a mark takes.
+const MARK: usize = char::REPLACEMENT_CHARACTER.len_utf8();
 
 /// The line that a writer has not ended yet.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Writer {
     tag: String,
     partial: Vec<u8>,
+    /// Bytes that it takes at most as it is shown.
+    shown: usize,
 }
 
 /// Makes a line of a writer's bytes: control characters and what is no UTF-8 become marks, so a
@@ -30,22 +37,23 @@ impl Writer {
     /// A writer whose lines begin with `tag`.
     #[must_use]
     pub fn new(tag: &str) -> Self {
-        Self { tag: tag.to_owned(), partial: Vec::new() }
+        Self { tag: tag.to_owned(), partial: Vec::new(), shown: 0 }
     }
 
     /// Takes bytes; every line that they complete goes to `sink`.
     pub fn write(&mut self, data: &[u8], mut sink: impl FnMut(&str)) {
         for byte in data {
-            if *byte == b'\n' {
+            // A byte of a longer character may turn out to be one that is marked.
+            let shown = if byte.is_ascii() && !byte.is_ascii_control() { 1 } else { MARK };
+            if *byte == b'\n' || self.shown.saturating_add(shown) > LINE_MAX {
                 sink(&line(&self.tag, &self.partial));
                 self.partial.clear();
-                continue;
+                self.shown = 0;
             }
-            if self.partial.len() >= LINE_MAX {
-                sink(&line(&self.tag, &self.partial));
-                self.partial.clear();
+            if *byte != b'\n' {
+                self.partial.push(*byte);
+                self.shown = self.shown.saturating_add(shown);
             }
-            self.partial.push(*byte);
         }
     }
 
@@ -86,8 +94,10 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_cut() {
-        let lines = lines(&[&[b'x'; 1200]]);
-        assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|line| line.len() <= LINE_MAX + 7));
+        let lines = lines(&[&[b'x'; 1200], &[0xFF; 1200], "é".repeat(500).as_bytes()]);
+        assert_eq!(lines.iter().filter(|line| line.contains('x')).count(), 3);
+        let marks = lines.iter().map(|line| line.matches('\u{FFFD}').count()).sum::<usize>();
+        assert!(marks >= 1200, "{marks}");
+        assert!(lines.iter().all(|line| line.len() <= LINE_MAX + "disk: \n".len()));
     }
 }

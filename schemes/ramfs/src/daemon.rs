@@ -80,10 +80,10 @@ impl Daemon for Ramfs {
         }
     }
 
-    fn done(&self, tag: Tag) -> Option<Done> {
+    fn done(&mut self, tag: Tag) -> Option<Done> {
         Some(match self.files.done(tag.0)? {
             Outcome::Result(result) => Done::Result(result),
-            Outcome::Opened(number) => Done::Opened(number),
+            Outcome::Opened(number) => Done::Opened(number, NewFdFlags::POSITIONED),
             Outcome::Mapped(place) => Done::Result(self.files.handles().address(place)?),
         })
     }

@@ -13,7 +13,7 @@ use clavis_abi::limits::LOG_BYTES;
 pub struct LogRing {
     bytes: Vec<u8>,
     /// Bytes ever written.
-    written: u64,
+    pub(crate) written: u64,
     /// Whether they go to the serial line and screen as well.
     pub(crate) echo: bool,
     /// Who is told of more.

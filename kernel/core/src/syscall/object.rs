@@ -216,6 +216,7 @@ impl<M: Machine> Kernel<M> {
             Object::Memory(view) => (MODE_FILE | 0o600, view.bytes),
             Object::Name(memory) => (MODE_FILE | 0o400, self.memories[memory].bytes),
             Object::Factory(_) => (MODE_DIR | 0o500, 0),
+            Object::Log => (MODE_CHR | 0o600, self.log.written),
             _ => (MODE_CHR | 0o600, 0),
         };
         let stat = Stat {
