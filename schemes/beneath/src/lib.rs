@@ -5,7 +5,7 @@
 //! bounded. No path is ever put together from two, so there is none that could mean another place
 //! than the one it was asked beneath; a directory that is renamed keeps its handles.
 //!
-//! A file system implements [`Tree`]; [`walk`] does the rest, under the [`Rules`] that the flags of
+//! A file system implements [`Tree`]; [`walk()`] does the rest, under the [`Rules`] that the flags of
 //! an open and of its directory's handle ask for.
 #![forbid(unsafe_code)]
 
