@@ -107,6 +107,7 @@ impl<M: Machine> Kernel<M> {
                     // It may have to be done again.
                     thread.call = number;
                     thread.args = args;
+                    thread.sequence = self.statistics.calls;
                 }
                 self.wait_under(&caller);
                 return match outcome {
@@ -283,7 +284,17 @@ impl<M: Machine> Kernel<M> {
                 return (!thread.alert || self.returns(caller)).then_some(Next::User(name));
             }
             Resume::Finish(request) => self.finish(caller, request),
-            Resume::Receive(receive) => self.receive(caller, receive),
+            Resume::Receive(receive) => {
+                let under = thread.waits_under;
+                match self.lease_end_of(under) {
+                    None => self.receive(caller, receive),
+                    Some(errno) => {
+                        // It was woken for a message that another one may take.
+                        self.receivers_nudge(receive.endpoint);
+                        Err(Error::new(errno))
+                    }
+                }
+            }
             Resume::Send(request) => self.send_on(caller, request),
             Resume::Fork(fork) => self.fork(caller, fork),
             Resume::Exec(exec) => self.exec(caller, exec),

@@ -450,14 +450,16 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Unmaps at most so many pages of what was mapped under a lease that has ended. True when that
-    /// were all that a quantum permits.
-    pub(crate) fn region_revoke(&mut self, region: RegionId, pages: u64) -> bool {
+    /// Unmaps at most so many pages of what was mapped under a lease that has ended. Returns how
+    /// much of a quantum that was.
+    pub(crate) fn region_revoke(&mut self, region: RegionId, pages: u64) -> u64 {
         let Region { start, pages: all, space, .. } = self.regions[region];
+        let pages = pages.min(all);
         if let Some(space) = space {
-            self.region_cut(space, region, start, pages.min(all));
+            self.region_cut(space, region, start, pages);
         }
-        pages <= all
+        // A region costs as much as several pages, however small it is.
+        pages.max(16)
     }
 
     /// Unmaps pages at one end of a region, or all of it. Needs no memory.

@@ -17,7 +17,7 @@ use crate::memory::region::RegionK;
 use crate::memory::user::UserSlice;
 use crate::object::timer::TimerId;
 use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, Resume, ThreadId, ThreadK};
+use crate::task::thread::{Blocked, Metered, Resume, ThreadId, ThreadK};
 use clavis_abi::Rights;
 use clavis_abi::error::{EEXPIRED, EINVAL, ELOOP, EREVOKED, Error, Result};
 use clavis_abi::limits::{LEASES_ABOVE, QUANTUM_LEASES, QUANTUM_PAGES};
@@ -45,6 +45,8 @@ pub struct Lease {
     bytes: u64,
     /// It, or one that it depends on, counts uses or bytes.
     is_metered: bool,
+    /// The call that it counted last.
+    counted: u64,
     until: u64,
     pub(crate) timer: Option<TimerId>,
     pub(crate) account: AccountId,
@@ -84,10 +86,31 @@ impl<M: Machine> Kernel<M> {
                 self.lease_wait(caller.thread, id);
             }
         }
-        if !is_metered || passed == Some(id) || self.cpus[0].again {
+        if is_metered { self.lease_count(caller, id) } else { Ok(()) }
+    }
+
+    /// Counts a call for a lease and those that it depends on. One that is done again may find
+    /// another handle at its number: what was counted then is known by its lease.
+    fn lease_count(&mut self, caller: &Caller, id: LeaseId) -> Result<()> {
+        let thread = &mut self.threads[caller.thread];
+        let call = if self.cpus[0].again { thread.sequence } else { self.statistics.calls };
+        if thread.metered.call != call {
+            thread.metered = Metered { call, ..Metered::default() };
+        }
+        if thread.metered.passed.contains(&Some(id)) {
             return Ok(());
         }
-        self.lease_spend(id, |lease| &mut lease.uses, 1)
+        if let Some(place) = thread.metered.passed.iter_mut().find(|place| place.is_none()) {
+            *place = Some(id);
+        }
+        self.lease_spend(
+            id,
+            |lease| {
+                let is_first = core::mem::replace(&mut lease.counted, call) != call;
+                is_first.then_some(&mut lease.uses)
+            },
+            1,
+        )
     }
 
     #[cold]
@@ -120,14 +143,17 @@ impl<M: Machine> Kernel<M> {
 
     #[cold]
     fn bytes_take(&mut self, caller: &Caller, id: LeaseId, len: usize) -> Result<usize> {
-        if self.cpus[0].again {
-            return Ok(len.min(self.threads[caller.thread].allowance));
+        // The door has just begun it anew for a new call.
+        if let Some((under, allowance)) = self.threads[caller.thread].metered.allowance
+            && under == id
+        {
+            return Ok(len.min(allowance));
         }
         let (line, count) = self.lease_line(id);
         let left = line.iter().take(count).map(|id| self.leases[*id].bytes).min();
         let len = len.min(usize::try_from(left.unwrap_or(0)).unwrap_or(usize::MAX));
-        self.lease_spend(id, |lease| &mut lease.bytes, len.max(1) as u64)?;
-        self.threads[caller.thread].allowance = len;
+        self.lease_spend(id, |lease| Some(&mut lease.bytes), len.max(1) as u64)?;
+        self.threads[caller.thread].metered.allowance = Some((id, len));
         Ok(len)
     }
 
@@ -135,12 +161,12 @@ impl<M: Machine> Kernel<M> {
     fn lease_spend(
         &mut self,
         id: LeaseId,
-        purse: impl Fn(&mut Lease) -> &mut u64,
+        purse: impl Fn(&mut Lease) -> Option<&mut u64>,
         amount: u64,
     ) -> Result<()> {
         let (line, count) = self.lease_line(id);
         for id in line.into_iter().take(count) {
-            let left = purse(&mut self.leases[id]);
+            let Some(left) = purse(&mut self.leases[id]) else { continue };
             match left.checked_sub(amount) {
                 Some(_) if *left == u64::MAX => {}
                 Some(rest) => *left = rest,
@@ -153,14 +179,14 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// A lease and all that it depends on, and how many that are. One that it depends on in two ways
-    /// is there twice.
+    /// A lease and all that it depends on, in whatever ways, and how many that are.
     fn lease_line(&self, id: LeaseId) -> ([LeaseId; LEASES_ABOVE], usize) {
         let (mut line, mut count, mut at) = ([id; LEASES_ABOVE], 1, 0);
         while at < count {
             let parents = line.get(at).and_then(|id| self.leases.get(*id)).map(|l| l.parents);
             for parent in parents.into_iter().flatten().flatten() {
-                if let Some(place) = line.get_mut(count) {
+                let is_there = line.iter().take(count).any(|above| *above == parent);
+                if let Some(place) = line.get_mut(count).filter(|_| !is_there) {
                     (*place, count) = (parent, count + 1);
                 }
             }
@@ -244,6 +270,7 @@ impl<M: Machine> Kernel<M> {
             uses: params.uses,
             bytes: params.bytes,
             is_metered,
+            counted: 0,
             until: params.until,
             timer: None,
             account,
@@ -323,6 +350,7 @@ impl<M: Machine> Kernel<M> {
     /// Ends a quantum of what leases that have ended had. False when there is nothing.
     pub(crate) fn leases_reap(&mut self) -> bool {
         let mut quantum = QUANTUM_LEASES;
+        let mut pages = QUANTUM_PAGES as u64;
         while let Some(id) = self.work.ending_leases.front() {
             let Self { leases, threads, .. } = self;
             let lease = &mut leases[id];
@@ -338,7 +366,8 @@ impl<M: Machine> Kernel<M> {
                 self.tell(registration, HANGUP);
                 self.registrations[registration].mute();
             } else if let Some(region) = lease.regions.front() {
-                if self.region_revoke(region, QUANTUM_PAGES as u64) {
+                pages = pages.saturating_sub(self.region_revoke(region, pages));
+                if pages == 0 {
                     return true;
                 }
             } else {
@@ -408,7 +437,7 @@ impl<M: Machine> Kernel<M> {
         let mut parents = [None; 2];
         for (parent, number) in parents.iter_mut().zip(params.parents) {
             if number != NO_LEASE {
-                *parent = Some(self.lease_at(caller, number as usize, Rights::DERIVE)?);
+                *parent = self.lease_with_above(caller, number as usize)?;
             }
         }
         let now = self.machine.now();
@@ -447,6 +476,14 @@ impl<M: Machine> Kernel<M> {
         Ok(handle)
     }
 
+    /// The lease with that number, to have something end with it. What a lease that is itself lent
+    /// gives ends with that too.
+    fn lease_with_above(&mut self, caller: &Caller, number: usize) -> Result<Option<LeaseId>> {
+        let id = self.lease_at(caller, number, Rights::DERIVE)?;
+        let above = self.tables[caller.table].get(number).and_then(|handle| handle.lease);
+        self.lease_join(caller.account, Some(id), above)
+    }
+
     fn lease_at(&mut self, caller: &Caller, number: usize, need: Rights) -> Result<LeaseId> {
         match self.door_object(caller, number, need)?.1 {
             Object::Lease(id) => match self.lease_end_of(Some(id)) {
@@ -460,11 +497,8 @@ impl<M: Machine> Kernel<M> {
     /// Makes a narrower copy of a handle that ends with a lease.
     pub(crate) fn sys_lend(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [fd, lease, rights, inherit, out] = args;
-        let lent = self.lease_at(caller, lease, Rights::DERIVE)?;
+        let lent = self.lease_with_above(caller, lease)?;
         let handle = self.door(caller, fd, Rights::DUP)?;
-        // What a lease that is itself lent gives ends with that too.
-        let above = self.tables[caller.table].get(lease).and_then(|handle| handle.lease);
-        let lent = self.lease_join(caller.account, Some(lent), above)?;
         let lease = self.lease_join(caller.account, handle.lease, lent)?;
         let reserved = self.number_reserve(caller.table, out)?;
         self.derive_into(reserved, Handle { lease, ..handle }, [rights, inherit], 0)

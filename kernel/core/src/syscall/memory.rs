@@ -88,7 +88,9 @@ impl<M: Machine> Kernel<M> {
         need.set(Rights::MAP_WRITE, shared && protection.contains(Protection::WRITE));
         need.set(Rights::MAP_EXEC, protection.contains(Protection::EXEC));
         let (handle, object) = self.door_object(caller, fd, need)?;
-        if (self.lease_bytes(caller, &handle, length as usize)? as u64) < length {
+        // It shows whole pages.
+        let bytes = pages.saturating_mul(PAGE);
+        if (self.lease_bytes(caller, &handle, bytes as usize)? as u64) < bytes {
             return Err(Error::new(EEXPIRED));
         }
         let most = most_of(handle.rights, private);

@@ -81,6 +81,17 @@ pub enum Resume {
     Exec(Exec),
 }
 
+/// What a call has taken of what leases count.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Metered {
+    /// Which of all calls that is.
+    pub(crate) call: u64,
+    /// Leases that have counted it, as many as are remembered.
+    pub(crate) passed: [Option<LeaseId>; 4],
+    /// Bytes that it may move under a lease.
+    pub(crate) allowance: Option<(LeaseId, usize)>,
+}
+
 /// A thread.
 #[derive(Debug)]
 pub struct Thread<M: Machine> {
@@ -138,8 +149,10 @@ pub struct Thread<M: Machine> {
     pub(crate) lease: Option<LeaseId>,
     /// The lease that its wait for something of the kernel ends with.
     pub(crate) waits_under: Option<LeaseId>,
-    /// Bytes that its call under a lease may move.
-    pub(crate) allowance: usize,
+    /// Which of all calls its own is that goes on.
+    pub(crate) sequence: u64,
+    /// What its call under leases has taken of what they count.
+    pub(crate) metered: Metered,
     pub(crate) wait: Link<ThreadK>,
     pub(crate) sibling: Link<ThreadK>,
     of_lease: Link<ThreadK>,
@@ -217,7 +230,8 @@ impl<M: Machine> Kernel<M> {
             spilled: 0,
             lease: None,
             waits_under: None,
-            allowance: 0,
+            sequence: 0,
+            metered: Metered::default(),
             wait: Link::new(),
             sibling: Link::new(),
             of_lease: Link::new(),
