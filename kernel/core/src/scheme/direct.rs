@@ -145,7 +145,7 @@ impl<M: Machine> Kernel<M> {
             return false;
         }
         let endpoint = &mut endpoints[at];
-        let Some(base) = endpoint.inbox_of(caller) else { return false };
+        let Some((base, None)) = endpoint.inbox_of(caller) else { return false };
         if endpoint.has_messages() || !endpoint.admission.is_empty() {
             return false;
         }

@@ -26,7 +26,11 @@ impl<M: Machine> Kernel<M> {
         if len > PATH_MAX {
             return Err(Error::new(EINVAL));
         }
-        let target = self.door(server, params.fd as usize, Rights::LOOKUP | Rights::FORWARD)?;
+        let own = self.cpus[0].lease;
+        let target = self.door(server, params.fd as usize, Rights::LOOKUP | Rights::FORWARD);
+        // What the server waits for next it reaches through its socket.
+        self.cpus[0].lease = own;
+        let target = target?;
         self.read_path(server, params.path as usize, len)?;
 
         let request = &mut self.requests[id];

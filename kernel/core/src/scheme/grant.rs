@@ -126,6 +126,8 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(ENODEV));
         }
         let first = region.offset.wrapping_add(page.wrapping_sub(region.start));
+        // What the server has it under, the client has it under.
+        self.request_lease(id, region.lease)?;
         // Parts of it that the server unmaps stay for the client.
         self.memory_own(space, region.memory)?;
         wanted.lent = Some((region.memory, first, region.most));

@@ -7,6 +7,7 @@ use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::space::{Mapping, Place, SpaceId};
 use crate::memory::{PAGE, Protection};
+use crate::object::lease::LeaseId;
 use crate::run::Caller;
 use crate::task::process::ProcessId;
 use clavis_abi::error::{EBUSY, Error, Result};
@@ -36,6 +37,8 @@ pub(crate) struct Mapped {
     process: ProcessId,
     space: SpaceId,
     base: u64,
+    /// What the mapping ends with.
+    lease: Option<LeaseId>,
     pub(super) seat: SeatId,
 }
 
@@ -46,29 +49,42 @@ impl Endpoint {
         self.mapped.iter().flatten().any(|at| at.seat == id)
     }
 
-    /// Where its inbox lies in a process that received before.
+    /// Where its inbox lies in a process that received before, and what it lies there under.
     #[inline]
-    pub(crate) fn inbox_of(&self, caller: &Caller) -> Option<u64> {
+    pub(crate) fn inbox_of(&self, caller: &Caller) -> Option<(u64, Option<LeaseId>)> {
         let own = (caller.process, caller.space);
         let mapped = self.mapped.iter().flatten().find(|at| (at.process, at.space) == own);
-        mapped.map(|mapped| mapped.base)
+        mapped.map(|mapped| (mapped.base, mapped.lease))
     }
 }
 
 impl<M: Machine> Kernel<M> {
+    /// Where the inbox lies in a process that received before, unless it was taken back.
+    #[inline]
+    pub(super) fn inbox_known(&self, caller: &Caller, id: EndpointId) -> Option<u64> {
+        let (base, lease) = self.endpoints[id].inbox_of(caller)?;
+        self.lease_end_of(lease).is_none().then_some(base)
+    }
+
     /// Where the inbox lies in a receiving process; maps it at its first receive.
     #[inline]
     pub(crate) fn inbox_base(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
-        match self.endpoints[id].inbox_of(caller) {
+        match self.inbox_known(caller, id) {
             Some(base) => Ok(base),
             None => self.inbox_map(caller, id),
         }
     }
 
+    /// Maps it under the lease of the socket that it is received through.
     #[cold]
     pub(super) fn inbox_map(&mut self, caller: &Caller, id: EndpointId) -> Result<u64> {
         let endpoint = &self.endpoints[id];
-        let free = endpoint.mapped.iter().position(Option::is_none).ok_or(Error::new(EBUSY))?;
+        let (own, lease) = ((caller.process, caller.space), self.cpus[0].lease);
+        let is_own = |at: &Option<Mapped>| at.is_some_and(|at| (at.process, at.space) == own);
+        let old = endpoint.mapped.iter().position(is_own);
+        let place = old.or_else(|| endpoint.mapped.iter().position(Option::is_none));
+        let place = place.ok_or(Error::new(EBUSY))?;
+        let seat = endpoint.mapped.get(place).copied().flatten().map(|at| at.seat);
         let both = Protection::READ | Protection::WRITE;
         let mapping = Mapping {
             memory: endpoint.inbox,
@@ -78,13 +94,19 @@ impl<M: Machine> Kernel<M> {
             most: both,
             shared: true,
             grant: None,
-            lease: None,
+            lease,
         };
-        let seat = self.seat_create(caller, id)?;
+        let taken = seat;
+        let seat = match taken {
+            Some(seat) => seat,
+            None => self.seat_create(caller, id)?,
+        };
         let start = match self.space_map(caller.space, &mapping, Place::Any(None)) {
             Ok(start) => start,
             Err(error) => {
-                self.seat_free(seat);
+                if taken.is_none() {
+                    self.seat_free(seat);
+                }
                 return Err(error);
             }
         };
@@ -95,8 +117,9 @@ impl<M: Machine> Kernel<M> {
         let endpoint = &mut self.endpoints[id];
         endpoint.owner = Some(caller.process);
         let base = start.wrapping_mul(PAGE);
-        if let Some(place) = endpoint.mapped.get_mut(free) {
-            *place = Some(Mapped { process: caller.process, space: caller.space, base, seat });
+        if let Some(place) = endpoint.mapped.get_mut(place) {
+            let Caller { process, space, .. } = *caller;
+            *place = Some(Mapped { process, space, base, lease, seat });
         }
         Ok(base)
     }

@@ -108,7 +108,8 @@ impl<M: Machine> Kernel<M> {
             self.notice_done(at);
         }
         let endpoint = &self.endpoints[at];
-        let known = if receive.base == 0 { endpoint.inbox_of(caller) } else { Some(receive.base) };
+        let known =
+            if receive.base == 0 { self.inbox_known(caller, at) } else { Some(receive.base) };
         if let Some(base) = known {
             receive.base = base;
             if !endpoint.has_messages() {

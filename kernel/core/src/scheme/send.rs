@@ -130,7 +130,8 @@ impl<M: Machine> Kernel<M> {
         object: &SchemeObject,
     ) -> Result<&mut Request> {
         if let Some(lease) = handle.lease.filter(|lease| self.cpus[0].lease != Some(*lease)) {
-            // It joins several.
+            // It joins several. Should it have to wait for a place, that ends with the same.
+            self.cpus[0].lease = Some(lease);
             self.lease_wait(caller.thread, lease);
         }
         let blank = || Request::blank(handle.description);

@@ -287,14 +287,8 @@ impl<M: Machine> Kernel<M> {
                     return Err(Error::new(EAGAIN));
                 }
                 let count = count.min(waiting);
-                for index in 0..count {
-                    let parked = self.pipes[pipe].parked.get(index).copied().flatten();
-                    let lease = parked.and_then(|parked| parked.lease);
-                    let lease = self.lease_join(caller.account, lease, handle.lease)?;
-                    if let Some(Some(parked)) = self.pipes[pipe].parked.get_mut(index) {
-                        parked.lease = lease;
-                    }
-                }
+                let parked = self.pipes[pipe].parked;
+                let leases = self.leases_joined(caller, &parked, count, handle.lease)?;
                 let wanted = self.wanted_numbers(caller, payload, count, flags)?;
                 let mut numbers = [None; BATCH_MAX];
                 self.reserve_numbers(caller.table, &wanted, count, &mut numbers)?;
@@ -303,11 +297,12 @@ impl<M: Machine> Kernel<M> {
                     return Err(error);
                 }
                 let payer = self.pipe_account(pipe);
-                for reserved in numbers.into_iter().flatten() {
+                for (reserved, lease) in numbers.into_iter().flatten().zip(leases) {
                     let Some(parked) = self.pipes[pipe].parked[0].take() else { break };
                     self.pipes[pipe].parked.rotate_left(1);
                     self.uncharge(payer, Resource::Handles, 1);
-                    self.number_fill(reserved, received(parked, handle.inherit, cloexec_of(flags)));
+                    let parked = received(parked, handle.inherit, cloexec_of(flags));
+                    self.number_fill(reserved, Handle { lease, ..parked });
                 }
                 Ok(Outcome::Done(count))
             }
@@ -420,7 +415,8 @@ impl<M: Machine> Kernel<M> {
         if count == 0 || count > there {
             return Err(Error::new(EINVAL));
         }
-        self.batch_lease(caller, batch, channel.lease)?;
+        let parked = self.batches[batch].handles;
+        let leases = self.leases_joined(caller, &parked, count, channel.lease)?;
         let wanted = self.wanted_numbers(caller, payload, count, flags)?;
         let mut numbers = [None; BATCH_MAX];
         self.reserve_numbers(caller.table, &wanted, count, &mut numbers)?;
@@ -429,11 +425,12 @@ impl<M: Machine> Kernel<M> {
             return Err(error);
         }
         let Batch { payer, .. } = self.batches[batch];
-        for reserved in numbers.into_iter().flatten() {
+        for (reserved, lease) in numbers.into_iter().flatten().zip(leases) {
             let place = self.batches[batch].handles.iter_mut().find(|place| place.is_some());
             let Some(handle) = place.and_then(Option::take) else { break };
             self.uncharge(payer, Resource::Handles, 1);
-            self.number_fill(reserved, received(handle, channel.inherit, cloexec_of(flags)));
+            let handle = received(handle, channel.inherit, cloexec_of(flags));
+            self.number_fill(reserved, Handle { lease, ..handle });
         }
         Ok(Outcome::Done(count))
     }
@@ -482,37 +479,38 @@ impl<M: Machine> Kernel<M> {
         self.answered(id, caller);
     }
 
-    /// What travels ends with the lease of the channel that it is received through, too.
-    fn batch_lease(&mut self, caller: &Caller, id: BatchId, lease: Option<LeaseId>) -> Result<()> {
-        if lease.is_none() {
-            return Ok(());
+    /// The leases of the first handles that travel, in order, once they are received through a
+    /// channel: they end with its lease, too. Until then they stay as they are.
+    fn leases_joined(
+        &mut self,
+        caller: &Caller,
+        handles: &[Option<Handle>; BATCH_MAX],
+        count: usize,
+        channel: Option<LeaseId>,
+    ) -> Result<[Option<LeaseId>; BATCH_MAX]> {
+        let mut leases = [None; BATCH_MAX];
+        for (place, handle) in leases.iter_mut().zip(handles.iter().flatten()).take(count) {
+            *place = self.lease_join(caller.account, handle.lease, channel)?;
         }
-        for index in 0..BATCH_MAX {
-            let handle = self.batches[id].handles.get(index).copied().flatten();
-            let Some(handle) = handle else { continue };
-            let lease = self.lease_join(caller.account, handle.lease, lease)?;
-            if let Some(place) = self.batches[id].handles.get_mut(index) {
-                *place = Some(Handle { lease, ..handle });
-            }
-        }
-        Ok(())
+        Ok(leases)
     }
 
     /// The caller takes the handles of an answer.
     pub(crate) fn take_batch(&mut self, caller: &Caller, id: RequestId) -> Result<usize> {
         let Request { batch, user, result, .. } = self.requests[id];
         let Some(batch) = batch else { return Err(Error::new(EIO)) };
-        let Batch { numbers, lease, .. } = self.batches[batch];
-        self.batch_lease(caller, batch, lease)?;
+        let Batch { handles, numbers, lease, .. } = self.batches[batch];
+        let leases = self.leases_joined(caller, &handles, result, lease)?;
         self.write_numbers(caller, user, numbers.get(..result).unwrap_or(&[]))?;
         let Batch { payer, inherit, flags, .. } = self.batches[batch];
-        for index in 0..result {
+        for (index, lease) in leases.into_iter().enumerate().take(result) {
             let Batch { handles, numbers, .. } = &mut self.batches[batch];
             let handle = handles.get_mut(index).and_then(Option::take);
             let number = numbers.get_mut(index).and_then(Option::take);
             if let (Some(handle), Some(number)) = (handle, number) {
                 self.uncharge(payer, Resource::Handles, 1);
-                self.number_fill(number, received(handle, inherit, flags));
+                let handle = received(handle, inherit, flags);
+                self.number_fill(number, Handle { lease, ..handle });
             }
         }
         Ok(result)

@@ -1,8 +1,10 @@
 //! CALL: server-defined calls, standard file system calls, handle passing, socket verbs.
+use crate::handle::Handle;
 use crate::handle::description::{Object, SchemeObject};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
+use crate::object::lease::LeaseId;
 use crate::run::{Caller, Reply};
 use crate::scheme::endpoint::EndpointId;
 use crate::scheme::message::{check_form, check_kind};
@@ -103,14 +105,16 @@ impl<M: Machine> Kernel<M> {
         if flags.intersects(CallFlags::MULTIPLE_FDS2) {
             (asked.first, asked.second) = self.two_numbers(caller, first)?;
         }
-        let handle = *self.tables[caller.table].get(asked.first).ok_or(Error::new(EBADF))?;
+        let mut handle = *self.tables[caller.table].get(asked.first).ok_or(Error::new(EBADF))?;
         match self.descriptions[handle.description].object {
             Object::Socket(endpoint) => self.socket_handles(caller, endpoint, &asked),
             Object::Scheme(object) if !flags.intersects(CallFlags::FD | CallFlags::STD_FS) => {
                 self.needs(caller, asked.first, &handle, Rights::CALL)?;
                 let mut second = None;
                 if let Some(number) = asked.second {
-                    second = Some(self.second_object(caller, object, number, Rights::CALL)?);
+                    let other = self.second_object(caller, object, number, Rights::CALL)?;
+                    handle.lease = self.lease_join(caller.account, handle.lease, other.1)?;
+                    second = Some(other.0);
                 }
                 let message = self.message(caller, Class::Call, &handle, &object)?;
                 fill_call(message, payload, flags.bits(), metadata);
@@ -184,19 +188,20 @@ impl<M: Machine> Kernel<M> {
         Ok((numbers[0], Some(numbers[1])))
     }
 
-    /// The other object of a call across two handles: of the same endpoint and epoch.
+    /// The other object of a call across two handles, of the same endpoint and epoch, and the lease
+    /// of its handle.
     fn second_object(
         &mut self,
         caller: &Caller,
         first: SchemeObject,
         number: usize,
         need: Rights,
-    ) -> Result<SchemeObject> {
-        match self.door_object(caller, number, need)?.1 {
-            Object::Scheme(second)
+    ) -> Result<(SchemeObject, Option<LeaseId>)> {
+        match self.door_object(caller, number, need)? {
+            (Handle { lease, .. }, Object::Scheme(second))
                 if first.endpoint == second.endpoint && first.epoch == second.epoch =>
             {
-                Ok(second)
+                Ok((second, lease))
             }
             _ => Err(Error::new(EXDEV)),
         }
@@ -213,7 +218,7 @@ impl<M: Machine> Kernel<M> {
         if kind == StdFsCallKind::Unlock && b >> 63 != 0 {
             return Err(Error::new(EINVAL));
         }
-        let (handle, object) = self.door_object(caller, asked.first, right)?;
+        let (mut handle, object) = self.door_object(caller, asked.first, right)?;
         let Object::Scheme(object) = object else {
             if asked.second.is_some() {
                 return Err(Error::new(EXDEV));
@@ -222,7 +227,9 @@ impl<M: Machine> Kernel<M> {
         };
         let mut other = None;
         if let (Some(number), Some(need)) = (asked.second, second) {
-            other = Some(self.second_object(caller, object, number, need)?);
+            let second = self.second_object(caller, object, number, need)?;
+            handle.lease = self.lease_join(caller.account, handle.lease, second.1)?;
+            other = Some(second.0);
         }
         if kind == StdFsCallKind::Ftruncate && self.descriptions[handle.description].append_locked {
             let rule = DenialRule::AppendLocked;

@@ -283,7 +283,9 @@ impl<M: Machine> Kernel<M> {
         registration: crate::event::RegistrationId,
         interest: u8,
     ) -> Reply {
-        let handle = self.door(caller, fd, Rights::EVENT)?;
+        let mut handle = self.door(caller, fd, Rights::EVENT)?;
+        // It ends with the lease of the queue, too.
+        handle.lease = self.lease_join(caller.account, self.cpus[0].lease, handle.lease)?;
         let message = self.message(caller, Class::Fevent, &handle, &object)?;
         message.sqe.args[1] = u64::from(interest);
         let sent = self.submit(caller, |_| {

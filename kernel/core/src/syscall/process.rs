@@ -6,6 +6,7 @@ use crate::machine::{Machine, Start};
 use crate::memory::object::{Backing, MemoryId};
 use crate::memory::user::UserSlice;
 use crate::memory::{USER_END, page_of, pages_for};
+use crate::object::lease::LeaseId;
 use crate::object::timer::timespec;
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::process::{ProcessId, ProcessState, process_number};
@@ -219,7 +220,7 @@ impl<M: Machine> Kernel<M> {
             kernel.processes[process].parent = Some(caller.process);
             // The object's reference goes with the handle; the process ends with it.
             let handle = kernel.handle_create(caller.account, Object::Process(process))?;
-            if let Err(error) = kernel.furnish(caller, process, &params) {
+            if let Err(error) = kernel.furnish(caller, process, &params, holder.lease) {
                 kernel.description_release(handle.description);
                 return Err(error);
             }
@@ -254,7 +255,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Gives a new process its birth handles and what its builder lists.
-    fn furnish(&mut self, caller: &Caller, id: ProcessId, params: &ProcessParams) -> Result<()> {
+    fn furnish(
+        &mut self,
+        caller: &Caller,
+        id: ProcessId,
+        params: &ProcessParams,
+        lease: Option<LeaseId>,
+    ) -> Result<()> {
         let read = Rights::READ | Rights::STAT | Rights::DUP | Rights::TRANSFER | Rights::EVENT;
         let write = Rights::WRITE | Rights::APPEND | Rights::SEEK | Rights::NAME | Rights::CONTROL;
         self.birth(id, BIRTH_NULL, Object::Null, read | write)?;
@@ -268,7 +275,7 @@ impl<M: Machine> Kernel<M> {
         for index in 0..params.grant_count as usize {
             let at = (params.grants as usize).wrapping_add(index * SIZE);
             let grant: Grant = self.read_struct(caller.space, at, SIZE)?;
-            self.give(caller, id, &grant, params.table != u64::MAX)?;
+            self.give(caller, id, &grant, params.table != u64::MAX, lease)?;
         }
         Ok(())
     }
@@ -302,6 +309,7 @@ impl<M: Machine> Kernel<M> {
         id: ProcessId,
         grant: &Grant,
         into_given: bool,
+        lease: Option<LeaseId>,
     ) -> Result<()> {
         let number = grant.number as usize;
         let index = number & ((1 << UPPER_INDEX_BITS) - 1);
@@ -325,7 +333,8 @@ impl<M: Machine> Kernel<M> {
                 let made =
                     kernel.handle_create(kernel.processes[id].account, Object::Process(id))?;
                 kernel.processes[id].own += 1;
-                made
+                // It ends with what the process was made through.
+                Handle { lease, ..made }
             } else {
                 let need = Rights::DUP | Rights::TRANSFER;
                 let handle = kernel.door(caller, grant.source as usize, need)?;

@@ -76,11 +76,12 @@ impl<M: Machine> Kernel<M> {
 
     /// Goes on with a fork.
     pub(crate) fn fork(&mut self, caller: &Caller, fork: Fork) -> Reply {
-        if self.processes[fork.child].state != ProcessState::Copying {
-            // Somebody ended it, or its account.
+        // Somebody ended it, or its account.
+        let gone = self.processes[fork.child].state != ProcessState::Copying;
+        if let Some(errno) = gone.then_some(EAGAIN).or(self.lease_end_of(fork.lease)) {
             self.others_release(caller.process);
             self.process_release(fork.child);
-            return Err(Error::new(EAGAIN));
+            return Err(Error::new(errno));
         }
         let copy = &self.processes[fork.child];
         let (space, table) = (copy.space, copy.table);
@@ -95,7 +96,7 @@ impl<M: Machine> Kernel<M> {
                     step.map(|at| at.map_or(Next::Handles(0), Next::Memory))
                 }
                 Next::Handles(at) => {
-                    let step = self.handles_copy(caller, fork.child, at);
+                    let step = self.handles_copy(caller, &fork, at);
                     step.map(|at| at.map_or(Next::Start, Next::Handles))
                 }
                 Next::Start => match self.fork_finish(caller, fork.child, fork.lease) {
@@ -123,18 +124,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Copies a quantum of the caller's handles, from place `at` on.
-    fn handles_copy(
-        &mut self,
-        caller: &Caller,
-        child: ProcessId,
-        from: usize,
-    ) -> Result<Option<usize>> {
+    fn handles_copy(&mut self, caller: &Caller, fork: &Fork, from: usize) -> Result<Option<usize>> {
         let mut at = from;
         for _ in 0..QUANTUM_HANDLES {
             let Some((number, handle, next)) = self.tables[caller.table].next(at) else {
                 return Ok(None);
             };
-            match self.handle_copy(caller, child, number, handle) {
+            match self.handle_copy(caller, fork, number, handle) {
                 Err(_) if at > from => return Ok(Some(at)),
                 copied => copied?,
             }
@@ -146,7 +142,7 @@ impl<M: Machine> Kernel<M> {
     fn handle_copy(
         &mut self,
         caller: &Caller,
-        child: ProcessId,
+        &Fork { child, lease, .. }: &Fork,
         number: usize,
         handle: Handle,
     ) -> Result<()> {
@@ -157,11 +153,12 @@ impl<M: Machine> Kernel<M> {
                 return Ok(handle);
             }
             // A handle to the caller itself becomes one to the child itself.
-            kernel.process_retain(child);
             let account = kernel.processes[child].account;
+            let lease = kernel.lease_join(account, handle.lease, lease)?;
+            kernel.process_retain(child);
             let own = kernel.handle_create(account, Object::Process(child))?;
             kernel.processes[child].own += 1;
-            Ok(Handle { description: own.description, ..handle })
+            Ok(Handle { description: own.description, lease, ..handle })
         });
         copied.map(drop)
     }
