@@ -2,15 +2,21 @@
 mod common;
 use clavis_abi::Rights;
 use clavis_abi::call::Call;
-use clavis_abi::error::{EBADF, EEXPIRED, EINVAL, ELOOP, ENOTCAPABLE, EREVOKED};
-use clavis_abi::limits::LEASES_ABOVE;
-use clavis_abi::params::{DenialRule, ExitKind, LeaseInfo, LeaseParams, LeaseState, NO_LEASE};
+use clavis_abi::class::CQE_FORWARD;
+use clavis_abi::error::{EBADF, EEXPIRED, EFAULT, EINVAL, ELOOP, ENOTCAPABLE, EREVOKED};
+use clavis_abi::limits::{LEASES_ABOVE, PAYLOAD_MAX};
+use clavis_abi::params::{
+    DenialRule, ExitKind, ForwardParams, GRANT_SELF, LeaseInfo, LeaseParams, LeaseState, NO_LEASE,
+    ProcessParams,
+};
 use clavis_abi::startup::EntryKind;
+use clavis_abi::syscall::data::Map;
 use clavis_abi::syscall::flag::{CallFlags, EventFlags, MapFlags, O_NONBLOCK, O_RDWR};
 use clavis_abi::syscall::schemev2::{CqeOpcode, Opcode};
 use clavis_sim::calls::{cqe_bytes, sqe_of};
 use clavis_sim::{Give, Thread};
 use common::{calm, errno, scene};
+use zerocopy::IntoBytes;
 
 const RW: u64 = O_RDWR as u64;
 const SHARED: MapFlags =
@@ -563,5 +569,436 @@ fn a_lease_with_much_under_it_ends_piece_by_piece_before_anything_else_runs() {
             assert_eq!(errno(t.read(leaf, 1)), EREVOKED);
         }
         assert_eq!(t.read(reader, 1).unwrap(), b"x");
+    });
+}
+
+#[test]
+fn bytes_and_calls_of_a_lease_above_in_two_ways_count_once() {
+    calm(|t| {
+        let (reader, writer) = pipe(t, O_NONBLOCK as u64);
+        t.write(writer, &[b'x'; 300]).unwrap();
+        let top =
+            t.lease(&LeaseParams { bytes: 100, uses: 9, ..LeaseParams::unbounded() }).unwrap();
+        let [left, right] = [(); 2].map(|()| beneath(t, top, usize::MAX));
+        let lent = t.lend(reader, left).unwrap();
+        let lent = t.lend(lent, right).unwrap();
+        let uses = state(t, top).uses;
+        assert_eq!(t.read(lent, 60).unwrap().len(), 60);
+        assert_eq!((state(t, top).uses, state(t, top).bytes), (uses - 1, 40));
+        assert_eq!(t.read(lent, 60).unwrap().len(), 40);
+        assert_eq!(errno(t.read(lent, 1)), EEXPIRED);
+    });
+}
+
+#[test]
+fn a_call_counts_once_for_each_lease_that_it_comes_under() {
+    scene(|t| {
+        let (file, server) = t.served(serve);
+        let slots = t.entry(EntryKind::FactorySlot);
+        let slot = t.slot(slots, "name").unwrap();
+        let [of_slot, of_root, of_cargo, of_channel] = [(); 4]
+            .map(|()| t.lease(&LeaseParams { uses: 50, ..LeaseParams::unbounded() }).unwrap());
+        let root = t.lend(file, of_root).unwrap();
+        t.send_handles(slot, &[root], CallFlags::FD_CLONE).unwrap();
+        let name = t.lend(slot, of_slot).unwrap();
+        let before = [of_slot, of_root].map(|lease| state(t, lease).uses);
+        t.open(name, "a", RW).unwrap();
+        let after = [of_slot, of_root].map(|lease| state(t, lease).uses);
+        assert_eq!(before.map(|uses| uses - 1), after);
+        let (_reader, writer) = pipe(t, 0);
+        let writer = t.lend(writer, of_channel).unwrap();
+        let cargo = [(); 2].map(|()| t.lend(file, of_cargo).unwrap());
+        let before = [of_channel, of_cargo].map(|lease| state(t, lease).uses);
+        t.send_handles(writer, &cargo, CallFlags::empty()).unwrap();
+        let after = [of_channel, of_cargo].map(|lease| state(t, lease).uses);
+        assert_eq!(before.map(|uses| uses - 1), after);
+        t.signal(server, 9).unwrap();
+    });
+}
+
+#[test]
+fn a_call_that_is_done_again_through_another_handle_counts_for_that() {
+    calm(|t| {
+        let (file, source) = pipe(t, O_NONBLOCK as u64);
+        t.write(source, &[b'x'; 100]).unwrap();
+        let params = LeaseParams { uses: 3, bytes: 10, ..LeaseParams::unbounded() };
+        let counted = t.lease(&params).unwrap();
+        let mine = t.lease(&LeaseParams { bytes: 1 << 30, ..LeaseParams::unbounded() }).unwrap();
+        let lent = t.lend(file, counted).unwrap();
+        let (done, tell) = pipe(t, 0);
+        for round in 0..2 {
+            let (reader, writer) = pipe(t, 0);
+            let at = t.lend(reader, mine).unwrap();
+            t.spawn(round + 1, move |t| {
+                let got = t.read(at, 50).map_or(0, |bytes| bytes.len());
+                t.write(tell, &[got as u8]).unwrap();
+                t.call(Call::ThreadExit, [0; 5]).unwrap();
+            })
+            .unwrap();
+            t.settle();
+            t.call(Call::Dup2, [lent, at, 0, 0, 0]).unwrap();
+            t.write(writer, b"!").unwrap();
+            let got = t.read(done, 1).unwrap()[0];
+            assert_eq!(got, if round == 0 { 10 } else { 0 }, "round {round}");
+        }
+    });
+}
+
+#[test]
+fn a_mapping_takes_the_bytes_of_its_pages() {
+    calm(|t| {
+        let factory = t.entry(EntryKind::FactoryMemory);
+        let memory = t.create(factory, 2 * 4096, 0).unwrap();
+        let lease = t.lease(&LeaseParams { bytes: 4097, ..LeaseParams::unbounded() }).unwrap();
+        let lent = t.lend(memory, lease).unwrap();
+        t.mmap(lent, 0, 1, SHARED).unwrap();
+        assert_eq!(state(t, lease).bytes, 1);
+        assert_eq!(errno(t.mmap(lent, 4096, 1, SHARED)), EEXPIRED);
+    });
+}
+
+#[test]
+fn a_call_across_two_handles_ends_with_the_lease_of_either() {
+    scene(|t| {
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let [first, second] = [1, 2].map(|number| t.mint(socket, number, 0).unwrap());
+        for ends in 0..2 {
+            for len in [16, PAYLOAD_MAX] {
+                let leases = [(); 2].map(|()| lease(t));
+                let (done, tell) = pipe(t, 0);
+                let fds = [t.lend(first, leases[0]).unwrap(), t.lend(second, leases[1]).unwrap()];
+                // Large payloads need pages: the second call waits for those of the first.
+                for thread in 0..2 {
+                    t.spawn(thread + 1, move |t| {
+                        let map = anonymous(t, len);
+                        let at = t.call(Call::Fmap, [usize::MAX, map, 32, 0, 0]);
+                        let numbers = t.put(fds.as_bytes()) as usize;
+                        let flags = CallFlags::WRITE | CallFlags::MULTIPLE_FDS2;
+                        let flags = flags.bits();
+                        let args = [numbers | 2, at.unwrap(), len, flags, 0];
+                        assert_eq!(errno(t.call(Call::Call, args)), EREVOKED);
+                        t.write(tell, b"!").unwrap();
+                        t.call(Call::ThreadExit, [0; 5]).unwrap();
+                    })
+                    .unwrap();
+                    t.settle();
+                }
+                t.revoke(leases[ends]).unwrap();
+                let mut heard = 0;
+                while heard < 2 {
+                    heard += t.read(done, 2).unwrap().len();
+                }
+            }
+        }
+    });
+}
+
+/// What maps anonymous memory.
+fn anonymous(t: &mut Thread, size: usize) -> usize {
+    let flags = MapFlags::PROT_READ | MapFlags::PROT_WRITE | MapFlags::MAP_PRIVATE;
+    let map = Map { offset: 0, size, flags, address: 0 };
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&map);
+    t.put(&bytes) as usize
+}
+
+#[test]
+fn a_server_does_not_wait_under_the_lease_of_what_it_forwarded_to() {
+    calm(|t| {
+        let (file, server) = t.served(serve);
+        let lease = lease(t);
+        let target = t.lend(file, lease).unwrap();
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let root = t.mint(socket, 1, 0).unwrap();
+        let account = t.entry(EntryKind::Account);
+        let gives = [Give::all(socket, 3), Give::all(target, 4)];
+        let front = t
+            .process(account, &gives, |t| {
+                let mut sqe = t.receive(3).unwrap();
+                loop {
+                    let path = t.put(b"x");
+                    let all = Rights::all().bits();
+                    let params = ForwardParams {
+                        fd: 4,
+                        path,
+                        path_len: 1,
+                        rights: all,
+                        inherit: all,
+                        ..ForwardParams::default()
+                    };
+                    let at = t.put(params.as_bytes());
+                    let mut answer = cqe_bytes(CQE_FORWARD, sqe.tag, at, 0);
+                    if sqe.opcode != Opcode::OpenAt as u8 {
+                        answer = cqe_bytes(CqeOpcode::RespondRegular as u8, sqe.tag, 7, 0);
+                    }
+                    let mut buffer = [answer, vec![0; 48]].concat();
+                    let both = CallFlags::READ | CallFlags::WRITE;
+                    match t.call_with(3, &mut buffer, both, &[0, 1, 1]) {
+                        Ok(_) => sqe = sqe_of(&buffer),
+                        Err(error) => t.exit(error.errno as usize),
+                    }
+                }
+            })
+            .unwrap();
+        t.open(root, "f", RW).unwrap();
+        t.settle();
+        t.revoke(lease).unwrap();
+        assert_eq!(t.call_with(root, &mut [], CallFlags::empty(), &[]).unwrap(), 7);
+        [front, server].into_iter().for_each(|process| assert!(t.signal(process, 9).is_ok()));
+    });
+}
+
+#[test]
+fn a_receiver_that_was_woken_takes_nothing_once_its_socket_was_taken_back() {
+    calm(|t| {
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let file = t.mint(socket, 1, 0).unwrap();
+        let lease = lease(t);
+        let lent = t.lend(socket, lease).unwrap();
+        let account = t.entry(EntryKind::Account);
+        let params = ProcessParams { priority: 1, ..ProcessParams::default() };
+        let server = t.process_build(account, &[Give::all(lent, 3)], &params).unwrap();
+        let entry = t.program(|t| {
+            let errno = t.receive(3).map_or_else(|error| error.errno, |_| 0);
+            t.exit(errno as usize);
+        });
+        t.call(Call::ProcessStart, [server, entry as usize, 0, 0, 0]).unwrap();
+        t.settle();
+        t.close(file).unwrap();
+        t.call(Call::Yield, [0; 5]).unwrap();
+        t.revoke(lease).unwrap();
+        assert_eq!(t.wait(server).unwrap().code, EREVOKED as u64);
+    });
+}
+
+#[test]
+fn an_inbox_that_was_mapped_through_a_socket_goes_with_it() {
+    scene(|t| {
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let file = t.mint(socket, 1, 0).unwrap();
+        let lease = lease(t);
+        let lent = t.lend(socket, lease).unwrap();
+        let (told, tell) = pipe(t, 0);
+        let (go, gone) = pipe(t, 0);
+        let account = t.entry(EntryKind::Account);
+        let gives = [Give::all(lent, 3), Give::all(tell, 6), Give::all(go, 7)];
+        let server = t
+            .process(account, &gives, |t| {
+                let sqe = t.receive(3).unwrap();
+                assert_eq!(t.payload(&sqe), b"ours");
+                t.reply(3, sqe.tag, 0).unwrap();
+                t.write(6, b"!").unwrap();
+                t.read(7, 1).unwrap();
+                t.peek(sqe.args[1], 4);
+                unreachable!("the memory is gone");
+            })
+            .unwrap();
+        t.call_with(file, &mut b"ours".to_vec(), CallFlags::WRITE, &[]).unwrap();
+        t.read(told, 1).unwrap();
+        t.revoke(lease).unwrap();
+        t.write(gone, b"!").unwrap();
+        assert_eq!(t.wait(server).unwrap().kind, ExitKind::Fault as u64);
+    });
+}
+
+#[test]
+fn who_gets_a_socket_again_receives_again() {
+    scene(|t| {
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let file = t.mint(socket, 1, 0).unwrap();
+        let lease = lease(t);
+        let lent = t.lend(socket, lease).unwrap();
+        for (round, socket) in [lent, socket, socket].into_iter().enumerate() {
+            t.spawn(round as u64 + 1, move |t| {
+                t.call_with(file, &mut b"hear".to_vec(), CallFlags::WRITE, &[]).unwrap();
+                t.call(Call::ThreadExit, [0; 5]).unwrap();
+            })
+            .unwrap();
+            let sqe = t.receive(socket).unwrap();
+            assert_eq!(t.payload(&sqe), b"hear");
+            t.reply(socket, sqe.tag, 0).unwrap();
+            t.revoke(lease).unwrap();
+        }
+    });
+}
+
+#[test]
+fn memory_that_a_server_was_lent_and_lends_on_ends_with_its_lease() {
+    scene(|t| {
+        let factory = t.entry(EntryKind::FactoryMemory);
+        let memory = t.create(factory, 4096, 0).unwrap();
+        let lease = lease(t);
+        let lent = t.lend(memory, lease).unwrap();
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let file = t.mint(socket, 1, 0).unwrap();
+        let account = t.entry(EntryKind::Account);
+        let gives = [Give::all(socket, 3), Give::all(lent, 5)];
+        let server = t
+            .process(account, &gives, |t| {
+                let at = t.mmap(5, 0, 4096, SHARED).unwrap();
+                while let Ok(sqe) = t.receive(3) {
+                    let result = if sqe.opcode == Opcode::MmapPrep as u8 { at } else { 0 };
+                    let _ = t.reply(3, sqe.tag, result as u64);
+                }
+            })
+            .unwrap();
+        let (told, tell) = pipe(t, 0);
+        let (go, gone) = pipe(t, 0);
+        let gives = [Give::all(file, 5), Give::all(tell, 6), Give::all(go, 7)];
+        let client = t
+            .process(account, &gives, |t| {
+                let at = t.mmap(5, 0, 4096, SHARED).unwrap();
+                t.poke(at as u64, b"mine");
+                t.write(6, b"!").unwrap();
+                t.read(7, 1).unwrap();
+                t.peek(at as u64, 4);
+                unreachable!("the memory is gone");
+            })
+            .unwrap();
+        t.read(told, 1).unwrap();
+        let flags = MapFlags::PROT_READ.bits();
+        let again = t.call(Call::MemoryOf, [file, 0, 4096, flags, usize::MAX]).unwrap();
+        t.revoke(lease).unwrap();
+        assert_eq!(errno(t.read(again, 4)), EREVOKED);
+        t.write(gone, b"!").unwrap();
+        assert_eq!(t.wait(client).unwrap().kind, ExitKind::Fault as u64);
+        t.signal(server, 9).unwrap();
+    });
+}
+
+#[test]
+fn what_is_lent_under_a_lease_beneath_one_that_was_lent_ends_with_that_too() {
+    scene(|t| {
+        let (file, server) = t.served(serve);
+        let [outer, inner] = [(); 2].map(|()| lease(t));
+        let lent = t.lend(inner, outer).unwrap();
+        let below = beneath(t, lent, usize::MAX);
+        let of_below = t.lend(file, below).unwrap();
+        t.open(of_below, "a", RW).unwrap();
+        t.revoke(outer).unwrap();
+        assert_eq!(errno(t.open(of_below, "a", RW)), EREVOKED);
+        assert_eq!(errno(t.lend(file, below)), EREVOKED);
+        let of_inner = t.lend(file, inner).unwrap();
+        t.open(of_inner, "a", RW).unwrap();
+        t.signal(server, 9).unwrap();
+    });
+}
+
+#[test]
+fn handles_that_were_not_received_stay_as_they_were() {
+    scene(|t| {
+        let (file, server) = t.served(serve);
+        let (reader, writer) = pipe(t, 0);
+        t.send_handles(writer, &[file, file], CallFlags::FD_CLONE).unwrap();
+        let lease = lease(t);
+        let lent = t.lend(reader, lease).unwrap();
+        // It has no memory for their numbers.
+        let flags = (CallFlags::FD | CallFlags::READ).bits();
+        assert_eq!(errno(t.call(Call::Call, [lent, 0x10_0000, 16, flags, 0])), EFAULT);
+        let first = t.receive_handles(lent, 1).unwrap()[0];
+        let second = t.receive_handles(reader, 1).unwrap()[0];
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let object = t.mint(socket, 1, 0).unwrap();
+        let of_socket = t.lend(socket, lease).unwrap();
+        t.spawn(1, move |t| {
+            t.send_handles(object, &[file, file], CallFlags::FD_CLONE).unwrap();
+            t.call(Call::ThreadExit, [0; 5]).unwrap();
+        })
+        .unwrap();
+        let sqe = t.receive(socket).unwrap();
+        let third = t.obtain(of_socket, sqe.tag, 1).unwrap()[0];
+        let fourth = t.obtain(socket, sqe.tag, 1).unwrap()[0];
+        t.reply(socket, sqe.tag, 2).unwrap();
+        t.revoke(lease).unwrap();
+        for fd in [first, third] {
+            assert_eq!(errno(t.open(fd, "a", RW)), EREVOKED);
+        }
+        for fd in [second, fourth] {
+            t.open(fd, "a", RW).unwrap();
+        }
+        t.signal(server, 9).unwrap();
+    });
+}
+
+#[test]
+fn what_a_process_has_of_itself_ends_with_what_it_was_made_through() {
+    scene(|t| {
+        let account = t.entry(EntryKind::Account);
+        let lease = lease(t);
+        let account = t.lend(account, lease).unwrap();
+        let (told, tell) = pipe(t, 0);
+        let gives = [Give::all(GRANT_SELF as usize, 5), Give::all(tell, 6)];
+        let process = t
+            .process(account, &gives, |t| {
+                let under = t.query(5).unwrap().lease;
+                t.write(6, if under == 0 { b"n" } else { b"y" }).unwrap();
+            })
+            .unwrap();
+        assert!(t.query(process).unwrap().lease != 0);
+        assert_eq!(t.read(told, 1).unwrap(), b"y");
+    });
+}
+
+#[test]
+fn a_fork_ends_with_the_lease_of_its_account() {
+    calm(|t| {
+        let account = t.entry(EntryKind::Account);
+        let mut within = 0;
+        for delay in 1..40 {
+            let lease = lease(t);
+            let lent = t.lend(account, lease).unwrap();
+            let (told, tell) = pipe(t, O_NONBLOCK as u64);
+            let params = ProcessParams { priority: 1, ..ProcessParams::default() };
+            let gives = [Give::all(lent, 5), Give::all(tell, 6)];
+            let process = t.process_build(account, &gives, &params).unwrap();
+            let entry = t.program(|t| {
+                let map = anonymous(t, 4096 * 4096);
+                let at = t.call(Call::Fmap, [usize::MAX, map, 32, 0, 0]).unwrap();
+                (0..1000).for_each(|page| t.poke((at + page * 4096) as u64, b"x"));
+                t.write(6, b"s").unwrap();
+                let forked = t.fork(5, |t| t.exit(0));
+                t.write(6, if forked.is_ok() { b"y" } else { b"n" }).unwrap();
+            });
+            t.call(Call::ProcessStart, [process, entry as usize, 0, 0, 0]).unwrap();
+            let mut heard = Vec::new();
+            while heard.is_empty() {
+                t.sleep(delay * 100).unwrap();
+                heard = t.read(told, 2).unwrap_or_default();
+            }
+            t.revoke(lease).unwrap();
+            t.wait(process).unwrap();
+            if heard == b"s" {
+                within += 1;
+                assert_eq!(t.read(told, 2).unwrap(), b"n", "delay {delay}");
+            }
+            [lease, lent, told, tell, process].into_iter().for_each(|fd| {
+                t.close(fd).unwrap();
+            });
+        }
+        assert!(within > 0, "no fork was under way");
+    });
+}
+
+#[test]
+fn many_mappings_end_a_quantum_of_pages_at_a_time() {
+    calm(|t| {
+        let factory = t.entry(EntryKind::FactoryMemory);
+        let memory = t.create(factory, 500 * 4096, 0).unwrap();
+        let own = t.mmap(memory, 0, 500 * 4096, SHARED).unwrap();
+        (0..500).for_each(|page| t.poke((own + page * 4096) as u64, b"x"));
+        let lease = lease(t);
+        let lent = t.lend(memory, lease).unwrap();
+        for _ in 0..60 {
+            t.mmap(lent, 0, 500 * 4096, SHARED).unwrap();
+        }
+        t.revoke(lease).unwrap();
+        assert_eq!(t.peek(own as u64, 1), b"x");
     });
 }

@@ -2,6 +2,8 @@
 use clavis_abi::error::{EINVAL, Result};
 use clavis_sim::world::{Programs, Progress};
 use clavis_sim::{SimMachine, Thread, World};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A world whose init runs that code.
 pub(crate) fn world(init: impl FnOnce(&mut Thread) + Send + 'static) -> World {
@@ -34,11 +36,15 @@ pub(crate) fn scene(init: impl Fn(&mut Thread) + Clone + Send + 'static) {
 
 /// As [`scene`], undisturbed only.
 pub(crate) fn calm(init: impl FnOnce(&mut Thread) + Send + 'static) {
+    let done = Arc::new(AtomicBool::new(false));
+    let reached = Arc::clone(&done);
     let mut world = world(move |t| {
         init(t);
+        reached.store(true, Ordering::Relaxed);
         t.exit(0);
     });
     world.run();
+    assert!(done.load(Ordering::Relaxed), "the scene waits for ever");
     world.end();
 }
 
