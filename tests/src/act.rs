@@ -60,6 +60,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "one-way" => one_way(),
         "reread" => reread(),
         "here" => here(),
+        "open" => open(),
         "crowd" => match crowd() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -116,6 +117,17 @@ fn here() -> ExitCode {
         }
         Err(error) => ExitCode::from(error.raw_os_error().unwrap_or(1) as u8),
     }
+}
+
+/// Opens something for reading; tells what it holds, if it is a file.
+fn open() -> ExitCode {
+    let path = std::env::args().nth(3).unwrap_or_default();
+    let Ok(mut file) = std::fs::File::open(path) else { return ExitCode::FAILURE };
+    let mut text = String::new();
+    if file.read_to_string(&mut text).is_ok() {
+        print!("{text}");
+    }
+    ExitCode::SUCCESS
 }
 
 /// Reads a file again and again, anew and through what it opened first, until neither gives it.

@@ -17,7 +17,7 @@ pub struct Request {
 
 impl Request {
     /// Reads `exec COMMAND`, `run [NAME=VALUE]… -- PROGRAM [ARGUMENT]…` (words as [`word`] writes
-    /// them), `test [FILTER]` or `bench [OPTION]`.
+    /// them), `test [FILTER]` or `bench [ROW]…`.
     ///
     /// # Errors
     /// What is wrong, for a person.
@@ -31,11 +31,14 @@ impl Request {
             }
             "run" => return run(rest),
             "test" => ("/scheme/initfs/bin/suite", "suite", given.into_iter().collect()),
-            "bench" => ("/scheme/initfs/bin/bench", "bench", given.into_iter().collect()),
+            "bench" => {
+                let rows = rest.split_whitespace().map(str::to_owned).collect();
+                ("/scheme/initfs/bin/bench", "bench", rows)
+            }
             _ => {
                 return Err(format!(
                     "`{request}` is none of: exec COMMAND, run [NAME=VALUE]… -- PROGRAM \
-                     [ARGUMENT]…, test [FILTER], bench"
+                     [ARGUMENT]…, test [FILTER], bench [ROW]…"
                 ));
             }
         };
@@ -103,6 +106,7 @@ mod tests {
         assert!(test.arguments.is_empty() && test.has_events);
         assert_eq!(Request::parse("test rights").unwrap().arguments, ["rights"]);
         assert_eq!(Request::parse("bench").unwrap().program, "/scheme/initfs/bin/bench");
+        assert_eq!(Request::parse("bench true hello").unwrap().arguments, ["true", "hello"]);
         for bad in ["exec", "exec ", "", "dance"] {
             assert!(Request::parse(bad).is_err(), "{bad}");
         }

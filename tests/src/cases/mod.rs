@@ -7,6 +7,7 @@ mod contain;
 mod cpu_time;
 mod crowds;
 mod cwd;
+mod escapes;
 mod hostile;
 mod jobs;
 mod leases;
@@ -36,6 +37,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     names::CASES,
     rights::CASES,
     contain::CASES,
+    escapes::CASES,
     sandbox::CASES,
     cwd::CASES,
     leases::CASES,
