@@ -84,8 +84,7 @@ const WAYS: &[Way] = &[
 
 /// Paths of the table that lead a contained program to what it sees there: the names on the way to
 /// what is allowed, and what is allowed itself.
-const SEEN: &[&str] =
-    &["..", "deep/../..", "deep/../../../../../../..", "deep/../../in/file", "/", "deep"];
+const SEEN: &[&str] = &["..", "/", "deep"];
 
 /// A directory `in` with the links that the table names.
 fn fixture(name: &str) -> Result<Place, String> {
