@@ -125,10 +125,11 @@ impl ContextToken {
 
     /// Ticks that a CPU has spent on the thread, until now.
     pub(crate) fn ticks(&self) -> u64 {
+        if Block::current() == self.address {
+            Block::charge_current();
+        }
         // SAFETY: the token owns the block, whose page is never given back; a plain read.
-        let until_left = unsafe { (*(self.address as *const Context)).ticks };
-        let since = if Block::current() == self.address { Block::stretch() } else { 0 };
-        until_left.wrapping_add(since)
+        unsafe { (*(self.address as *const Context)).ticks }
     }
 
     /// Has the thread begin anew with these registers. The time that was spent on it stays.
@@ -219,8 +220,7 @@ pub(crate) unsafe extern "sysv64" fn activate(from: *mut Context, to: *mut Conte
     let new = unsafe { &raw const (*to).vectors };
     // SAFETY: they are those blocks' vector areas.
     unsafe { registers::vectors_pass(old, new) };
-    // SAFETY: `from` is a block.
-    unsafe { Block::charge(from) };
+    Block::charge_current();
     // SAFETY: `to` is a block.
     let tls = unsafe { (*to).tls };
     registers::selectors_pass(VirtAddr::new_truncate(tls));

@@ -88,7 +88,7 @@ pub(crate) struct Block {
     pub(crate) scratch: u64,
     /// Top of this CPU's kernel stack.
     pub(crate) stack: u64,
-    /// Since when the time of the current context was not charged to it; `u64::MAX`: the CPU idles.
+    /// Since when the current context was not charged for its time.
     since: u64,
     _pad: u32,
     /// The task-state segment. Its first stack pointer (`privilege_stack_table[0]`) is the top of
@@ -109,7 +109,7 @@ static BLOCK: Holder = Holder(UnsafeCell::new(Block {
     current: 0,
     scratch: 0,
     stack: 0,
-    since: u64::MAX,
+    since: 0,
     _pad: 0,
     task: TaskStateSegment::new(),
     nowhere: Context::empty(),
@@ -138,41 +138,21 @@ impl Block {
         unsafe { (*block()).current }
     }
 
-    /// Ticks that the current context was not charged for yet: none while the CPU idles.
-    #[inline]
-    pub(crate) fn stretch() -> u64 {
-        // SAFETY: a plain read of this CPU's block, which lives for ever.
-        time_stamp().saturating_sub(unsafe { (*block()).since })
-    }
-
-    /// As [`Block::stretch`]; the next one begins.
+    /// Ticks that the current context was not charged for yet; the next stretch begins.
     #[inline]
     pub(crate) fn next_stretch() -> u64 {
+        // SAFETY: nothing else accesses this word of this CPU's block now.
+        let since = unsafe { &mut (*block()).since };
         let now = time_stamp();
-        // SAFETY: the block lives for ever; this takes an address only.
-        let since = unsafe { &raw mut (*block()).since };
-        // SAFETY: a plain exchange in this CPU's block.
-        now.saturating_sub(unsafe { since.replace(now) })
+        now.wrapping_sub(core::mem::replace(since, now))
     }
 
-    /// Charges the stretch that ends here to a context.
-    ///
-    /// # Safety
-    /// The address is that of a context, which nothing else accesses now.
+    /// Charges the current context for the stretch that ends here.
     #[inline]
-    pub(crate) unsafe fn charge(context: *mut Context) {
-        // SAFETY: by this function's contract.
-        let ticks = unsafe { &mut (*context).ticks };
+    pub(crate) fn charge_current() {
+        // SAFETY: it is a thread's or `nowhere`, and nothing else accesses this word now.
+        let ticks = unsafe { &mut (*(Self::current() as *mut Context)).ticks };
         *ticks = ticks.wrapping_add(Self::next_stretch());
-    }
-
-    /// From here on the CPU's time is nobody's, until the next stretch begins.
-    pub(crate) fn idle() {
-        // SAFETY: the current context is a thread's or `nowhere`; core, which has the tokens, is
-        // not entered here.
-        unsafe { Self::charge(Self::current() as *mut Context) };
-        // SAFETY: a plain write to this CPU's block.
-        unsafe { (*block()).since = u64::MAX };
     }
 
     /// Has the registers of the running thread go nowhere, because the thread is gone or starts

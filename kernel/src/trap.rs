@@ -31,23 +31,17 @@ fn enter(entry: impl FnOnce(&mut Kernel<Pc>) -> Next<ContextRef>) -> Next<Contex
 #[cold]
 #[inline(never)]
 fn settle(mut next: Next<ContextRef>) -> ContextRef {
-    let mut idled = false;
     loop {
         match next {
-            Next::User(context) => {
-                if idled {
-                    // It may be the one that ran last, so that nothing else begins its time.
-                    Block::next_stretch();
-                }
-                return context;
-            }
+            Next::User(context) => return context,
             // SAFETY: `enter` has released the lock, and this function holds no other.
             Next::Again => unsafe { registers::window() },
             Next::Idle => {
-                Block::idle();
-                idled = true;
+                Block::charge_current();
                 // SAFETY: as above.
-                unsafe { registers::wait() }
+                unsafe { registers::wait() };
+                // What the CPU has waited is nobody's time.
+                Block::next_stretch();
             }
         }
         next = enter(|kernel| kernel.run(CPU));

@@ -3,7 +3,7 @@ mod common;
 use clavis_abi::Rights;
 use clavis_abi::call::Call;
 use clavis_abi::error::{EBADF, EINVAL, ENOTCAPABLE};
-use clavis_abi::params::{ExitStatus, MAP_SELF, cpu_time};
+use clavis_abi::params::{ExitStatus, SIGNAL_SELF, cpu_time};
 use clavis_abi::startup::EntryKind;
 use clavis_sim::{Give, Thread};
 use common::{errno, scene};
@@ -31,9 +31,9 @@ fn time_is_charged_to_who_computes_and_not_to_who_sleeps() {
         }
         assert!(about(spent(t, busy, cpu_time::PROCESS), 7 * MUCH));
         assert!(about(spent(t, idle, cpu_time::PROCESS), 0));
-        assert!(about(spent(t, MAP_SELF, cpu_time::PROCESS), 0));
-        assert!(about(spent(t, MAP_SELF, cpu_time::THREAD), 0));
-        assert!(about(spent(t, MAP_SELF, cpu_time::CHILDREN), 7 * MUCH));
+        assert!(about(spent(t, SIGNAL_SELF, cpu_time::PROCESS), 0));
+        assert!(about(spent(t, SIGNAL_SELF, cpu_time::THREAD), 0));
+        assert!(about(spent(t, SIGNAL_SELF, cpu_time::CHILDREN), 7 * MUCH));
     });
 }
 
@@ -52,11 +52,11 @@ fn a_process_has_the_time_of_all_its_threads_and_keeps_it_when_they_end() {
             thread.unwrap();
         }
         t.sleep((THREADS + 10) * MUCH).unwrap();
-        let time = spent(t, MAP_SELF, cpu_time::PROCESS);
+        let time = spent(t, SIGNAL_SELF, cpu_time::PROCESS);
         assert!(about(time, THREADS * MUCH), "{time}");
-        let again = spent(t, MAP_SELF, cpu_time::PROCESS);
+        let again = spent(t, SIGNAL_SELF, cpu_time::PROCESS);
         assert!((time..time + MUCH / 2).contains(&again));
-        assert!(about(spent(t, MAP_SELF, cpu_time::THREAD), 0));
+        assert!(about(spent(t, SIGNAL_SELF, cpu_time::THREAD), 0));
     });
 }
 

@@ -9,7 +9,7 @@ use clavis_abi::call::Call;
 use clavis_abi::error::Result;
 use clavis_abi::params::{
     AccountLimits, AccountUsage, Denial, ExitStatus, Grant, HandleInfo, InspectRow, LeaseParams,
-    MAP_SELF, MintParams, ProcessParams, RequestInfo, SIGNAL_SELF,
+    MintParams, ProcessParams, RequestInfo, SIGNAL_SELF,
 };
 
 /// Narrows a handle for ever; `flags` are handle flags to set.
@@ -198,7 +198,7 @@ pub fn group(process: Option<Number>, group: usize) -> Result<usize> {
 /// # Errors
 /// See the call table.
 pub fn cpu_time(process: Option<Number>, which: usize) -> Result<u64> {
-    let process = process.map_or(MAP_SELF, Number::raw);
+    let process = process.map_or(SIGNAL_SELF, Number::raw);
     // SAFETY: no memory is involved.
     unsafe { syscall(Call::CpuTime, [process, which, 0, 0, 0]) }.map(|spent| spent as u64)
 }

@@ -6,10 +6,11 @@ use super::{Handle, description::Description};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::run::Caller;
+use crate::task::process::ProcessId;
 use crate::task::thread::ThreadId;
 use clavis_abi::Rights;
-use clavis_abi::error::{EBADF, ENOTCAPABLE, Error, Result};
-use clavis_abi::params::DenialRule;
+use clavis_abi::error::{EBADF, EINVAL, ENOTCAPABLE, Error, Result};
+use clavis_abi::params::{DenialRule, SIGNAL_SELF};
 
 impl<M: Machine> Kernel<M> {
     /// The handle with that number, if it has all rights in `need`.
@@ -71,6 +72,22 @@ impl<M: Machine> Kernel<M> {
         let handle = self.door(caller, number, need)?;
         let Description { object, .. } = &self.descriptions[handle.description];
         Ok((handle, *object))
+    }
+
+    /// The process behind the handle with that number; with `SIGNAL_SELF` the caller's own.
+    pub(crate) fn process_or_own(
+        &mut self,
+        caller: &Caller,
+        number: usize,
+        need: Rights,
+    ) -> Result<ProcessId> {
+        if number == SIGNAL_SELF {
+            return Ok(caller.process);
+        }
+        match self.door_object(caller, number, need)? {
+            (_, Object::Process(process)) => Ok(process),
+            _ => Err(Error::new(EINVAL)),
+        }
     }
 
     /// Records a refusal and makes its error.

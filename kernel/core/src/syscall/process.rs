@@ -16,8 +16,8 @@ use clavis_abi::error::{EBUSY, EEXIST, EINVAL, Error, Result};
 use clavis_abi::limits::{PATH_MAX, QUANTUM_HANDLES, SPAWN_GRANTS};
 use clavis_abi::params::{
     AccountUsage, BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, ExitKind, ExitStatus, FIRST_GRANT_INDEX,
-    GRANT_SELF, Grant, MAP_SELF, ProcessParams, ThreadParams, UPPER_INDEX_BITS, UPPER_TAG,
-    cpu_time, handle_flags, process_flags,
+    GRANT_SELF, Grant, ProcessParams, ThreadParams, UPPER_INDEX_BITS, UPPER_TAG, cpu_time,
+    handle_flags, process_flags,
 };
 
 /// What the builder's handle keeps once the process runs.
@@ -129,23 +129,17 @@ impl<M: Machine> Kernel<M> {
     /// Time that was spent on a CPU. Counts the threads of a process in quanta; one that ends
     /// meanwhile counts itself.
     pub(crate) fn sys_cpu_time(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let id = match args[0] {
-            MAP_SELF => caller.process,
-            number => match self.door_object(caller, number, Rights::INSPECT)?.1 {
-                Object::Process(process) => process,
-                _ => return Err(Error::new(EINVAL)),
-            },
-        };
+        let id = self.process_or_own(caller, args[0], Rights::INSPECT)?;
         let Self { processes, threads, machine, .. } = self;
         let process = &mut processes[id];
-        match args[1] {
-            cpu_time::PROCESS => {}
-            cpu_time::CHILDREN => return Ok(Outcome::Done(process.spent_by_children as usize)),
-            cpu_time::THREAD => {
-                let time = machine.context_time(&threads[caller.thread].context);
-                return Ok(Outcome::Done(time as usize));
-            }
+        let simple = match args[1] {
+            cpu_time::PROCESS => None,
+            cpu_time::CHILDREN => Some(process.spent_by_children),
+            cpu_time::THREAD => Some(machine.context_time(&threads[caller.thread].context)),
             _ => return Err(Error::new(EINVAL)),
+        };
+        if let Some(time) = simple {
+            return Ok(Outcome::Done(time as usize));
         }
         let mut next = match core::mem::take(&mut threads[caller.thread].progress) {
             0 => process.threads.front(),
@@ -155,8 +149,8 @@ impl<M: Machine> Kernel<M> {
             let Some(at) = next else { return Ok(Outcome::Done(process.spent as usize)) };
             let thread = &mut threads[at];
             let time = machine.context_time(&thread.context);
-            process.spent = process.spent.saturating_add(time.saturating_sub(thread.counted));
-            thread.counted = time.max(thread.counted);
+            let more = time.wrapping_sub(core::mem::replace(&mut thread.counted, time));
+            process.spent = process.spent.wrapping_add(more);
             next = thread.sibling.next();
         }
         threads[caller.thread].progress = next.map_or(0, |at| at.index() as usize + 1);

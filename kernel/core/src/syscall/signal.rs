@@ -52,12 +52,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn sys_group(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [fd, group, ..] = args;
         let need = if group == 0 { Rights::empty() } else { Rights::SIGNAL };
-        let object = if fd == SIGNAL_SELF {
-            Object::Process(caller.process)
-        } else {
-            self.door_object(caller, fd, need)?.1
-        };
-        let Object::Process(id) = object else { return Err(Error::new(EINVAL)) };
+        let id = self.process_or_own(caller, fd, need)?;
         let group = u32::try_from(group).map_err(|_| Error::new(EINVAL))?;
         let process = &mut self.processes[id];
         if group != 0 {

@@ -202,8 +202,8 @@ impl<M: Machine> Kernel<M> {
         }
         let Process { parent, spent, spent_by_children, .. } = self.processes[id];
         if let Some(parent) = parent.and_then(|parent| self.processes.get_mut(parent)) {
-            let of_children = &mut parent.spent_by_children;
-            *of_children = of_children.saturating_add(spent.saturating_add(spent_by_children));
+            let all = spent.wrapping_add(spent_by_children);
+            parent.spent_by_children = parent.spent_by_children.wrapping_add(all);
         }
         if self.init == Some(id) {
             self.init_ended(exit);

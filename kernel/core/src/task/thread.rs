@@ -305,9 +305,9 @@ impl<M: Machine> Kernel<M> {
         self.processes[process].threads.remove(&mut self.threads, id);
         let account = self.processes[process].account;
         if let Some(thread) = self.threads.remove(id) {
-            let time = self.machine.context_time(&thread.context).saturating_sub(thread.counted);
-            let spent = &mut self.processes[process].spent;
-            *spent = spent.saturating_add(time);
+            let more = self.machine.context_time(&thread.context).wrapping_sub(thread.counted);
+            let process = &mut self.processes[process];
+            process.spent = process.spent.wrapping_add(more);
             self.machine.context_free(thread.context);
             if let Some(spill) = thread.spill {
                 self.frame_give(account, spill);
