@@ -212,7 +212,13 @@ fn recurse(depth: u64) -> u8 {
 
 /// Whether vector registers keep what they hold.
 fn survived(seed: u64) -> ExitCode {
-    if crate::vectors::survive(seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match crate::vectors::survive(seed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Takes memory until there is none.

@@ -1,5 +1,6 @@
 //! Computes in every vector register for a while, and finds out whether somebody else's numbers
 //! came into them.
+use clavis::abi::call::{Call, TABLE};
 use std::arch::asm;
 use std::thread;
 
@@ -24,18 +25,19 @@ fn pattern(seed: u64) -> Registers {
 enum Pause {
     /// In a loop, long enough to be preempted often.
     Computing,
-    /// In system calls that let others run.
-    Yielding,
+    /// In a system call, and one that lets others run, so often.
+    Calling { number: usize, args: [usize; 5], turns: u64 },
 }
 
 macro_rules! round_trip {
     ($load:literal, $register:literal, $put:expr, $back:expr, $pause:expr) => {{
-        let (turns, call) = match $pause {
-            Pause::Computing => (20_000_000u64, 0u64),
-            Pause::Yielding => (200, syscall::SYS_YIELD as u64),
+        let (turns, call, args) = match $pause {
+            Pause::Computing => (20_000_000, 0, [0; 5]),
+            Pause::Calling { number, args, turns } => (turns, number, args),
         };
         // SAFETY: both arrays are sixteen registers long; every register that is changed is named,
-        // and the system call changes no others.
+        // and system calls change no others. Those that are made return and change nothing that
+        // Rust knows of: see `arguments`.
         unsafe {
             asm!(
                 concat!($load, " ", $register, "0, [{put}]"),
@@ -58,6 +60,8 @@ macro_rules! round_trip {
                 "test {call}, {call}",
                 "jz 3f",
                 "mov rax, {call}",
+                "syscall",
+                "mov eax, {letting_others}",
                 "syscall",
                 "3:",
                 "dec {turns}",
@@ -82,6 +86,9 @@ macro_rules! round_trip {
                 back = in(reg) $back,
                 turns = inout(reg) turns => _,
                 call = in(reg) call,
+                letting_others = const syscall::SYS_YIELD,
+                in("rdi") args[0], in("rsi") args[1], in("rdx") args[2],
+                in("r10") args[3], in("r8") args[4],
                 out("rax") _, out("rcx") _, out("r11") _,
                 out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
                 out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
@@ -107,15 +114,63 @@ fn kept(seed: u64, pause: Pause) -> bool {
     put.iter().zip(&back).all(|(put, back)| put.get(..width) == back.get(..width))
 }
 
-/// Does so in three threads, in both ways.
-pub(crate) fn survive(seed: u64) -> bool {
+/// Arguments with which a call of that number returns without having changed anything. `None`: it
+/// never returns. Most are refused for their handle; what takes none gets something harmless.
+fn arguments(call: Call, time: &syscall::TimeSpec) -> Option<[usize; 5]> {
+    /// A handle that does not exist, a signal that does not either, and no page of user memory.
+    const NONE: usize = 0x7FFF;
+    const NOWHERE: usize = 0x0000_8000_0000_0000;
+    let time = &raw const *time as usize;
+    Some(match call {
+        Call::Exit | Call::ThreadExit => return None,
+        Call::SetTls => [storage(), 0, 0, 0, 0],
+        Call::SetDeadline | Call::Yield | Call::Identity | Call::SignalMask => [0; 5],
+        Call::SignalActions | Call::ThreadCreate | Call::LastDenial => [NOWHERE; 5],
+        Call::SignalWait => [0, NOWHERE, 0, 0, 0],
+        Call::Nanosleep => [time, 0, 0, 0, 0],
+        Call::ClockGettime => [syscall::CLOCK_MONOTONIC, NOWHERE, 0, 0, 0],
+        // Waits for a word to change that does not, for as long as the time says.
+        Call::Futex => [time, syscall::FUTEX_WAIT, 0, time, 0],
+        Call::Funmap | Call::Mprotect | Call::Mremap => [NOWHERE, 4096, 0, 0, 0],
+        _ => [NONE; 5],
+    })
+}
+
+/// The base of this thread's local storage, which begins with its own address.
+fn storage() -> usize {
+    let base;
+    // SAFETY: reads the first word of the storage, as the psABI for thread-local storage has it.
+    unsafe { asm!("mov {}, fs:0", out(reg) base, options(nostack, readonly, preserves_flags)) };
+    base
+}
+
+/// Makes every call there is, each several times.
+fn kept_in_calls(seed: u64) -> Result<(), String> {
+    let time = syscall::TimeSpec { tv_sec: 0, tv_nsec: 1000 };
+    for row in TABLE {
+        let Some(args) = arguments(row.call, &time) else { continue };
+        let pause = Pause::Calling { number: row.call as usize, args, turns: 20 };
+        if !kept(seed ^ (row.call as u64) << 8, pause) {
+            return Err(format!("a register changed in {}", row.name));
+        }
+    }
+    Ok(())
+}
+
+/// Does so in three threads that take turns, in both ways: in every call there is, and computing
+/// while the others preempt.
+pub(crate) fn survive(seed: u64) -> Result<(), String> {
     let threads: Vec<_> = (0..3)
         .map(|own| {
             thread::spawn(move || {
                 let seed = seed * 8 + own;
-                kept(seed, Pause::Yielding) && kept(seed + 1000, Pause::Computing)
+                kept_in_calls(seed)?;
+                let kept = kept(seed + 1000, Pause::Computing);
+                if kept { Ok(()) } else { Err("a register changed in a loop".into()) }
             })
         })
         .collect();
-    threads.into_iter().all(|thread| thread.join().unwrap_or(false))
+    threads
+        .into_iter()
+        .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err("a thread panicked".into())))
 }

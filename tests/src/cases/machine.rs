@@ -8,7 +8,7 @@ use clavis::ExitStatus;
 pub(crate) const CASES: &[Case] = &[
     Case { name: "deep_recursion_ends_only_its_process", run: recursion },
     Case { name: "deep_recursion_in_a_thread_ends_only_its_process", run: recursion_in_a_thread },
-    Case { name: "vector_registers_survive_calls_and_preemption", run: registers },
+    Case { name: "vector_registers_survive_every_call_and_preemption", run: registers },
     Case { name: "a_thousand_children_are_spawned_and_waited_for", run: thousand },
     Case { name: "functions_of_mathematics_give_known_values", run: mathematics },
 ];
@@ -42,7 +42,7 @@ fn registers() -> Verdict {
         let status = at("wait", child.wait())?;
         check(status.success(), &format!("in another process: {status}"))?;
     }
-    check(own, "a register changed")
+    own
 }
 
 fn thousand() -> Verdict {
