@@ -3,6 +3,7 @@ use crate::execute;
 use crate::state::{Flow, Scope, Shell, Variable};
 use crate::{MISUSE, jobs, system};
 use shell_language::expand::Environment;
+use shell_language::line::{self, Backslash};
 use shell_language::{condition, printf};
 use std::fs::File;
 use std::io::Read;
@@ -30,7 +31,7 @@ const BUILTINS: &[(&str, Builtin, &str)] = &[
     ("jobs", jobs::jobs, "jobs: what runs beside the shell (&) or was stopped (Ctrl-Z)"),
     ("printf", printf, "printf FORMAT WORD...: print words in a form (%s %d %x ...)"),
     ("pwd", pwd, "pwd: print the current directory"),
-    ("read", read, "read NAME...: read a line into variables"),
+    ("read", read, "read [-r] NAME...: read a line into variables; -r: with its backslashes"),
     ("return", return_from, "return [STATUS]: leave a function, or a file that is read"),
     ("set", set, "set [-- WORD...]: show variables, or set $1..."),
     ("shift", shift, "shift [N]: drop the first of $1..."),
@@ -317,6 +318,16 @@ fn read(shell: &mut Shell, words: &[String]) -> Flow {
     let Some(file) = shell.descriptors.get(&0).cloned() else {
         return failed(shell, words, "descriptor 0 is closed");
     };
+    let (backslash, names) = match words.get(1..) {
+        Some([option, names @ ..]) if option == "-r" => (Backslash::Stays, names),
+        names => (Backslash::Quotes, names.unwrap_or_default()),
+    };
+    let separators = shell.variable("IFS").unwrap_or_else(|| line::BLANKS.to_owned());
+    let usual = ["REPLY".to_owned()];
+    let names = if names.is_empty() { &usual } else { names };
+    if let Some(name) = names.iter().find(|name| !is_name(name)) {
+        return failed(shell, words, &format!("{name}: not a name"));
+    }
     let mut file: &File = &file;
     let mut line = Vec::new();
     let mut byte = [0];
@@ -324,27 +335,15 @@ fn read(shell: &mut Shell, words: &[String]) -> Flow {
     let status = loop {
         match file.read(&mut byte) {
             Ok(0) => break 1,
+            Ok(_) if byte == *b"\n" && line::goes_on(&line, backslash) => _ = line.pop(),
             Ok(_) if byte == *b"\n" => break 0,
             Ok(_) => line.extend_from_slice(&byte),
             Err(error) => return failed(shell, words, &system::reason(&error)),
         }
     };
     let line = String::from_utf8_lossy(&line).into_owned();
-    let names = match words.get(1..) {
-        Some(names) if !names.is_empty() => names.to_vec(),
-        _ => vec!["REPLY".to_owned()],
-    };
-    let mut rest = line.trim();
-    for (index, name) in names.iter().enumerate() {
-        if !is_name(name) {
-            return failed(shell, words, &format!("{name}: not a name"));
-        }
-        let (value, after) = match rest.split_once([' ', '\t']) {
-            Some((value, after)) if index + 1 < names.len() => (value, after.trim_start()),
-            _ => (rest, ""),
-        };
-        shell.set(name, value);
-        rest = after;
+    for (name, value) in names.iter().zip(line::words(&line, names.len(), backslash, &separators)) {
+        shell.set(name, &value);
     }
     done(shell, status)
 }
