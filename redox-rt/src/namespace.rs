@@ -134,7 +134,9 @@ fn open_once(dir: Option<Number>, path: &str, flags: OpenFlags, place: Place) ->
     match answer {
         Err(Error { errno: ENOENT | ENODEV | ECAPMODE }) if birth(path).is_some() => {
             let number = birth(path).ok_or(Error::new(ENOENT))?;
-            sys::file::dup(number, &[], place)
+            // Everybody reads the name from its beginning.
+            let message: &[u8] = if number.raw() == BIRTH_NAME { b"open" } else { &[] };
+            sys::file::dup(number, message, place)
         }
         answer => answer,
     }

@@ -120,8 +120,11 @@ fn addresses() -> Verdict {
 }
 
 fn places() -> Verdict {
-    let program = io("current_exe", env::current_exe())?;
-    check(program.to_str() == Some(PROGRAM), &format!("it is {}", program.display()))?;
+    // However often it is asked, and whoever asks in between.
+    for _ in 0..3 {
+        let program = io("current_exe", env::current_exe())?;
+        check(program.to_str() == Some(PROGRAM), &format!("it is {}", program.display()))?;
+    }
     check(env::temp_dir().is_absolute(), "the folder for temporary files has no place")?;
     check(env::args().count() == 3, "the arguments are others")?;
     check(std::process::id() > 0 && now() > 0, "the process has no number")

@@ -158,6 +158,14 @@ impl<M: Machine> Kernel<M> {
                 });
                 made.map(Outcome::Done)
             }
+            // With an offset of its own, from the beginning.
+            Object::Name(memory) if message == b"open" => {
+                let made = self.number_with(caller.table, out, |kernel| {
+                    kernel.memory_retain(memory);
+                    Ok(kernel.handle_create(account, object)?.through(&handle))
+                });
+                made.map(Outcome::Done)
+            }
             Object::Socket(endpoint) if len == size_of::<NewFdParams>() => {
                 let word = |index: usize| {
                     let bytes = message.get(index * 8..index * 8 + 8);

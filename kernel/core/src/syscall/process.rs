@@ -262,7 +262,7 @@ impl<M: Machine> Kernel<M> {
         self.birth(id, BIRTH_RANDOM, Object::Random, read | Rights::NAME | Rights::CONTROL)?;
         if let Some(name) = self.processes[id].name {
             self.memory_retain(name);
-            let rights = read | Rights::SEEK | Rights::NAME | Rights::CONTROL;
+            let rights = read | Rights::SEEK | Rights::NAME | Rights::CONTROL | Rights::DERIVE;
             self.birth(id, BIRTH_NAME, Object::Name(name), rights)?;
         }
         const SIZE: usize = size_of::<Grant>();

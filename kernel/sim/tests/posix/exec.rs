@@ -125,3 +125,25 @@ fn exec_forgets_handlers_and_keeps_what_is_ignored_and_blocked() {
         t.close(account).unwrap();
     });
 }
+
+#[test]
+fn everybody_who_opens_the_image_name_reads_it_from_its_beginning() {
+    scene(|t| {
+        let account = t.entry(EntryKind::Account);
+        let child = t.process(account, &[], |t| {
+            let name = t.read(BIRTH_NAME, 20).unwrap();
+            assert!(!name.is_empty());
+            let copy = t.dup(BIRTH_NAME).unwrap();
+            assert_eq!(t.read(copy, 20).unwrap(), b"", "a copy goes on where the other is");
+            for _ in 0..2 {
+                let opened = t.dup_message(BIRTH_NAME, b"open").unwrap();
+                assert_eq!(t.read(opened, 20).unwrap(), name);
+                assert_eq!(t.read(opened, 20).unwrap(), b"");
+                t.close(opened).unwrap();
+            }
+            assert_eq!(errno(t.dup_message(BIRTH_NAME, b"close")), EINVAL);
+        });
+        let child = child.unwrap();
+        assert_eq!(t.wait(child).unwrap(), exited(0));
+    });
+}

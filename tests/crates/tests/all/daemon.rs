@@ -1,5 +1,5 @@
 //! `redox-daemon`: a program that starts its service and ends when that is ready. What serves is a
-//! fork of it, so the test starts this program anew.
+//! fork of it, so each of these tests starts this program anew.
 use redox_daemon::Daemon;
 use redox_scheme_012::scheme::{SchemeState, SchemeSync, register_sync_scheme};
 use redox_scheme_012::{CallerCtx, OpenResult, RequestKind, SignalBehavior, Socket};
@@ -12,6 +12,8 @@ use syscall::error::{EINVAL, ENOENT, Error, Result};
 use syscall::schemev2::NewFdFlags;
 
 const NAME: &str = "daemon-test";
+/// Exit code of a starter whose daemon never said that it is ready.
+const NOT_READY: i32 = 3;
 
 /// `pid` tells which process serves; writing to it ends the service.
 struct Service;
@@ -77,12 +79,19 @@ fn serve(daemon: Daemon) -> ! {
 }
 
 #[test]
-#[ignore = "started by the test below"]
+#[ignore = "started by the tests below"]
 fn start_a_daemon_that_serves() {
     Daemon::new(serve).unwrap();
 }
 
-/// This program again, with the test above. What it would print goes nowhere: the daemon
+#[test]
+#[ignore = "started by the tests below"]
+fn start_a_daemon_that_gives_up() {
+    let Err(error) = Daemon::new(|_daemon| exit(7));
+    exit(if error.errno() == libredox_01::errno::EIO { NOT_READY } else { 1 })
+}
+
+/// This program again, with one of the tests above. What it would print goes nowhere: the daemon
 /// holds whatever its starter had for that.
 fn start(what: &str) -> ExitStatus {
     let name = format!("daemon::{what}");
@@ -104,4 +113,10 @@ fn a_daemon_serves_when_its_starter_has_ended() {
     assert_eq!(other.kind(), ErrorKind::NotFound);
     // It ends in the middle of the call.
     assert!(fs::write(&path, "end").is_err());
+}
+
+#[test]
+fn a_starter_is_told_of_a_daemon_that_gives_up() {
+    let started = start("start_a_daemon_that_gives_up");
+    assert_eq!(started.code(), Some(NOT_READY), "{started}");
 }
