@@ -140,15 +140,13 @@ unsafe fn make_kernel(
     kernel.machine().is_quiet = false;
 
     let segments = info.init.iter().take(info.init_count as usize);
-    let mut init = segments.flat_map(|segment| {
-        let pages = (0..segment.pages).map(|page| page * FRAME);
-        pages.filter_map(|offset| {
-            // SAFETY: the bootloader keeps these frames for init's segment, and this is the only
-            // time that they are turned into tokens.
-            let frame = unsafe { FRAMES.lock().mint(segment.start + offset) }?;
-            let protection = Protection::from_bits_truncate(segment.protection as u8);
-            Some((segment.address + offset, protection, frame))
-        })
+    let mut init = segments.map(|segment| {
+        let pages = (0..segment.pages).map(|page| segment.start + page * FRAME);
+        // SAFETY: the bootloader keeps these frames for init's segment, and this is the only time
+        // that they are turned into tokens.
+        let frames = pages.filter_map(|start| unsafe { FRAMES.lock().mint(start) }).collect();
+        let protection = Protection::from_bits_truncate(segment.protection as u8);
+        (segment.address, protection, frames)
     });
     let starts = (0..info.image.len.div_ceil(FRAME)).map(|page| info.image.start + page * FRAME);
     // SAFETY: as above, for the boot image.

@@ -256,21 +256,21 @@ pub(crate) fn pieces(
     len: usize,
     mut copy: impl FnMut(u64, usize, usize) -> Copied,
 ) -> Copied {
-    let mut frames = frames.iter().map_while(Option::as_ref).peekable();
-    let mut done = 0;
+    let (mut done, mut at) = (0, 0);
     while done < len
-        && let Some(first) = frames.next()
+        && let [Some(first), behind @ ..] = frames.get(at..).unwrap_or_default()
     {
-        let mut end = FRAME;
         // What lies behind it in RAM goes with it.
-        while end < (offset + len - done) as u64
-            && frames.next_if(|next| next.address() == first.address() + end).is_some()
-        {
-            end += FRAME;
-        }
-        let bytes = (end as usize).saturating_sub(offset).min(len - done);
+        let more = (offset + len - done - 1) / FRAME as usize;
+        let numbers = first.number.get().wrapping_add(1)..;
+        let follows = |(frame, number): &(&Option<Frame>, u32)| {
+            frame.as_ref().is_some_and(|frame| frame.number.get() == *number)
+        };
+        let run = 1 + behind.iter().take(more).zip(numbers).take_while(follows).count();
+        let bytes = (run * FRAME as usize).saturating_sub(offset).min(len - done);
         let copied = copy(first.address() + core::mem::take(&mut offset) as u64, done, bytes);
         done += copied.done;
+        at += run;
         if copied.fault.is_some() {
             return Copied { done, ..copied };
         }

@@ -217,7 +217,8 @@ impl Builder {
 }
 
 fn push_string(to: &mut Vec<u8>, string: &[u8]) {
-    to.extend(string.iter().take_while(|&&byte| byte != 0));
+    let end = string.iter().position(|&byte| byte == 0).unwrap_or(string.len());
+    to.extend_from_slice(string.get(..end).unwrap_or_default());
     to.push(0);
 }
 

@@ -88,7 +88,7 @@ macro_rules! define_calls {
         impl Call {
             /// The call with that number.
             #[must_use]
-            #[inline]
+            #[inline(always)]
             pub fn from_number(number: usize) -> Option<Call> {
                 #[expect(non_upper_case_globals, reason = "named like the calls they number")]
                 mod numbers { $(pub(super) const $name: usize = $number;)* }

@@ -64,7 +64,7 @@ pub(crate) fn charge(
         match after.filter(|after| *after <= limits.get(resource)) {
             Some(after) => *used.get_mut(resource) = after,
             None => {
-                uncharge_until(accounts, id, Some(account), resource, n);
+                charge_undo(accounts, id, account, resource, n);
                 return Err(exhausted(resource));
             }
         }
@@ -73,22 +73,21 @@ pub(crate) fn charge(
     Ok(())
 }
 
-#[inline]
-fn uncharge_until(
+/// Takes back what was charged below an account.
+#[cold]
+fn charge_undo(
     accounts: &mut Arena<AccountK, Account>,
-    id: AccountId,
-    end: Option<AccountId>,
+    mut id: AccountId,
+    end: AccountId,
     resource: Resource,
     n: u64,
 ) {
-    let mut at = Some(id);
-    while at != end {
-        let Some(account) = at else { break };
-        let Account { used, parent, .. } = &mut accounts[account];
+    while id != end {
+        let Account { used, parent, .. } = &mut accounts[id];
         let amount = used.get_mut(resource);
-        debug_assert!(*amount >= n, "an account was credited more than it paid");
         *amount = amount.saturating_sub(n);
-        at = *parent;
+        let Some(parent) = *parent else { break };
+        id = parent;
     }
 }
 
@@ -172,8 +171,16 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Takes a charge back.
+    #[inline]
     pub(crate) fn uncharge(&mut self, id: AccountId, resource: Resource, n: u64) {
-        uncharge_until(&mut self.accounts, id, None, resource, n);
+        let mut at = Some(id);
+        while let Some(account) = at {
+            let Account { used, parent, .. } = &mut self.accounts[account];
+            let amount = used.get_mut(resource);
+            debug_assert!(*amount >= n, "an account was credited more than it paid");
+            *amount = amount.saturating_sub(n);
+            at = *parent;
+        }
     }
 
     /// Charges for a kernel object and keeps the account alive as its payer.

@@ -1,9 +1,8 @@
 //! Boot: the first process, and the handles to everything there is.
-use crate::handle::Handle;
 use crate::handle::description::{Object, View};
 use crate::kernel::Kernel;
 use crate::machine::{Machine, NoMemory, Start};
-use crate::memory::object::Backing;
+use crate::memory::object::{Backing, MemoryId};
 use crate::memory::space::{Mapping, Place};
 use crate::memory::{PAGE, Protection, page_of};
 use crate::task::process::{ProcessId, ProcessState};
@@ -16,8 +15,8 @@ use zerocopy::IntoBytes;
 
 /// What the machine hands over for the first process.
 pub struct Boot<'a, M: Machine> {
-    /// Init's pages in order: address, protection, frame.
-    pub init: &'a mut dyn Iterator<Item = (u64, Protection, M::Frame)>,
+    /// Init's segments: address, protection, frames.
+    pub init: &'a mut dyn Iterator<Item = (u64, Protection, Vec<M::Frame>)>,
     /// Its first instruction.
     pub init_entry: u64,
     /// The boot image's frames in order.
@@ -39,13 +38,6 @@ const BLOCK: u64 = 0x0000_7FFF_FFF8_0000;
 /// Init's image name.
 const INIT_NAME: &[u8] = b"init";
 
-/// A run of pages with one protection.
-struct Run<F> {
-    start: u64,
-    protection: Protection,
-    frames: Vec<F>,
-}
-
 impl<M: Machine> Kernel<M> {
     /// Makes init from what the bootloader loaded. It runs at the next [`Kernel::run`].
     ///
@@ -61,7 +53,9 @@ impl<M: Machine> Kernel<M> {
         let priority = (PRIORITIES - 1) as u8;
         let init = self.process_create(root, None, priority, 0)?;
         self.init = Some(init);
-        self.load_init(init, boot.init)?;
+        for (address, protection, frames) in boot.init {
+            self.load_segment(init, page_of(address), protection, frames)?;
+        }
         self.boot_stack(init)?;
         let name = self.memory_create(root, INIT_NAME.len() as u64, Backing::Zero)?;
         self.memory_populate(name, 0)?;
@@ -78,78 +72,44 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    fn load_init(
+    fn load_segment(
         &mut self,
         init: ProcessId,
-        pages: &mut dyn Iterator<Item = (u64, Protection, M::Frame)>,
+        start: u64,
+        protection: Protection,
+        frames: Vec<M::Frame>,
     ) -> Result<()> {
-        let mut run: Option<Run<M::Frame>> = None;
-        for (address, protection, frame) in pages {
-            let page = page_of(address);
-            let fits = run.as_ref().is_some_and(|run| {
-                run.protection == protection && run.start + run.frames.len() as u64 == page
-            });
-            if !fits {
-                if let Some(run) = run.take() {
-                    self.load_run(init, run)?;
-                }
-                run = Some(Run { start: page, protection, frames: Vec::new() });
-            }
-            if let Some(run) = run.as_mut() {
-                run.frames.try_reserve(1).map_err(|_| NoMemory)?;
-                run.frames.push(frame);
-            }
-        }
-        match run {
-            Some(run) => self.load_run(init, run),
-            None => Ok(()),
-        }
-    }
-
-    fn load_run(&mut self, init: ProcessId, run: Run<M::Frame>) -> Result<()> {
-        let (space, account) = (self.processes[init].space, self.processes[init].account);
-        let pages = run.frames.len() as u64;
-        let memory = self.memory_create(account, pages * PAGE, Backing::Zero)?;
-        for (page, frame) in run.frames.into_iter().enumerate() {
+        let bytes = frames.len() as u64 * PAGE;
+        let memory = self.memory_create(self.processes[init].account, bytes, Backing::Zero)?;
+        for (page, frame) in frames.into_iter().enumerate() {
             self.memory_adopt(memory, page as u64, frame)?;
         }
-        let writable = run.protection.contains(Protection::WRITE);
+        let writable = protection.contains(Protection::WRITE);
         self.memories[memory].private = writable;
         self.memories[memory].sealed = !writable;
-        let mapping = Mapping {
-            memory,
-            offset: 0,
-            pages,
-            protection: run.protection,
-            most: run.protection | Protection::READ,
-            shared: false,
-            grant: None,
-            lease: None,
-        };
-        self.space_map(space, &mapping, Place::Free(run.start))?;
+        self.boot_map(init, memory, protection, start)
+    }
+
+    /// Shows all of an object to init, whose it is from then on.
+    fn boot_map(
+        &mut self,
+        init: ProcessId,
+        memory: MemoryId,
+        protection: Protection,
+        start: u64,
+    ) -> Result<()> {
+        let mapping = Mapping::whole(memory, self.memories[memory].pages, protection);
+        self.space_map(self.processes[init].space, &mapping, Place::Free(start))?;
         self.memory_release(memory);
         Ok(())
     }
 
     fn boot_stack(&mut self, init: ProcessId) -> Result<()> {
-        let (space, account) = (self.processes[init].space, self.processes[init].account);
+        let account = self.processes[init].account;
         let memory = self.memory_create(account, STACK_PAGES * PAGE, Backing::Zero)?;
         self.memories[memory].private = true;
         let both = Protection::READ | Protection::WRITE;
-        let mapping = Mapping {
-            memory,
-            offset: 0,
-            pages: STACK_PAGES,
-            protection: both,
-            most: both,
-            shared: false,
-            grant: None,
-            lease: None,
-        };
-        let place = Place::Free(page_of(STACK_TOP) - STACK_PAGES);
-        self.space_map(space, &mapping, place)?;
-        self.memory_release(memory);
-        Ok(())
+        self.boot_map(init, memory, both, page_of(STACK_TOP) - STACK_PAGES)
     }
 
     fn boot_birth(&mut self, init: ProcessId) -> Result<()> {
@@ -158,7 +118,6 @@ impl<M: Machine> Kernel<M> {
         self.birth(init, BIRTH_NULL, Object::Null, Rights::all())?;
         self.birth(init, BIRTH_RANDOM, Object::Random, Rights::all())?;
         if let Some(name) = self.processes[init].name {
-            self.memory_retain(name);
             self.birth(init, BIRTH_NAME, Object::Name(name), Rights::all())?;
         }
         Ok(())
@@ -216,9 +175,7 @@ impl<M: Machine> Kernel<M> {
         let table = self.processes[init].table;
         for (index, (kind, object)) in objects.into_iter().enumerate() {
             let number = upper_number(FIRST_GRANT_INDEX + index as u16, 0);
-            let reserved = self.number_reserve(table, number)?;
-            let handle: Handle = self.handle_create(account, object)?;
-            self.number_fill(reserved, handle);
+            self.number_with(table, number, |kernel| kernel.handle_create(account, object))?;
             entries.push(Entry { kind: kind as u64, number: number as u64 });
         }
         Ok(entries)
@@ -226,7 +183,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Writes init's startup block.
     fn boot_block(&mut self, init: ProcessId, entries: &[Entry], line: &str) -> Result<()> {
-        let (space, account) = (self.processes[init].space, self.processes[init].account);
+        let account = self.processes[init].account;
         let head = size_of::<Header>() + size_of_val(entries);
         let arguments = || line.lines().filter(|line| !line.is_empty());
         let strings: usize =
@@ -261,18 +218,6 @@ impl<M: Machine> Kernel<M> {
                 self.machine.frame_write(frame, 0, bytes);
             }
         }
-        let mapping = Mapping {
-            memory,
-            offset: 0,
-            pages: self.memories[memory].pages,
-            protection: Protection::READ,
-            most: Protection::READ,
-            shared: false,
-            grant: None,
-            lease: None,
-        };
-        self.space_map(space, &mapping, Place::Free(page_of(BLOCK)))?;
-        self.memory_release(memory);
-        Ok(())
+        self.boot_map(init, memory, Protection::READ, page_of(BLOCK))
     }
 }

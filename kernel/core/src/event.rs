@@ -13,8 +13,8 @@ use crate::object::queue::QueueId;
 use crate::object::slot::SlotId;
 use crate::object::timer::TimerId;
 use crate::scheme::endpoint::{EndpointId, WATCH_BUCKETS};
-use crate::task::process::ProcessId;
-use crate::task::thread::Resume;
+use crate::task::process::{ProcessId, ProcessState};
+use crate::task::thread::Blocked;
 use clavis_abi::error::{ENOSPC, EPERM, Error, Result};
 use clavis_abi::limits::{self, QUANTUM_EVENTS};
 
@@ -165,44 +165,18 @@ impl<M: Machine> Kernel<M> {
 
     /// What an object of the kernel is ready for now.
     pub(crate) fn readiness(&self, object: Object) -> u8 {
-        match object {
-            Object::Socket(id) => {
-                if self.endpoint_has_messages(id) {
-                    READABLE
-                } else {
-                    0
-                }
-            }
-            Object::PipeReader(id) => self.pipes[id].reader_readiness(),
-            Object::PipeWriter(id) => self.pipes[id].writer_readiness(),
-            Object::Process(id) => {
-                let dead = self.processes[id].state == crate::task::process::ProcessState::Dead;
-                if dead { READABLE } else { 0 }
-            }
-            Object::Account(id) => {
-                if self.accounts[id].alive == 0 {
-                    READABLE
-                } else {
-                    0
-                }
-            }
-            Object::Irq(id) => {
-                if self.irqs[id].pending() {
-                    READABLE
-                } else {
-                    0
-                }
-            }
-            Object::Slot(id) => {
-                if self.slot_filled(id) {
-                    READABLE
-                } else {
-                    0
-                }
-            }
-            Object::Timer(_) | Object::Scheme(_) => 0,
-            _ => READABLE | WRITABLE,
-        }
+        let readable = match object {
+            Object::PipeReader(id) => return self.pipes[id].reader_readiness(),
+            Object::PipeWriter(id) => return self.pipes[id].writer_readiness(),
+            Object::Socket(id) => self.endpoints[id].has_messages(),
+            Object::Process(id) => self.processes[id].state == ProcessState::Dead,
+            Object::Account(id) => self.accounts[id].alive == 0,
+            Object::Irq(id) => self.irqs[id].pending(),
+            Object::Slot(id) => self.slots[id].root.is_some(),
+            Object::Timer(_) | Object::Scheme(_) => false,
+            _ => return READABLE | WRITABLE,
+        };
+        if readable { READABLE } else { 0 }
     }
 
     /// Registers interest; an older registration of the same handle at the same queue is replaced.
@@ -278,9 +252,7 @@ impl<M: Machine> Kernel<M> {
         if waits {
             self.queues[queue].ready.push_back(&mut self.registrations, id);
         }
-        while let Some(thread) = self.queues[queue].waiters.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
-        }
+        self.wake_all(Blocked::Queue(queue));
     }
 
     /// The registration behind that one among those of its source.

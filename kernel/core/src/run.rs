@@ -103,13 +103,14 @@ impl<M: Machine> Kernel<M> {
             Ok(Outcome::Done(value)) => Ok(value),
             Err(error) => Err(error),
             Ok(outcome) => {
+                let lease = self.cpu(cpu).lease;
                 if let Some(thread) = self.threads.get_mut(caller.thread) {
                     // It may have to be done again.
                     thread.call = number;
                     thread.args = args;
                     thread.sequence = self.statistics.calls;
+                    thread.waits_under = lease;
                 }
-                self.wait_under(&caller);
                 return match outcome {
                     Outcome::More => Next::Again,
                     Outcome::Wait => {
@@ -234,6 +235,15 @@ impl<M: Machine> Kernel<M> {
 
     /// As [`Kernel::run`], with what this entry has left of its quantum.
     fn decide(&mut self, cpu: Cpu) -> Next<M::ContextRef> {
+        if self.cpu(cpu).is_quiet()
+            && self.work.is_empty()
+            && !self.cpu(cpu).is_spent
+            && let Some(caller) = self.caller(cpu)
+            && let Some(next) = self.go_on(&caller)
+        {
+            // Nothing is due: it was one more quantum of what the thread does.
+            return next;
+        }
         if self.cpu(cpu).is_spent {
             return Next::Again;
         }
@@ -332,7 +342,12 @@ impl<M: Machine> Kernel<M> {
                     Some(call) => self.dispatch(caller, call, &args),
                     None => Err(Error::new(ENOSYS)),
                 };
-                self.wait_under(caller);
+                let lease = self.cpu(caller.cpu).lease;
+                if !matches!(reply, Ok(Outcome::Done(_)))
+                    && let Some(thread) = self.threads.get_mut(caller.thread)
+                {
+                    thread.waits_under = lease;
+                }
                 reply
             }
         };

@@ -148,8 +148,8 @@ impl World {
         let failures = std::mem::take(&mut machine.failures);
         let both = Protection::READ | Protection::WRITE;
         let mut pages = Vec::new();
-        for page in 0..DATA_PAGES as u64 {
-            pages.push((DATA + page * PAGE as u64, both, machine.frame_alloc()?));
+        for _ in 0..DATA_PAGES {
+            pages.push(machine.frame_alloc()?);
         }
         let mut first = machine.frame_alloc()?;
         machine.frame_write(&mut first, 0, IMAGE);
@@ -158,7 +158,7 @@ impl World {
         let mut kernel = Kernel::new(machine).ok()?;
         kernel
             .boot(Boot {
-                init: &mut pages.into_iter(),
+                init: &mut std::iter::once((DATA, both, pages)),
                 init_entry: init,
                 image: &mut image.into_iter(),
                 image_len: 2 * PAGE as u64,

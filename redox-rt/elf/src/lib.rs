@@ -35,7 +35,7 @@ pub use segment::{FileRange, Segment};
 /// Bytes in a page.
 pub const PAGE: u64 = 4096;
 /// Bytes of the head that a loader copies before it judges a file.
-pub const HEAD: usize = 4096;
+pub const HEAD: usize = 2048;
 /// Greatest number of segments in a program.
 pub const SEGMENTS: usize = 16;
 /// Greatest size of a TLS template in memory, in bytes.

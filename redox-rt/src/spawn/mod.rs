@@ -161,14 +161,15 @@ fn build(spawn: &Spawn<'_>) -> Result<(Handle, Start)> {
     }
     let mut program = source::Program::open(spawn.image)?;
     let granted = Granted::new(spawn)?;
-    let block_size = block(spawn, &granted, None).size();
-    let plan = Plan::new(&program.image, block_size, spawn.stack_size, random()?)
+    let mut block = block(spawn, &granted);
+    let plan = Plan::new(&program.image, block.size(), spawn.stack_size, random()?)
         .ok_or(Error::new(ENOEXEC))?;
+    *block.header_mut() = plan.header(*block.header_mut());
 
     let scratch = object::memory(plan.scratch_size as u64, Place::Upper)?;
-    write_exact_at(scratch.number(), &block(spawn, &granted, Some(&plan)).build(), 0)?;
-    let mut page = [0; PAGE_SIZE];
+    write_exact_at(scratch.number(), &block.build(), 0)?;
     for tail in plan.tails() {
+        let mut page = [0; PAGE_SIZE];
         let bytes = page.get_mut(..tail.length).ok_or(Error::new(EINVAL))?;
         program.read(tail.file_offset, bytes)?;
         write_exact_at(scratch.number(), bytes, tail.scratch_offset as u64)?;
@@ -285,8 +286,8 @@ impl Granted {
     }
 }
 
-/// The startup block; its size does not depend on the plan.
-fn block(spawn: &Spawn<'_>, granted: &Granted, plan: Option<&Plan>) -> Builder {
+/// The startup block, as far as it does not depend on the plan.
+fn block(spawn: &Spawn<'_>, granted: &Granted) -> Builder {
     let mut builder = Builder::new();
     for arg in spawn.args {
         builder.arg(arg);
@@ -298,9 +299,6 @@ fn block(spawn: &Spawn<'_>, granted: &Granted, plan: Option<&Plan>) -> Builder {
         builder.entry(kind, number);
     }
     builder.cwd(spawn.cwd_path);
-    if let Some(plan) = plan {
-        *builder.header_mut() = plan.header(*builder.header_mut());
-    }
     builder
 }
 

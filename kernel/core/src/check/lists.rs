@@ -73,6 +73,7 @@ impl<M: Machine> Kernel<M> {
             match endpoint.in_hand {
                 Some(Notice::Close(_)) => closing += 1,
                 Some(Notice::Unmap(_)) => unmapping += 1,
+                Some(Notice::Detach(_)) => ensure!(false, "endpoint {id:?} keeps a detachment"),
                 None => {}
             }
             for close in members(&self.descriptions, &endpoint.closes)? {

@@ -293,7 +293,7 @@ impl<M: Machine> Kernel<M> {
                     request.endpoint == Some(id) && (request.stage == Stage::Queued || cancel);
                 ensure!(fits, "request {queued:?} in {:?} is queued", request.stage);
             }
-            let idle = endpoint.receivers.is_empty() || !self.endpoint_has_messages(id);
+            let idle = endpoint.receivers.is_empty() || !endpoint.has_messages();
             let woken = || {
                 self.threads.iter().any(|(_, thread)| {
                     let receives = matches!(thread.resume, Resume::Receive(r) if r.endpoint == id);

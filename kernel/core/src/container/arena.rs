@@ -127,12 +127,6 @@ impl<K, T, const N: usize> Arena<K, T, N> {
         Ok(())
     }
 
-    /// Whether the next [`Arena::insert`] takes no memory.
-    #[inline]
-    pub fn has_room(&self) -> bool {
-        self.free != END
-    }
-
     /// Stores an object.
     ///
     /// # Errors

@@ -208,13 +208,8 @@ impl<M: Machine> Kernel<M> {
 
     /// Makes a full handle to an object, or lets go of the object.
     pub(crate) fn handle_create(&mut self, account: AccountId, object: Object) -> Result<Handle> {
-        match self.description_create(account, object, 0) {
-            Ok(id) => Ok(Handle::full(id)),
-            Err(error) => {
-                self.object_release(object);
-                Err(error)
-            }
-        }
+        let made = self.description_create(account, object, 0);
+        made.map(Handle::full).inspect_err(|_| self.object_release(object))
     }
 
     /// One more reference.

@@ -1,6 +1,5 @@
 //! The door: the only way from a number to an object. Checks number, generation and rights
 //! together, and records what was missing.
-use super::denial::Refusal;
 use super::description::Object;
 use super::{Handle, description::Description};
 use crate::kernel::Kernel;
@@ -10,7 +9,7 @@ use crate::task::process::ProcessId;
 use crate::task::thread::ThreadId;
 use clavis_abi::Rights;
 use clavis_abi::error::{EBADF, EINVAL, ENOTCAPABLE, Error, Result};
-use clavis_abi::params::{DenialRule, SIGNAL_SELF};
+use clavis_abi::params::{Denial, DenialRule, SIGNAL_SELF};
 
 impl<M: Machine> Kernel<M> {
     /// The handle with that number, if it has all rights in `need`.
@@ -99,8 +98,9 @@ impl<M: Machine> Kernel<M> {
         missing: Rights,
         rule: DenialRule,
     ) -> Error {
-        let refusal = Refusal { call: self.cpus[0].call, handle: number, missing, rule };
-        self.threads[caller.thread].refusal = Some(refusal);
+        let (call, handle) = (self.cpus[0].call as u64, number as u64);
+        let denial = Denial { call, handle, missing: missing.bits(), rule: rule as u64 };
+        self.threads[caller.thread].refusal = Some(denial);
         Error::new(ENOTCAPABLE)
     }
 
@@ -114,8 +114,9 @@ impl<M: Machine> Kernel<M> {
         rule: DenialRule,
     ) -> Error {
         let thread = &mut self.threads[id];
-        let (call, handle) = (thread.call, thread.args[0]);
-        thread.refusal = Some(Refusal { call, handle, missing, rule });
+        let (call, handle) = (thread.call as u64, thread.args[0] as u64);
+        let denial = Denial { call, handle, missing: missing.bits(), rule: rule as u64 };
+        thread.refusal = Some(denial);
         Error::new(ENOTCAPABLE)
     }
 }

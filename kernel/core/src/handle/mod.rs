@@ -1,11 +1,11 @@
 //! Handles: what a process can name, and the one door through which it does.
-pub mod denial;
 pub mod description;
 pub mod door;
 pub mod table;
 
 use crate::object::lease::LeaseId;
 use clavis_abi::Rights;
+use clavis_abi::params::handle_flags;
 use description::DescriptionId;
 
 /// A handle: a description and what may be done with it. It *is* the capability.
@@ -34,6 +34,15 @@ impl Handle {
     #[must_use]
     pub fn through(self, other: &Self) -> Self {
         Self { lease: other.lease, ..self.narrowed(other.inherit, other.inherit, 0) }
+    }
+
+    /// A narrower copy, by the words of a process: of its flags those stay that stick.
+    #[must_use]
+    pub fn derived(self, rights: u64, inherit: u64, flags: u64) -> Self {
+        let (rights, inherit) =
+            (Rights::from_bits_truncate(rights), Rights::from_bits_truncate(inherit));
+        let kept = Self { flags: self.flags & handle_flags::STICKY as u32, ..self };
+        kept.narrowed(rights, inherit, flags as u32)
     }
 
     /// The same handle, narrowed.

@@ -213,13 +213,10 @@ impl<M: Machine> Kernel<M> {
     fn memory_hide(&mut self, space: SpaceId, id: MemoryId) {
         let mut at = 0;
         while let Some(region) = self.spaces[space].regions.at_or_after(&self.regions, at) {
-            let region = &self.regions[region];
+            let region = self.regions[region];
             at = region.end();
-            if region.memory == id
-                && let Some(tables) = self.spaces[space].tables.as_mut()
-            {
-                let start = region.start.wrapping_mul(PAGE);
-                self.machine.space_unmap(tables, start, region.pages as usize);
+            if region.memory == id {
+                self.region_hide(space, &region, region.start, region.pages);
             }
         }
     }

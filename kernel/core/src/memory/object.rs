@@ -192,11 +192,13 @@ impl<M: Machine> Kernel<M> {
         self.machine.chunk_permit()?;
         leaves.try_reserve_exact(root).map_err(|_| NoMemory)?;
         leaves.resize_with(root, Leaf::new);
-        self.charge_object::<Memory<M::Frame>>(account)?;
         let root_bytes = root_bytes(root);
-        if let Err(error) = self.charge(account, Resource::KernelBytes, root_bytes) {
-            self.uncharge_object::<Memory<M::Frame>>(account);
-            return Err(error);
+        self.memories.reserve(&mut self.machine)?;
+        self.charge_object::<Memory<M::Frame>>(account)?;
+        let charged = self.charge(account, Resource::KernelBytes, root_bytes);
+        charged.inspect_err(|_| self.uncharge_object::<Memory<M::Frame>>(account))?;
+        if let Backing::CopyOf(parent, _) = backing {
+            self.memory_retain(parent);
         }
         let memory = Memory {
             refs: 1,
@@ -213,19 +215,7 @@ impl<M: Machine> Kernel<M> {
             root_bytes,
             dead: Link::new(),
         };
-        match self.memories.insert(&mut self.machine, memory) {
-            Ok(id) => {
-                if let Backing::CopyOf(parent, _) = backing {
-                    self.memory_retain(parent);
-                }
-                Ok(id)
-            }
-            Err(error) => {
-                self.uncharge(account, Resource::KernelBytes, root_bytes);
-                self.uncharge_object::<Memory<M::Frame>>(account);
-                Err(error.into())
-            }
-        }
+        Ok(self.memories.insert(&mut self.machine, memory)?)
     }
 
     /// Takes a frame and charges it. Where there is none, what ended processes left is taken apart

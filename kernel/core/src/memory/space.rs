@@ -72,6 +72,12 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// A mapping of all pages of an object that others do not see written.
+    pub(crate) fn whole(memory: MemoryId, pages: u64, protection: Protection) -> Self {
+        let most = protection | Protection::READ;
+        Self { memory, offset: 0, pages, protection, most, shared: false, grant: None, lease: None }
+    }
+
     /// A mapping of what a region shows from a page on.
     pub(crate) fn part_of(region: &Region, start: u64, pages: u64, protection: Protection) -> Self {
         let Region { memory, offset, most, shared, grant, lease, .. } = *region;
@@ -90,10 +96,8 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn space_create(&mut self, account: AccountId) -> Result<SpaceId> {
         self.spaces.reserve(&mut self.machine)?;
         self.charge_object::<Space<M>>(account)?;
-        if let Err(error) = self.charge_frames(account, 1) {
-            self.uncharge_object::<Space<M>>(account);
-            return Err(error);
-        }
+        let charged = self.charge_frames(account, 1);
+        charged.inspect_err(|_| self.uncharge_object::<Space<M>>(account))?;
         let Some(tables) = self.machine.space_new() else {
             self.uncharge(account, Resource::Frames, 1);
             self.uncharge_object::<Space<M>>(account);
@@ -201,32 +205,38 @@ impl<M: Machine> Kernel<M> {
         if self.spaces[id].regions.count() >= REGIONS_MAX {
             return Err(Error::new(ENOMEM));
         }
-        // Room for the region, and for the one that a cut through an old one leaves behind.
-        let account = self.spaces[id].account;
         let start = self.space_place(id, map.pages, place)?;
         if matches!(place, Place::Fixed(_)) && !self.space_unmap(id, start, map.pages)? {
             return Err(Error::new(AGAIN));
         }
-        self.charge_object::<Region>(account)?;
         let mut region = Region::new(start, map.pages, map.memory, map.offset);
         region.protection = map.protection;
         region.most = map.most;
         region.shared = map.shared;
         (region.grant, region.lease, region.space) = (map.grant, map.lease, Some(id));
-        let region = match self.regions.insert(&mut self.machine, region) {
-            Ok(region) => region,
-            Err(error) => {
-                self.uncharge_object::<Region>(account);
-                return Err(error.into());
-            }
-        };
-        self.memory_retain(map.memory);
-        if let Some(grant) = map.grant {
-            self.grant_retain(grant);
-        }
-        self.region_enter(id, region);
+        let region = self.region_insert(id, region)?;
         self.region_show(id, region);
         Ok(start)
+    }
+
+    /// Puts a region where no other is, with references of its own, and among those of its lease.
+    fn region_insert(&mut self, id: SpaceId, region: Region) -> Result<RegionId> {
+        let account = self.spaces[id].account;
+        self.regions.reserve(&mut self.machine)?;
+        self.charge_object::<Region>(account)?;
+        self.memory_retain(region.memory);
+        if let Some(grant) = region.grant {
+            self.grant_retain(grant);
+        }
+        let region = self.regions.insert(&mut self.machine, region)?;
+        self.region_count(region, true);
+        let noise = self.noise();
+        self.spaces[id].regions.insert(&mut self.regions, region, noise);
+        let lease = self.regions[region].lease;
+        if let Some(lease) = lease.and_then(|lease| self.leases.get_mut(lease)) {
+            lease.regions.push_back(&mut self.regions, region);
+        }
+        Ok(region)
     }
 
     /// Whether the object may get a mapping with that protection: never writable and executable
@@ -313,12 +323,10 @@ impl<M: Machine> Kernel<M> {
         if taken > 0 {
             let account = space.account;
             space.table_pages = space.table_pages.wrapping_add(taken as u64);
-            if let Err(error) = self.charge_frames(account, taken as u64) {
-                // The tables stay until the space dies; they are not charged twice.
-                let space = &mut self.spaces[id];
-                space.table_pages = space.table_pages.wrapping_sub(taken as u64);
-                return Err(error);
-            }
+            let charged = self.charge_frames(account, taken as u64);
+            // The tables stay until the space dies; they are not charged twice.
+            let space = &mut self.spaces[id];
+            charged.inspect_err(|_| space.table_pages -= taken as u64)?;
         }
         Ok(())
     }
@@ -361,7 +369,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Takes pages of a region off the tables.
-    fn region_hide(&mut self, id: SpaceId, region: &Region, from: u64, pages: u64) {
+    pub(crate) fn region_hide(&mut self, id: SpaceId, region: &Region, from: u64, pages: u64) {
         /// Pages that are taken off at once where few are there.
         const RUN: u64 = 8;
         let Self { machine, spaces, memories, .. } = self;
@@ -414,8 +422,6 @@ impl<M: Machine> Kernel<M> {
     /// Splits a region at a page inside it: the part from there on becomes one of its own, which is
     /// returned.
     fn region_split(&mut self, id: SpaceId, region: RegionId, at: u64) -> Result<RegionId> {
-        let account = self.spaces[id].account;
-        self.charge_object::<Region>(account)?;
         let old = self.regions[region];
         let head = at.saturating_sub(old.start);
         let mut tail = old;
@@ -423,31 +429,10 @@ impl<M: Machine> Kernel<M> {
         tail.pages = old.pages.saturating_sub(head);
         tail.offset = old.offset.wrapping_add(head);
         tail.of_lease = Link::new();
-        let tail = match self.regions.insert(&mut self.machine, tail) {
-            Ok(tail) => tail,
-            Err(error) => {
-                self.uncharge_object::<Region>(account);
-                return Err(error.into());
-            }
-        };
+        // The tree has both only once the first is shorter.
         self.regions[region].pages = head;
-        self.memory_retain(old.memory);
-        if let Some(grant) = old.grant {
-            self.grant_retain(grant);
-        }
-        self.region_enter(id, tail);
-        Ok(tail)
-    }
-
-    /// Puts a new region among those of its space, and of its lease.
-    fn region_enter(&mut self, id: SpaceId, region: RegionId) {
-        self.region_count(region, true);
-        let noise = self.noise();
-        self.spaces[id].regions.insert(&mut self.regions, region, noise);
-        let lease = self.regions[region].lease;
-        if let Some(lease) = lease.and_then(|lease| self.leases.get_mut(lease)) {
-            lease.regions.push_back(&mut self.regions, region);
-        }
+        let split = self.region_insert(id, tail);
+        split.inspect_err(|_| self.regions[region].pages = old.pages)
     }
 
     /// Unmaps at most so many pages of what was mapped under a lease that has ended. Returns how

@@ -2,7 +2,8 @@
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
-use crate::run::{Caller, Outcome, Reply};
+use crate::run::Caller;
+use clavis_abi::error::Result;
 use clavis_abi::params::CounterRow;
 use zerocopy::IntoBytes;
 
@@ -47,13 +48,18 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Reads rows from a byte offset on.
-    pub(crate) fn counters_read(&mut self, caller: &Caller, offset: u64, to: UserSlice) -> Reply {
+    pub(crate) fn counters_read(
+        &mut self,
+        caller: &Caller,
+        offset: u64,
+        to: UserSlice,
+    ) -> Result<usize> {
         let rows = self.counter_rows();
         let bytes = rows.as_bytes();
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         let rest = bytes.get(from..).unwrap_or(&[]);
         let piece = rest.get(..to.len.min(rest.len())).unwrap_or(&[]);
         self.write_user(caller.space, to.address, piece)?;
-        Ok(Outcome::Done(piece.len()))
+        Ok(piece.len())
     }
 }

@@ -6,7 +6,7 @@ use crate::kernel::Kernel;
 use crate::machine::{Cpu, Machine};
 use crate::memory::user::UserSlice;
 use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, Resume, ThreadK};
+use crate::task::thread::{Blocked, ThreadK};
 use clavis_abi::error::{EAGAIN, EBUSY, EINVAL, Error, Result};
 
 /// Kind of [`Irq`] ids.
@@ -68,9 +68,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The last handle to a line is gone.
     pub(crate) fn irq_release(&mut self, id: IrqId) {
-        while let Some(thread) = self.irqs[id].waiters.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
-        }
+        self.wake_all(Blocked::Irq(id));
         if let Some(irq) = self.irqs.remove(id) {
             self.machine.irq_mask(irq.line, true);
             self.watchers_drop(irq.watchers);
@@ -88,9 +86,7 @@ impl<M: Machine> Kernel<M> {
         let irq = &mut self.irqs[id];
         irq.count = irq.count.wrapping_add(1);
         irq.when = now;
-        while let Some(thread) = self.irqs[id].waiters.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
-        }
+        self.wake_all(Blocked::Irq(id));
         self.notify(Source::Irq(id), READABLE);
     }
 
@@ -110,10 +106,7 @@ impl<M: Machine> Kernel<M> {
             if nonblock {
                 return Err(Error::new(EAGAIN));
             }
-            self.threads[caller.thread].resume = Resume::Retry;
-            self.irqs[id].waiters.push_back(&mut self.threads, caller.thread);
-            self.block(caller.thread, Blocked::Irq(id));
-            return Ok(Outcome::Wait);
+            return self.wait_and_retry(caller, Blocked::Irq(id));
         }
         self.write_user(caller.space, to.address, &count.to_le_bytes())?;
         self.write_user(caller.space, to.part(8, 8).address, &when.to_le_bytes())?;

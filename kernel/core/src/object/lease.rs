@@ -9,7 +9,6 @@ use crate::account::AccountId;
 use crate::container::{Id, Link, List, links};
 use crate::event::{HANGUP, RegistrationK};
 use crate::handle::Handle;
-use crate::handle::denial::Refusal;
 use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -117,9 +116,7 @@ impl<M: Machine> Kernel<M> {
     fn lease_refuse(&mut self, caller: &Caller, number: usize, id: LeaseId) -> Error {
         let errno = self.lease_end_of(Some(id)).unwrap_or(EREVOKED);
         let rule = if errno == EEXPIRED { DenialRule::Expired } else { DenialRule::Revoked };
-        let missing = Rights::empty();
-        let refusal = Refusal { call: self.cpus[0].call, handle: number, missing, rule };
-        self.threads[caller.thread].refusal = Some(refusal);
+        self.refuse(caller, number, Rights::empty(), rule);
         Error::new(errno)
     }
 
@@ -404,15 +401,6 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The running thread's call is not over: what it waits for ends with what it came under. (A
-    /// request has its own lease.)
-    pub(crate) fn wait_under(&mut self, caller: &Caller) {
-        let lease = self.cpus[0].lease;
-        if let Some(thread) = self.threads.get_mut(caller.thread) {
-            thread.waits_under = lease;
-        }
-    }
-
     /// A thread is about to wait under a lease: it is found there when that ends.
     pub(crate) fn lease_wait(&mut self, thread: ThreadId, id: LeaseId) {
         let Self { leases, threads, .. } = self;
@@ -500,8 +488,8 @@ impl<M: Machine> Kernel<M> {
         let lent = self.lease_with_above(caller, lease)?;
         let handle = self.door(caller, fd, Rights::DUP)?;
         let lease = self.lease_join(caller.account, handle.lease, lent)?;
-        let reserved = self.number_reserve(caller.table, out)?;
-        self.derive_into(reserved, Handle { lease, ..handle }, [rights, inherit], 0)
+        let lent = Handle { lease, ..handle }.derived(rights as u64, inherit as u64, 0);
+        self.handle_copy_to(caller.table, out, lent)
     }
 
     /// Ends a lease.

@@ -5,14 +5,13 @@ use crate::event::{HANGUP, READABLE, Source, WRITABLE, Watchers};
 use crate::handle::Handle;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::memory::object::{Backing, MemoryId};
 use crate::memory::user::{Direction, UserSlice};
 use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Blocked, Resume, ThreadK};
 use clavis_abi::error::{EAGAIN, EPIPE, Error, Result};
 use clavis_abi::limits::{BATCH_MAX, PIPE_ATOMIC, PIPE_BYTES};
 use core::marker::PhantomData;
-
-use crate::memory::object::{Backing, MemoryId};
 
 /// Kind of [`Pipe`] ids.
 #[derive(Debug)]
@@ -66,10 +65,8 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn pipe_create(&mut self, account: AccountId) -> Result<PipeId> {
         self.pipes.reserve(&mut self.machine)?;
         let memory = self.memory_create(account, PIPE_BYTES as u64, Backing::Zero)?;
-        if let Err(error) = self.charge_object::<Pipe<M::Frame>>(account) {
-            self.memory_release(memory);
-            return Err(error);
-        }
+        let charged = self.charge_object::<Pipe<M::Frame>>(account);
+        charged.inspect_err(|_| self.memory_release(memory))?;
         let pipe = Pipe {
             memory,
             head: 0,
@@ -98,8 +95,8 @@ impl<M: Machine> Kernel<M> {
         let pipe = &mut self.pipes[id];
         pipe.readers = pipe.readers.wrapping_sub(1);
         if pipe.readers == 0 {
-            self.pipe_wake_writers(id);
-            self.pipe_wake_readers(id);
+            self.wake_all(Blocked::PipeWrite(id));
+            self.wake_all(Blocked::PipeRead(id));
             self.notify(Source::PipeWriter(id), WRITABLE | HANGUP);
         }
         self.pipe_free_if_unused(id);
@@ -110,8 +107,8 @@ impl<M: Machine> Kernel<M> {
         let pipe = &mut self.pipes[id];
         pipe.writers = pipe.writers.wrapping_sub(1);
         if pipe.writers == 0 {
-            self.pipe_wake_readers(id);
-            self.pipe_wake_writers(id);
+            self.wake_all(Blocked::PipeRead(id));
+            self.wake_all(Blocked::PipeWrite(id));
             self.notify(Source::PipeReader(id), READABLE | HANGUP);
         }
         self.pipe_free_if_unused(id);
@@ -138,35 +135,9 @@ impl<M: Machine> Kernel<M> {
         self.description_release(handle.description);
     }
 
-    fn pipe_wake_readers(&mut self, id: PipeId) {
-        let mut woken = 0;
-        while let Some(thread) = self.pipes[id].readers_waiting.pop_front(&mut self.threads) {
-            self.wake_in_turn(thread, Resume::Retry, woken);
-            woken += 1;
-        }
-    }
-
-    fn pipe_wake_writers(&mut self, id: PipeId) {
-        let mut woken = 0;
-        while let Some(thread) = self.pipes[id].writers_waiting.pop_front(&mut self.threads) {
-            self.wake_in_turn(thread, Resume::Retry, woken);
-            woken += 1;
-        }
-    }
-
-    /// Who pays for handles parked in a pipe.
-    pub(crate) fn pipe_account(&self, id: PipeId) -> AccountId {
-        self.pipes[id].account
-    }
-
-    /// Whether anybody can still receive from a pipe.
-    pub(crate) fn pipe_has_reader(&self, id: PipeId) -> bool {
-        self.pipes[id].readers > 0
-    }
-
     /// Tells the read end that something came.
     pub(crate) fn pipe_filled(&mut self, id: PipeId) {
-        self.pipe_wake_readers(id);
+        self.wake_all(Blocked::PipeRead(id));
         self.notify(Source::PipeReader(id), READABLE);
     }
 
@@ -189,10 +160,7 @@ impl<M: Machine> Kernel<M> {
             if nonblock {
                 return Err(Error::new(EAGAIN));
             }
-            self.threads[caller.thread].resume = Resume::Retry;
-            self.pipes[id].readers_waiting.push_back(&mut self.threads, caller.thread);
-            self.block(caller.thread, Blocked::PipeRead(id));
-            return Ok(Outcome::Wait);
+            return self.wait_and_retry(caller, Blocked::PipeRead(id));
         }
         let (memory, head) = (pipe.memory, pipe.head);
         let n = to.len.min(pipe.len);
@@ -202,7 +170,7 @@ impl<M: Machine> Kernel<M> {
         let pipe = &mut self.pipes[id];
         pipe.head = (head + n) % PIPE_BYTES;
         pipe.len -= n;
-        self.pipe_wake_writers(id);
+        self.wake_all(Blocked::PipeWrite(id));
         self.notify(Source::PipeWriter(id), WRITABLE);
         Ok(Outcome::Done(n))
     }
@@ -230,10 +198,7 @@ impl<M: Machine> Kernel<M> {
             if nonblock {
                 return if moved > 0 { Ok(Outcome::Done(moved)) } else { Err(Error::new(EAGAIN)) };
             }
-            self.threads[caller.thread].resume = Resume::Retry;
-            self.pipes[id].writers_waiting.push_back(&mut self.threads, caller.thread);
-            self.block(caller.thread, Blocked::PipeWrite(id));
-            return Ok(Outcome::Wait);
+            return self.wait_and_retry(caller, Blocked::PipeWrite(id));
         }
         let (memory, tail) = (pipe.memory, (pipe.head + pipe.len) % PIPE_BYTES);
         let n = rest.len.min(room);

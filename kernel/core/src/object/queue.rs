@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use crate::memory::user::UserSlice;
 use crate::object::timer::TimerId;
 use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, Resume, ThreadK};
+use crate::task::thread::{Blocked, ThreadK};
 use clavis_abi::Rights;
 use clavis_abi::error::{EAGAIN, EBADF, EINVAL, Error, Result};
 use clavis_abi::syscall::data::Event;
@@ -54,9 +54,7 @@ impl<M: Machine> Kernel<M> {
         while let Some(registration) = self.queues[id].all.front() {
             self.registration_end(registration);
         }
-        while let Some(thread) = self.queues[id].waiters.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
-        }
+        self.wake_all(Blocked::Queue(id));
         let Queue { account, timeout, .. } = self.queues[id];
         if let Some(timer) = timeout {
             self.timer_release(timer);
@@ -100,10 +98,7 @@ impl<M: Machine> Kernel<M> {
         if nonblock {
             return Err(Error::new(EAGAIN));
         }
-        self.threads[caller.thread].resume = Resume::Retry;
-        self.queues[id].waiters.push_back(&mut self.threads, caller.thread);
-        self.block(caller.thread, Blocked::Queue(id));
-        Ok(Outcome::Wait)
+        self.wait_and_retry(caller, Blocked::Queue(id))
     }
 
     /// Registers interest in one handle: one event per write. Flags of 0 end the registration.

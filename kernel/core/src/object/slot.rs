@@ -83,11 +83,6 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Whether a slot has a root whose service lives.
-    pub(crate) fn slot_filled(&self, id: SlotId) -> bool {
-        self.slots[id].root.is_some()
-    }
-
     /// Puts a root into an empty slot; the handle's reference moves in. Waiting opens go on.
     ///
     /// # Errors

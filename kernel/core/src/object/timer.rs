@@ -38,10 +38,8 @@ impl<M: Machine> Kernel<M> {
         self.clock(clock)?;
         self.timers.reserve(&mut self.machine)?;
         self.charge_object::<Timer>(account)?;
-        if let Err(error) = self.deadlines.add_owner(&mut self.machine) {
-            self.uncharge_object::<Timer>(account);
-            return Err(error.into());
-        }
+        let owner = self.deadlines.add_owner(&mut self.machine);
+        owner.inspect_err(|_| self.uncharge_object::<Timer>(account))?;
         let timer = Timer { clock, place: None, watchers: Watchers::new(), lease: None, account };
         Ok(self.timers.insert(&mut self.machine, timer)?)
     }

@@ -15,7 +15,7 @@ use clavis_abi::Rights;
 use clavis_abi::class::{CQE_FORWARD, Class};
 use clavis_abi::error::{EBADF, EINVAL, EIO, Error, MAX_ERRNO, Result};
 use clavis_abi::limits::SOCKET_BATCH;
-use clavis_abi::params::{UPPER_TAG, handle_flags};
+use clavis_abi::params::UPPER_TAG;
 use clavis_abi::syscall::flag::{O_APPEND, O_WRONLY};
 use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode, NewFdFlags, Sqe};
 
@@ -272,14 +272,7 @@ impl<M: Machine> Kernel<M> {
             description.flags |= O_APPEND as u32;
             description.append_locked = true;
         }
-        let handle = Handle {
-            description: opening.description,
-            rights: opening.rights,
-            inherit: opening.inherit,
-            flags: opening.flags,
-            lease,
-        };
-        self.number_fill(opening.out, handle);
+        self.number_fill(opening.out, opening.handle(opening.rights, lease));
     }
 
     /// A server hands over one of its own handles.
@@ -321,14 +314,9 @@ impl<M: Machine> Kernel<M> {
         };
         self.requests[id].opening = None;
         self.description_release(opening.description);
-        let handle = Handle {
-            description: given.description,
-            rights: given.rights & opening.rights,
-            inherit: given.inherit & opening.inherit,
-            flags: given.flags & handle_flags::STICKY as u32 | opening.flags,
-            lease,
-        };
-        self.number_fill(opening.out, handle);
+        let (rights, inherit) = (opening.rights.bits(), opening.inherit.bits());
+        let handle = given.derived(rights, inherit, u64::from(opening.flags));
+        self.number_fill(opening.out, Handle { lease, ..handle });
         self.requests[id].result = opening.out.number;
         self.answered(id, caller);
     }

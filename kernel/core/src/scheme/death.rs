@@ -1,59 +1,17 @@
 //! How requests end otherwise: the caller goes away, the server dies, or it says no.
 use super::endpoint::{EndpointId, Notice, WATCH_BUCKETS};
-use super::request::{Gives, Request, RequestId, Stage};
-use super::send::Makes;
+use super::request::{Request, RequestId, Stage};
 use crate::account::Resource;
-use crate::handle::Handle;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::object::slot::SlotId;
-use crate::run::Caller;
-use crate::task::process::process_number;
 use crate::task::thread::Resume;
 use clavis_abi::class::Class;
-use clavis_abi::error::{ENODEV, ENOMEM, EOWNERDEAD, Error, Result};
+use clavis_abi::error::{ENODEV, EOWNERDEAD, Error};
 use clavis_abi::limits::{ENDPOINT_DEPTH, QUANTUM_HANDLES};
-use clavis_abi::params::{endpoint_flags, handle_flags};
-use clavis_abi::syscall::schemev2::Sqe;
+use clavis_abi::params::endpoint_flags;
 
 impl<M: Machine> Kernel<M> {
-    /// Makes a request that has no endpoint yet.
-    pub(crate) fn request_rerouted(
-        &mut self,
-        caller: &Caller,
-        handle: Handle,
-        class: Class,
-        makes: &Makes,
-    ) -> Result<RequestId> {
-        let blank = || Request::blank(handle.description);
-        *self.requests.draft(&mut self.machine, blank)? = Request {
-            class,
-            gives: Gives::of(class),
-            stage: Stage::Rerouted,
-            caller: Some(caller.thread),
-            sqe: Sqe {
-                opcode: class.opcode() as u8,
-                caller: u64::from(process_number(caller.process)),
-                ..Sqe::default()
-            },
-            rights: handle.rights,
-            lease: handle.lease,
-            confined: handle.flags & handle_flags::STICKY as u32,
-            opening: makes.opening,
-            wanted: makes.wanted,
-            batch: makes.batch,
-            registration: makes.registration,
-            ..blank()
-        };
-        let draft = self.requests.drafted().ok_or(Error::new(ENOMEM))?;
-        let (id, _) = draft.adopt();
-        self.description_retain(handle.description);
-        if let Some(lease) = handle.lease {
-            self.lease_wait(caller.thread, lease);
-        }
-        Ok(id)
-    }
-
     /// Takes a request off its endpoint: its place and pages are free.
     pub(crate) fn request_leave(&mut self, id: RequestId) {
         let Self { endpoints, requests, .. } = self;
@@ -287,7 +245,7 @@ impl<M: Machine> Kernel<M> {
         match self.endpoints[id].in_hand.take() {
             Some(Notice::Close(description)) => self.description_free(description),
             Some(Notice::Unmap(grant)) => self.grant_free(grant),
-            None => {}
+            Some(Notice::Detach(_)) | None => {}
         }
     }
 
@@ -298,7 +256,7 @@ impl<M: Machine> Kernel<M> {
         match endpoint.in_hand.take() {
             Some(Notice::Close(close)) => endpoint.closes.push_front(descriptions, close),
             Some(Notice::Unmap(unmap)) => endpoint.unmaps.push_front(grants, unmap),
-            None => return,
+            Some(Notice::Detach(_)) | None => return,
         }
         self.receivers_nudge(id);
     }

@@ -169,6 +169,7 @@ impl<M: Machine> Kernel<M> {
             || request.server != Some(caller.process)
             || request.bulk > 0
             || request.gives == Gives::More
+            || request.batch.is_some_and(|batch| self.batches[batch].paid > 0)
             || request.positioned && !self.offset_waiters.is_empty()
         {
             return false;
@@ -204,7 +205,8 @@ impl<M: Machine> Kernel<M> {
         endpoint.place_vacate(place);
         endpoint.place_free(place);
         endpoint.refs = endpoint.refs.wrapping_sub(1);
-        let (opening, lease) = (request.opening.take(), request.lease);
+        let (opening, batch) = (request.opening.take(), request.batch.take());
+        let lease = request.lease;
         let value = opening.as_ref().map_or(value, |opening| opening.out.number);
         requests.retire(id);
         machine.context_result(&mut thread.context, value);
@@ -222,6 +224,9 @@ impl<M: Machine> Kernel<M> {
         self.statistics.switches = self.statistics.switches.wrapping_add(1);
         if let Some(opening) = opening {
             self.opened(&opening, lease, at, &cqe);
+        }
+        if let Some(batch) = batch {
+            self.batch_release(batch, false);
         }
         true
     }

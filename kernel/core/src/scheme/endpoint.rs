@@ -47,6 +47,8 @@ pub(crate) struct QueuePlace {
 pub(crate) enum Notice {
     /// An object's last handle is gone.
     Close(DescriptionId),
+    /// A process closed a handle to an object.
+    Detach(DescriptionId),
     /// A mapping's last piece is gone.
     Unmap(GrantId),
 }
@@ -245,10 +247,8 @@ impl<M: Machine> Kernel<M> {
         let bytes = (ENDPOINT_DEPTH + INBOX_BULK_PAGES) as u64 * PAGE;
         let inbox = self.memory_create(account, bytes, Backing::Zero)?;
         self.memories[inbox].inbox = true;
-        if let Err(error) = self.charge_object::<Endpoint>(account) {
-            self.memory_release(inbox);
-            return Err(error);
-        }
+        let charged = self.charge_object::<Endpoint>(account);
+        charged.inspect_err(|_| self.memory_release(inbox))?;
         let endpoint = Endpoint {
             sockets: 1,
             refs: 1,
@@ -291,11 +291,6 @@ impl<M: Machine> Kernel<M> {
     #[inline]
     pub(crate) fn scheme_check(&self, object: &SchemeObject) -> Result<()> {
         self.endpoints[object.endpoint].check(object.epoch)
-    }
-
-    /// Whether a receive would find something.
-    pub(crate) fn endpoint_has_messages(&self, id: EndpointId) -> bool {
-        self.endpoints[id].has_messages()
     }
 
     /// One more reference.
@@ -545,7 +540,7 @@ impl<M: Machine> Kernel<M> {
     /// A thread that was woken for a message does not take it: another one may.
     #[cold]
     pub(crate) fn receivers_nudge(&mut self, id: EndpointId) {
-        if self.endpoints.get(id).is_none() || !self.endpoint_has_messages(id) {
+        if self.endpoints.get(id).is_none_or(|endpoint| !endpoint.has_messages()) {
             return;
         }
         if let Some(thread) = self.endpoints[id].receivers.pop_front(&mut self.threads) {

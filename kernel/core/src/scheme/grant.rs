@@ -7,7 +7,7 @@ use crate::handle::Handle;
 use crate::handle::description::{DescriptionId, Object, View};
 use crate::kernel::Kernel;
 use crate::machine::{Machine, NoMemory};
-use crate::memory::object::{Backing, MemoryId};
+use crate::memory::object::Backing;
 use crate::memory::space::{Mapping, Place};
 use crate::memory::{PAGE, Protection, page_of, pages_for};
 use crate::run::Caller;
@@ -191,13 +191,18 @@ impl<M: Machine> Kernel<M> {
         let grant = self.grants.insert(&mut self.machine, grant)?;
         self.description_retain(through);
         let mapped = match handle {
-            Some(out) => self
-                .lent_handle(caller, memory, first, pages, most, inherit, grant, lease, out)
-                .inspect(|_| {
+            Some(out) => {
+                let bytes = pages.saturating_mul(PAGE);
+                let view = View { memory, first, pages, grant: Some(grant), bytes };
+                let made = self.lent_handle(caller.account, view, most, inherit);
+                made.map(|handle| {
+                    self.number_fill(out, Handle { lease, ..handle });
                     if let Some(wanted) = self.requests[id].wanted.as_mut() {
                         wanted.handle = None;
                     }
-                }),
+                    out.number
+                })
+            }
             None => {
                 let mapping = Mapping {
                     memory,
@@ -219,36 +224,24 @@ impl<M: Machine> Kernel<M> {
         mapped
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of what was lent")]
     fn lent_handle(
         &mut self,
-        caller: &Caller,
-        memory: MemoryId,
-        first: u64,
-        pages: u64,
+        account: AccountId,
+        view: View,
         most: Protection,
         inherit: Rights,
-        grant: GrantId,
-        lease: Option<crate::object::lease::LeaseId>,
-        out: crate::handle::table::Reserved,
-    ) -> Result<usize> {
-        let account = caller.account;
-        let view =
-            View { memory, first, pages, grant: Some(grant), bytes: pages.saturating_mul(PAGE) };
+    ) -> Result<Handle> {
         let description = self.description_create(account, Object::Memory(view), 0)?;
-        self.memory_retain(memory);
-        self.grant_retain(grant);
+        self.memory_retain(view.memory);
+        if let Some(grant) = view.grant {
+            self.grant_retain(grant);
+        }
         let mut rights = Rights::DUP | Rights::TRANSFER | Rights::STAT;
-        rights.set(Rights::MAP_READ, most.contains(Protection::READ));
+        rights.set(Rights::MAP_READ | Rights::READ, most.contains(Protection::READ));
         rights.set(Rights::MAP_WRITE, most.contains(Protection::WRITE));
         rights.set(Rights::MAP_EXEC, most.contains(Protection::EXEC));
-        rights.set(Rights::READ, most.contains(Protection::READ));
         rights &= inherit;
-        self.number_fill(
-            out,
-            Handle { rights, inherit: rights, lease, ..Handle::full(description) },
-        );
-        Ok(out.number)
+        Ok(Handle { rights, inherit: rights, ..Handle::full(description) })
     }
 
     /// Maps an object. A private mapping that can be written maps a copy of its own.

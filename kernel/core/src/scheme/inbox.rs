@@ -85,31 +85,20 @@ impl<M: Machine> Kernel<M> {
         let place = old.or_else(|| endpoint.mapped.iter().position(Option::is_none));
         let place = place.ok_or(Error::new(EBUSY))?;
         let seat = endpoint.mapped.get(place).copied().flatten().map(|at| at.seat);
+        let pages = (ENDPOINT_DEPTH + INBOX_BULK_PAGES) as u64;
         let both = Protection::READ | Protection::WRITE;
-        let mapping = Mapping {
-            memory: endpoint.inbox,
-            offset: 0,
-            pages: (ENDPOINT_DEPTH + INBOX_BULK_PAGES) as u64,
-            protection: both,
-            most: both,
-            shared: true,
-            grant: None,
-            lease,
-        };
+        let whole = Mapping::whole(endpoint.inbox, pages, both);
+        let mapping = Mapping { shared: true, lease, ..whole };
         let taken = seat;
         let seat = match taken {
             Some(seat) => seat,
             None => self.seat_create(caller, id)?,
         };
-        let start = match self.space_map(caller.space, &mapping, Place::Any(None)) {
-            Ok(start) => start,
-            Err(error) => {
-                if taken.is_none() {
-                    self.seat_free(seat);
-                }
-                return Err(error);
-            }
-        };
+        let mapped = self.space_map(caller.space, &mapping, Place::Any(None));
+        if taken.is_none() && mapped.is_err() {
+            self.seat_free(seat);
+        }
+        let start = mapped?;
         let owner_died = self.endpoints[id].owner.is_some_and(|owner| !self.process_lives(owner));
         if owner_died && self.endpoints[id].flags & endpoint_flags::ADOPT == 0 {
             self.endpoint_end_epoch(id);

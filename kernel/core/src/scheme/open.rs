@@ -1,9 +1,9 @@
 //! Calls that take a path: openat and unlinkat.
 use super::message::{check_confined, check_path, confinement};
 use super::request::Opening;
-use super::send::PayloadFrom;
+use super::send::{Makes, PayloadFrom};
 use crate::handle::Handle;
-use crate::handle::description::{Object, SchemeObject};
+use crate::handle::description::{Description, Object, SchemeObject};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
@@ -19,48 +19,78 @@ use clavis_abi::syscall::flag::{
     O_APPEND, O_CREAT, O_FCNTL_MASK, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY,
 };
 
-/// What a path is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Opening, with the flags and the number for the new handle.
-    Open { flags: u64, fcntl: u32, out: usize },
-    /// Removing, with the flags.
-    Unlink { flags: u64 },
+/// A call that takes a path beneath a directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByPath {
+    /// It opens or removes.
+    pub(super) class: Class,
+    /// The directory's number.
+    dir: usize,
+    /// Bytes of the path, which lies in the scratch page.
+    pub(super) len: usize,
+    /// Its flags.
+    pub(super) flags: u64,
+    /// Flags of the description that it opens.
+    pub(super) fcntl: u32,
+    /// The number for the handle that it opens.
+    pub(super) out: usize,
+}
+
+impl ByPath {
+    /// Whether it opens.
+    pub(super) fn opens(&self) -> bool {
+        self.class == Class::OpenAt
+    }
+
+    /// Whether it does not wait.
+    pub(super) fn nonblock(&self) -> bool {
+        self.fcntl as usize & O_NONBLOCK != 0
+    }
+
+    /// The rights on the directory that it needs.
+    fn need(&self) -> Rights {
+        match self.class {
+            Class::UnlinkAt => Rights::LOOKUP | Rights::REMOVE,
+            _ if self.flags as usize & O_CREAT != 0 => Rights::LOOKUP | Rights::CREATE,
+            _ => Rights::LOOKUP,
+        }
+    }
 }
 
 impl<M: Machine> Kernel<M> {
     /// Opens a name beneath a directory handle.
     pub(crate) fn sys_openat(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [dir, path, len, flags, out] = args;
-        let fcntl = len & O_FCNTL_MASK;
-        let len = len & !O_FCNTL_MASK;
-        let flags = flags as u64;
+        let fcntl = (len & O_FCNTL_MASK | flags & (O_APPEND | O_NONBLOCK)) as u32;
+        let (len, flags) = (len & !O_FCNTL_MASK, flags as u64);
         if flags >> 32 & !(open_flags::ALL >> 32) != 0 {
             return Err(Error::new(EINVAL));
         }
-        let mut need = Rights::LOOKUP;
-        if flags as usize & O_CREAT != 0 {
-            need |= Rights::CREATE;
-        }
-        let handle = self.door(caller, dir, need)?;
-        let demanded = Rights::demanded(flags);
-        if !handle.inherit.contains(demanded) {
-            return Err(self.refuse(caller, dir, demanded - handle.inherit, DenialRule::Inherit));
-        }
-        let fcntl = (fcntl | (flags as usize & (O_APPEND | O_NONBLOCK))) as u32;
-        let purpose = Purpose::Open { flags, fcntl, out };
-        self.by_path(caller, dir, handle, path, len, purpose)
+        let asked = ByPath { class: Class::OpenAt, dir, len, flags, fcntl, out };
+        let handle = self.door(caller, dir, asked.need())?;
+        self.check_demanded(caller, &handle, &asked)?;
+        self.by_path(caller, handle, path, &asked)
     }
 
     /// Removes a name beneath a directory handle.
     pub(crate) fn sys_unlinkat(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [dir, path, len, flags, _] = args;
-        let handle = self.door(caller, dir, Rights::LOOKUP | Rights::REMOVE)?;
+        let flags = flags as u64;
+        let asked = ByPath { class: Class::UnlinkAt, dir, len, flags, fcntl: 0, out: 0 };
+        let handle = self.door(caller, dir, asked.need())?;
         if flags >> 32 != 0 {
             return Err(Error::new(EINVAL));
         }
-        let purpose = Purpose::Unlink { flags: flags as u64 };
-        self.by_path(caller, dir, handle, path, len, purpose)
+        self.by_path(caller, handle, path, &asked)
+    }
+
+    /// Refuses an open whose flags demand more than a handle passes on.
+    fn check_demanded(&mut self, caller: &Caller, handle: &Handle, asked: &ByPath) -> Result<()> {
+        let missing = Rights::demanded(asked.flags) - handle.inherit;
+        if !asked.opens() || missing.is_empty() {
+            return Ok(());
+        }
+        Err(self.refuse(caller, asked.dir, missing, DenialRule::Inherit))
     }
 
     /// Reads a path of the calling process into the scratch page.
@@ -82,50 +112,28 @@ impl<M: Machine> Kernel<M> {
     fn by_path(
         &mut self,
         caller: &Caller,
-        dir: usize,
-        handle: Handle,
+        mut handle: Handle,
         path: usize,
-        len: usize,
-        purpose: Purpose,
+        asked: &ByPath,
     ) -> Reply {
-        self.read_path(caller, path, len)?;
-        let mut handle = handle;
-        let mut slot = self.descriptions[handle.description].slot;
-        let object = match self.descriptions[handle.description].object {
-            Object::Slot(id) => match self.slots[id].root {
-                Some(root) => {
-                    // The root's own masks bound what comes through it.
-                    slot = Some(id);
-                    let lease = self.lease_join(caller.account, handle.lease, root.lease)?;
-                    handle = Handle {
-                        description: root.description,
-                        rights: handle.rights & root.rights,
-                        inherit: handle.inherit & root.inherit,
-                        flags: handle.flags | root.flags,
-                        lease,
-                    };
-                    let need = match purpose {
-                        Purpose::Open { .. } => Rights::LOOKUP,
-                        Purpose::Unlink { .. } => Rights::LOOKUP | Rights::REMOVE,
-                    };
-                    self.needs(caller, dir, &handle, need)?;
-                    if let Purpose::Open { flags, .. } = purpose {
-                        let missing = Rights::demanded(flags) - handle.inherit;
-                        if !missing.is_empty() {
-                            return Err(self.refuse(caller, dir, missing, DenialRule::Inherit));
-                        }
-                    }
-                    self.descriptions[root.description].object
-                }
-                None => return self.wait_in_slot(caller, handle, id, len, purpose),
-            },
-            object => object,
-        };
+        self.read_path(caller, path, asked.len)?;
+        let Description { mut object, mut slot, .. } = self.descriptions[handle.description];
+        if let Object::Slot(id) = object {
+            let Some(root) = self.slots[id].root else {
+                return self.wait_in_slot(caller, &handle, id, asked);
+            };
+            slot = Some(id);
+            // The root's own masks bound what comes through it; what it creates is its own affair.
+            let lease = self.lease_join(caller.account, handle.lease, root.lease)?;
+            handle = root.narrowed(handle.rights, handle.inherit, handle.flags);
+            handle.lease = lease;
+            self.needs(caller, asked.dir, &handle, asked.need() - Rights::CREATE)?;
+            self.check_demanded(caller, &handle, asked)?;
+            object = self.descriptions[root.description].object;
+        }
         match object {
-            Object::Scheme(object) => {
-                self.path_message(caller, dir, handle, object, slot, len, purpose)
-            }
-            Object::Factory(_) => self.factory_path(caller, handle, object, len, purpose),
+            Object::Scheme(object) => self.path_message(caller, &handle, object, slot, asked),
+            Object::Factory(_) => self.factory_path(caller, &handle, object, asked),
             _ => Err(Error::new(ENOTDIR)),
         }
     }
@@ -136,19 +144,12 @@ impl<M: Machine> Kernel<M> {
         caller: &Caller,
         handle: &Handle,
         slot: Option<SlotId>,
-        flags: u64,
-        fcntl: u32,
-        out: usize,
+        asked: &ByPath,
     ) -> Result<Opening> {
-        let out = self.number_reserve(caller.table, out)?;
-        let own = (flags as usize & 0xFFFF_FFFF) as u32 | fcntl;
-        let description = match self.description_create(caller.account, Object::Pending, own) {
-            Ok(description) => description,
-            Err(error) => {
-                self.number_cancel(out);
-                return Err(error);
-            }
-        };
+        let out = self.number_reserve(caller.table, asked.out)?;
+        let own = asked.flags as u32 | asked.fcntl;
+        let made = self.description_create(caller.account, Object::Pending, own);
+        let description = made.inspect_err(|_| self.number_cancel(out))?;
         if let Some(slot) = slot {
             self.slot_retain(slot);
             self.descriptions[description].slot = Some(slot);
@@ -156,63 +157,42 @@ impl<M: Machine> Kernel<M> {
         Ok(Opening {
             out,
             description,
-            rights: Rights::implied(flags) & handle.inherit,
+            rights: Rights::implied(asked.flags) & handle.inherit,
             inherit: handle.inherit,
-            flags: sticky(handle.flags, flags),
-            open_flags: flags,
+            flags: sticky(handle.flags, asked.flags),
+            open_flags: asked.flags,
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the call")]
     fn path_message(
         &mut self,
         caller: &Caller,
-        dir: usize,
-        handle: Handle,
+        handle: &Handle,
         object: SchemeObject,
         slot: Option<SlotId>,
-        len: usize,
-        purpose: Purpose,
+        asked: &ByPath,
     ) -> Reply {
-        let (open, nonblock) = match purpose {
-            Purpose::Open { flags, fcntl, .. } => (flags, fcntl as usize & O_NONBLOCK != 0),
-            Purpose::Unlink { .. } => (0, false),
-        };
-        if let Err(error) = self.confine(&handle, object, len, open) {
+        let ByPath { class, len, mut flags, fcntl, .. } = *asked;
+        let open = if asked.opens() { flags } else { 0 };
+        if let Err(error) = self.confine(handle, object, len, open) {
             let rule = self.beneath_rule(object);
-            self.refuse(caller, dir, Rights::empty(), rule);
+            self.refuse(caller, asked.dir, Rights::empty(), rule);
             return Err(error);
         }
-        let class = match purpose {
-            Purpose::Open { .. } => Class::OpenAt,
-            Purpose::Unlink { .. } => Class::UnlinkAt,
-        };
-        let mut args = [0, 0];
-        let mut opening = None;
-        match purpose {
-            Purpose::Open { flags, fcntl, out } => {
-                args = [self.server_flags(&handle, object, flags, fcntl), u64::from(fcntl)];
-                opening = Some(self.opening(caller, &handle, slot, flags, fcntl, out)?);
-            }
-            Purpose::Unlink { flags } => args[0] = flags,
+        if asked.opens() {
+            flags = self.server_flags(handle, object, flags, fcntl);
         }
-        let message = match self.message(caller, class, &handle, &object) {
-            Ok(message) => message,
-            Err(error) => {
-                if let Some(opening) = &opening {
-                    self.opening_cancel(opening);
-                }
-                return Err(error);
-            }
-        };
-        [message.sqe.args[3], message.sqe.args[4]] = args;
+        let message = self.message(caller, class, handle, &object)?;
+        message.sqe.args[3] = flags;
+        message.sqe.args[4] = u64::from(fcntl);
         message.len = len;
         message.payload = PayloadFrom::Scratch;
-        message.nonblock = nonblock;
-        match opening {
-            Some(opening) => self.send_opening(caller, &opening),
-            None => self.send(caller),
+        message.nonblock = asked.nonblock();
+        if !asked.opens() {
+            return self.send(caller);
         }
+        let opening = Some(self.opening(caller, handle, slot, asked)?);
+        self.send_making(caller, &Makes { opening, ..Makes::default() })
     }
 
     /// The open flags as the server sees them: what the handle demands of every open is set.
@@ -292,25 +272,18 @@ impl<M: Machine> Kernel<M> {
     fn factory_path(
         &mut self,
         caller: &Caller,
-        handle: Handle,
+        handle: &Handle,
         object: Object,
-        len: usize,
-        purpose: Purpose,
+        asked: &ByPath,
     ) -> Reply {
-        let Purpose::Open { flags, fcntl, out } = purpose else {
+        if !asked.opens() {
             return Err(Error::new(clavis_abi::error::EPERM));
-        };
-        let opening = self.opening(caller, &handle, None, flags, fcntl, out)?;
-        match self.factory_open(caller.process, object, len) {
-            Ok(object) => {
-                self.open_kernel_object(&opening, handle.lease, object);
-                Ok(Outcome::Done(opening.out.number))
-            }
-            Err(error) => {
-                self.opening_cancel(&opening);
-                Err(error)
-            }
         }
+        let opening = self.opening(caller, handle, None, asked)?;
+        let made = self.factory_open(caller.process, object, asked.len);
+        let object = made.inspect_err(|_| self.opening_cancel(&opening))?;
+        self.open_kernel_object(&opening, handle.lease, object);
+        Ok(Outcome::Done(opening.out.number))
     }
 
     /// Fills an opening with a kernel object. What the object gives is bounded by the masks alone:
@@ -322,15 +295,7 @@ impl<M: Machine> Kernel<M> {
         object: Object,
     ) {
         self.descriptions[opening.description].object = object;
-        let rights = Rights::all() & opening.inherit;
-        let handle = Handle {
-            description: opening.description,
-            rights,
-            inherit: opening.inherit,
-            flags: opening.flags,
-            lease,
-        };
-        self.number_fill(opening.out, handle);
+        self.number_fill(opening.out, opening.handle(opening.inherit, lease));
     }
 
     /// Gives back what an opening reserved.

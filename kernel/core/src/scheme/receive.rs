@@ -1,9 +1,9 @@
 //! From the queue to a server: reading a socket.
-use super::endpoint::{EndpointId, Notice};
-use super::grant::{Grant, GrantId};
+use super::endpoint::{Endpoint, EndpointId, Notice};
+use super::grant::Grant;
 use super::request::{Request, RequestId, Stage};
 use crate::container::List;
-use crate::handle::description::{Description, DescriptionId, Object};
+use crate::handle::description::{Description, Object};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
@@ -45,14 +45,6 @@ const SQE: usize = size_of::<Sqe>();
 /// Tag of a message that awaits no answer; answers with it are ignored.
 pub const NOTICE_TAG: u32 = u32::MAX;
 
-/// The next message of an endpoint.
-enum Pending {
-    Request(RequestId),
-    Close(DescriptionId),
-    Detach(DescriptionId),
-    Unmap(GrantId),
-}
-
 /// The notice that nobody has a description of an object any more.
 pub(super) fn close_sqe(description: &Description) -> Sqe {
     let number = match description.object {
@@ -92,7 +84,7 @@ impl<M: Machine> Kernel<M> {
         receive: Receive,
         nonblock: bool,
     ) -> Reply {
-        if nonblock && !self.endpoint_has_messages(receive.endpoint) {
+        if nonblock && !self.endpoints[receive.endpoint].has_messages() {
             return Err(Error::new(EAGAIN));
         }
         self.receive(caller, receive)
@@ -106,10 +98,11 @@ impl<M: Machine> Kernel<M> {
         };
         if endpoint.in_hand.is_some() {
             self.notice_done(at);
+            return self.receive(caller, receive);
         }
-        let endpoint = &self.endpoints[at];
         let known =
             if receive.base == 0 { self.inbox_known(caller, at) } else { Some(receive.base) };
+        let endpoint = &self.endpoints[at];
         if let Some(base) = known {
             receive.base = base;
             if !endpoint.has_messages() {
@@ -125,7 +118,7 @@ impl<M: Machine> Kernel<M> {
             };
         }
         let mut taken = 0;
-        while taken < receive.most && self.endpoints[at].in_hand.is_none() {
+        while taken < receive.most {
             let to = receive.to.part(taken * SQE, SQE).address;
             match self.take_message(caller, at, receive.base, to) {
                 Ok(true) => taken += 1,
@@ -163,7 +156,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Stores the oldest message of an endpoint in the server's memory: it is the server's then.
-    /// False: there is none.
+    /// False: there is none, or the server has to be done with a notice first.
     ///
     /// # Errors
     /// The server's memory cannot be written: the message stays the first.
@@ -175,34 +168,31 @@ impl<M: Machine> Kernel<M> {
         to: u64,
     ) -> Result<bool> {
         let endpoint = &self.endpoints[at];
-        if endpoint.has_notices() {
-            let Some(pending) = self.next_message(at) else { return Ok(false) };
-            return match pending {
-                Pending::Request(id) => self.take_request(caller, at, id, base, to),
-                Pending::Close(id) => self.take_close(caller, at, id, to),
-                Pending::Detach(id) => self.take_detach(caller, at, id, to),
-                Pending::Unmap(id) => self.take_unmap(caller, at, id, to),
-            };
+        if endpoint.in_hand.is_some() {
+            return Ok(false);
         }
-        match endpoint.queue.front() {
+        let request = endpoint.queue.front();
+        if endpoint.has_notices()
+            && let Some((order, notice)) = self.next_notice(at)
+            && request.is_none_or(|id| order < self.requests[id].order)
+        {
+            return self.take_notice(caller, at, notice, to);
+        }
+        match request {
             Some(id) => self.take_request(caller, at, id, base, to),
             None => Ok(false),
         }
     }
 
-    /// The oldest message of an endpoint.
-    fn next_message(&self, id: EndpointId) -> Option<Pending> {
-        let endpoint = &self.endpoints[id];
-        let request = endpoint.queue.front();
-        let request = request.map(|id| (self.requests[id].order, Pending::Request(id)));
-        let close = endpoint.closes.front();
-        let close = close.map(|id| (self.descriptions[id].close_order, Pending::Close(id)));
-        let detach = endpoint.detaches.front();
-        let detach = detach.map(|id| (self.descriptions[id].detach_order, Pending::Detach(id)));
-        let unmap = endpoint.unmaps.front();
-        let unmap = unmap.map(|id| (self.grants[id].order, Pending::Unmap(id)));
-        let all = [request, close, detach, unmap];
-        all.into_iter().flatten().min_by_key(|(order, _)| *order).map(|(_, pending)| pending)
+    /// The oldest notice of an endpoint, and its place among the messages.
+    fn next_notice(&self, id: EndpointId) -> Option<(u64, Notice)> {
+        let Endpoint { closes, detaches, unmaps, .. } = &self.endpoints[id];
+        let close = closes.front();
+        let close = close.map(|id| (self.descriptions[id].close_order, Notice::Close(id)));
+        let detach = detaches.front();
+        let detach = detach.map(|id| (self.descriptions[id].detach_order, Notice::Detach(id)));
+        let unmap = unmaps.front().map(|id| (self.grants[id].order, Notice::Unmap(id)));
+        [close, detach, unmap].into_iter().flatten().min_by_key(|(order, _)| *order)
     }
 
     #[inline]
@@ -242,62 +232,49 @@ impl<M: Machine> Kernel<M> {
         Ok(true)
     }
 
-    fn take_close(
+    fn take_notice(
         &mut self,
         caller: &Caller,
         at: EndpointId,
-        id: DescriptionId,
+        notice: Notice,
         to: u64,
     ) -> Result<bool> {
-        let sqe = close_sqe(&self.descriptions[id]);
-        self.write_user(caller.space, to, &sqe)?;
-        let Self { endpoints, descriptions, .. } = self;
-        endpoints[at].closes.remove(descriptions, id);
-        self.notice_taken(at, Notice::Close(id));
-        Ok(true)
-    }
-
-    fn take_detach(
-        &mut self,
-        caller: &Caller,
-        at: EndpointId,
-        id: DescriptionId,
-        to: u64,
-    ) -> Result<bool> {
-        let description = &self.descriptions[id];
-        let (opcode, process) = (Opcode::Detach as u8, u64::from(description.detached));
-        let sqe = Sqe { opcode, caller: process, ..close_sqe(description) };
-        self.write_user(caller.space, to, &sqe)?;
-        let Self { endpoints, descriptions, .. } = self;
-        endpoints[at].detaches.remove(descriptions, id);
-        Ok(true)
-    }
-
-    fn take_unmap(
-        &mut self,
-        caller: &Caller,
-        at: EndpointId,
-        id: GrantId,
-        to: u64,
-    ) -> Result<bool> {
-        let Grant { number, offset, len, flags, .. } = self.grants[id];
-        let sqe = Sqe {
-            opcode: Opcode::Munmap as u8,
-            sqe_flags: SqeFlags::empty(),
-            tag: NOTICE_TAG,
-            caller: u64::from(id.generation()) << 32 | u64::from(id.index()),
-            args: [number, len, flags, offset, 0, 0],
-            ..Sqe::default()
+        let sqe = match notice {
+            Notice::Close(id) => close_sqe(&self.descriptions[id]),
+            Notice::Detach(id) => {
+                let description = &self.descriptions[id];
+                let (opcode, process) = (Opcode::Detach as u8, u64::from(description.detached));
+                Sqe { opcode, caller: process, ..close_sqe(description) }
+            }
+            Notice::Unmap(id) => {
+                let Grant { number, offset, len, flags, .. } = self.grants[id];
+                Sqe {
+                    opcode: Opcode::Munmap as u8,
+                    sqe_flags: SqeFlags::empty(),
+                    tag: NOTICE_TAG,
+                    caller: u64::from(id.generation()) << 32 | u64::from(id.index()),
+                    args: [number, len, flags, offset, 0, 0],
+                    ..Sqe::default()
+                }
+            }
         };
         self.write_user(caller.space, to, &sqe)?;
-        let Self { endpoints, grants, .. } = self;
-        endpoints[at].unmaps.remove(grants, id);
-        self.notice_taken(at, Notice::Unmap(id));
+        let Self { endpoints, descriptions, grants, .. } = self;
+        let endpoint = &mut endpoints[at];
+        match notice {
+            Notice::Close(id) => endpoint.closes.remove(descriptions, id),
+            Notice::Detach(id) => endpoint.detaches.remove(descriptions, id),
+            Notice::Unmap(id) => endpoint.unmaps.remove(grants, id),
+        }
+        self.notice_taken(at, notice);
         Ok(true)
     }
 
     /// A server has a notice. One that adopts has to come back before the notice is forgotten.
     pub(super) fn notice_taken(&mut self, at: EndpointId, notice: Notice) {
+        if let Notice::Detach(_) = notice {
+            return;
+        }
         self.endpoints[at].in_hand = Some(notice);
         if self.endpoints[at].flags & endpoint_flags::ADOPT == 0 {
             self.notice_done(at);

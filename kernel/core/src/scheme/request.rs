@@ -4,6 +4,7 @@ use super::send::PayloadFrom;
 use super::transfer::BatchId;
 use crate::account::AccountId;
 use crate::container::{Arena, Id, Link, links};
+use crate::handle::Handle;
 use crate::handle::description::DescriptionId;
 use crate::handle::table::Reserved;
 use crate::machine::Machine;
@@ -70,7 +71,7 @@ impl Gives {
     pub(super) fn of(class: Class) -> Self {
         match class {
             Class::OpenAt | Class::Dup => Self::Object,
-            Class::RecvFd | Class::SendFd | Class::MmapPrep | Class::Fevent => Self::More,
+            Class::RecvFd | Class::MmapPrep | Class::Fevent => Self::More,
             _ => Self::Number,
         }
     }
@@ -91,6 +92,14 @@ pub struct Opening {
     pub flags: u32,
     /// Its open flags.
     pub open_flags: u64,
+}
+
+impl Opening {
+    /// The handle, if it gets those rights.
+    pub(super) fn handle(&self, rights: Rights, lease: Option<LeaseId>) -> Handle {
+        let Opening { description, inherit, flags, .. } = *self;
+        Handle { description, rights, inherit, flags, lease }
+    }
 }
 
 /// A mapping that a request will make.

@@ -1,8 +1,8 @@
 //! Where an open goes that no server answers at once: through slots, behind forwards, and again
 //! when there was no place.
-use super::open::Purpose;
+use super::open::ByPath;
 use super::request::{Request, RequestId, Stage};
-use super::send::{Makes, PayloadFrom};
+use super::send::PayloadFrom;
 use crate::handle::Handle;
 use crate::handle::description::{DescriptionId, Object, SchemeObject};
 use crate::kernel::Kernel;
@@ -13,45 +13,39 @@ use crate::run::{Caller, Outcome, Reply};
 use crate::task::thread::{Blocked, Resume, ThreadId};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
-use clavis_abi::error::{EAGAIN, ELOOP, ENODEV, ENOTDIR, Error, Result};
+use clavis_abi::error::{EAGAIN, ELOOP, ENODEV, ENOMEM, ENOTDIR, Error, Result};
 use clavis_abi::limits::{FORWARD_MAX, SLOT_WAIT_NS, SLOT_WAITERS};
 use clavis_abi::params::{DenialRule, handle_flags};
-use clavis_abi::syscall::flag::O_NONBLOCK;
 use clavis_abi::syscall::schemev2::Sqe;
 
 impl<M: Machine> Kernel<M> {
-    /// Lets an open wait in an empty slot, within bounds.
+    /// Lets a call wait in an empty slot, within bounds.
     pub(super) fn wait_in_slot(
         &mut self,
         caller: &Caller,
-        handle: Handle,
+        handle: &Handle,
         slot: SlotId,
-        len: usize,
-        purpose: Purpose,
+        asked: &ByPath,
     ) -> Reply {
-        let nonblock =
-            matches!(purpose, Purpose::Open { fcntl, .. } if fcntl as usize & O_NONBLOCK != 0);
+        let nonblock = asked.nonblock();
         if nonblock || self.slots[slot].waiting >= SLOT_WAITERS {
             return Err(Error::new(if nonblock { EAGAIN } else { ENODEV }));
         }
-        let makes = match purpose {
-            Purpose::Open { flags, fcntl, out } => {
-                let opening = self.opening(caller, &handle, Some(slot), flags, fcntl, out)?;
-                Makes { opening: Some(opening), ..Makes::default() }
-            }
-            Purpose::Unlink { .. } => Makes::default(),
-        };
-        let made = self.request_without_endpoint(caller, handle, len, purpose, &makes);
-        let id = match made {
-            Ok(id) => id,
-            Err(error) => {
-                if let Some(opening) = &makes.opening {
-                    self.opening_cancel(opening);
-                }
-                return Err(error);
-            }
-        };
-        self.requests[id].forwards = 1;
+        let message = self.message_begin(caller, asked.class, handle)?;
+        message.sqe.args[3] = asked.flags;
+        message.sqe.args[4] = u64::from(asked.fcntl);
+        message.len = asked.len;
+        message.stage = Stage::Rerouted;
+        message.forwards = 1;
+        let draft = self.requests.drafted().ok_or(Error::new(ENOMEM))?;
+        let (id, _) = draft.adopt();
+        self.description_retain(handle.description);
+        if asked.opens() {
+            let opening = self.opening(caller, handle, Some(slot), asked);
+            let opening = opening.inspect_err(|_| self.request_free(id))?;
+            self.requests[id].opening = Some(opening);
+        }
+        self.spill(caller.thread, asked.len);
         self.block_in_slot(id, slot);
         Ok(Outcome::Wait)
     }
@@ -89,27 +83,6 @@ impl<M: Machine> Kernel<M> {
             machine.frame_read(frame, 0, bytes);
         }
         thread.spilled
-    }
-
-    fn request_without_endpoint(
-        &mut self,
-        caller: &Caller,
-        handle: Handle,
-        len: usize,
-        purpose: Purpose,
-        makes: &Makes,
-    ) -> Result<RequestId> {
-        let (class, flags, fcntl) = match purpose {
-            Purpose::Open { flags, fcntl, .. } => (Class::OpenAt, flags, fcntl),
-            Purpose::Unlink { flags } => (Class::UnlinkAt, flags, 0),
-        };
-        let id = self.request_rerouted(caller, handle, class, makes)?;
-        let request = &mut self.requests[id];
-        request.sqe.args[3] = flags;
-        request.sqe.args[4] = u64::from(fcntl);
-        request.len = len;
-        self.spill(caller.thread, len);
-        Ok(id)
     }
 
     /// A slot was filled: a request that waited in it goes on in its caller's own time.
@@ -304,15 +277,11 @@ impl<M: Machine> Kernel<M> {
             _ => wanted,
         };
         let request = &mut self.requests[id];
-        request.endpoint = Some(object.endpoint);
-        request.epoch = object.epoch;
+        request.aim(&object);
         request.place = place;
         request.page = usize::from(place);
         request.len = len;
-        request.badge = object.badge;
-        request.sqe.args[0] = object.number;
         request.sqe.args[3] = flags;
-        request.sqe.args[5] = object.badge;
         self.endpoints[object.endpoint].place_occupy(place, id);
         if let Err(error) = self.put_payload(id, PayloadFrom::Scratch) {
             self.request_leave(id);

@@ -44,21 +44,18 @@ impl Request {
     /// Begins a message over what an earlier request left. What that was to make was taken from it
     /// when it ended.
     #[inline(always)]
-    fn begin(&mut self, caller: &Caller, class: Class, handle: &Handle, object: &SchemeObject) {
+    fn begin(&mut self, caller: &Caller, class: Class, handle: &Handle) {
         debug_assert!(!self.makes_something(), "a request ended with what it was to make");
         self.class = class;
         self.stage = Stage::Filling;
         self.caller = Some(caller.thread);
         self.payer = None;
-        self.endpoint = Some(object.endpoint);
-        self.epoch = object.epoch;
+        self.endpoint = None;
         self.sqe = Sqe {
             opcode: class.opcode() as u8,
-            args: [object.number, 0, 0, 0, 0, object.badge],
             caller: u64::from(process_number(caller.process)),
             ..Sqe::default()
         };
-        self.badge = object.badge;
         self.rights = handle.rights;
         self.lease = handle.lease;
         self.user = UserSlice::default();
@@ -76,6 +73,16 @@ impl Request {
         self.redelivered = false;
         self.server = None;
         self.nonblock = false;
+    }
+
+    /// Says which object it is for.
+    #[inline(always)]
+    pub(super) fn aim(&mut self, object: &SchemeObject) {
+        self.endpoint = Some(object.endpoint);
+        self.epoch = object.epoch;
+        self.badge = object.badge;
+        self.sqe.args[0] = object.number;
+        self.sqe.args[5] = object.badge;
     }
 
     /// Puts in where the message lies in its server, and which it is.
@@ -129,6 +136,19 @@ impl<M: Machine> Kernel<M> {
         handle: &Handle,
         object: &SchemeObject,
     ) -> Result<&mut Request> {
+        let request = self.message_begin(caller, class, handle)?;
+        request.aim(object);
+        Ok(request)
+    }
+
+    /// As [`Kernel::message`], for an object that is not known yet.
+    #[inline(always)]
+    pub(super) fn message_begin(
+        &mut self,
+        caller: &Caller,
+        class: Class,
+        handle: &Handle,
+    ) -> Result<&mut Request> {
         if let Some(lease) = handle.lease.filter(|lease| self.cpus[0].lease != Some(*lease)) {
             // It joins several. Should it have to wait for a place, that ends with the same.
             self.cpus[0].lease = Some(lease);
@@ -136,7 +156,7 @@ impl<M: Machine> Kernel<M> {
         }
         let blank = || Request::blank(handle.description);
         let request = self.requests.draft(&mut self.machine, blank)?;
-        request.begin(caller, class, handle, object);
+        request.begin(caller, class, handle);
         Ok(request)
     }
 
@@ -151,29 +171,35 @@ impl<M: Machine> Kernel<M> {
         self.submit(caller, |_| Ok(Makes::default()))
     }
 
-    /// Sends the message whose answer opens what was set aside for it.
-    pub(crate) fn send_opening(&mut self, caller: &Caller, opening: &Opening) -> Reply {
+    /// Sends the message whose answer makes what was set aside for it. Where it is not sent that goes
+    /// back.
+    pub(crate) fn send_making(&mut self, caller: &Caller, makes: &Makes) -> Reply {
         if let Some(draft) = self.requests.drafted() {
-            draft.value.opening = Some(*opening);
+            makes.put_into(draft.value);
         }
         if self.send_direct(caller) {
             return Ok(Outcome::Switched);
         }
-        self.send_opening_queued(caller, opening)
+        self.send_making_queued(caller, makes)
     }
 
     #[inline(never)]
-    fn send_opening_queued(&mut self, caller: &Caller, opening: &Opening) -> Reply {
+    fn send_making_queued(&mut self, caller: &Caller, makes: &Makes) -> Reply {
         if let Some(draft) = self.requests.drafted() {
-            draft.value.opening = None;
+            (draft.value.opening, draft.value.batch) = (None, None);
         }
         let mut is_sent = false;
         let reply = self.submit(caller, |_| {
             is_sent = true;
-            Ok(Makes { opening: Some(*opening), ..Makes::default() })
+            Ok(*makes)
         });
         if !is_sent {
-            self.opening_cancel(opening);
+            if let Some(opening) = &makes.opening {
+                self.opening_cancel(opening);
+            }
+            if let Some(batch) = makes.batch {
+                self.batch_release(batch, true);
+            }
         }
         reply
     }

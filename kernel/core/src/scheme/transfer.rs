@@ -5,7 +5,7 @@ use super::send::Makes;
 use crate::account::{AccountId, Resource};
 use crate::container::Id;
 use crate::handle::Handle;
-use crate::handle::description::{Object, SchemeObject};
+use crate::handle::description::{Description, Object, SchemeObject};
 use crate::handle::table::{Reserved, TableId};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -14,7 +14,7 @@ use crate::object::lease::LeaseId;
 use crate::run::{Caller, Outcome, Reply};
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
-use clavis_abi::error::{EAGAIN, EBADF, EBUSY, EINVAL, EIO, EPERM, EPIPE, Error, Result};
+use clavis_abi::error::{EAGAIN, EBADF, EBUSY, EINVAL, EIO, ENOMEM, EPERM, EPIPE, Error, Result};
 use clavis_abi::limits::BATCH_MAX;
 use clavis_abi::params::{CALL_CHOSEN, OUT_LOWEST, OUT_UPPER, handle_flags};
 use clavis_abi::syscall::flag::CallFlags;
@@ -25,11 +25,16 @@ pub enum BatchK {}
 /// Names a batch.
 pub type BatchId = Id<BatchK>;
 
-/// Handles that travel with a request, and the numbers kept for those that come back.
+/// Handles that travel with a request, and the numbers kept for those that come back: both from the
+/// first place on.
 #[derive(Debug)]
 pub struct Batch {
     pub(crate) handles: [Option<Handle>; BATCH_MAX],
     pub(crate) numbers: [Option<Reserved>; BATCH_MAX],
+    /// Places that have or had something.
+    used: usize,
+    /// Handles that it has or is to have, paid for.
+    pub(super) paid: usize,
     /// The most that a handle received through the channel can have.
     inherit: Rights,
     /// The flags that it has beside those that stick.
@@ -40,31 +45,67 @@ pub struct Batch {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// Makes an empty batch that an account pays for.
+    /// Makes an empty batch that an account pays for, and so many handles in it.
     fn batch_create(
         &mut self,
         payer: AccountId,
         inherit: Rights,
         flags: u32,
         lease: Option<LeaseId>,
+        paid: usize,
     ) -> Result<BatchId> {
-        self.batches.reserve(&mut self.machine)?;
-        self.charge_object::<Batch>(payer)?;
         let (handles, numbers) = ([None; BATCH_MAX], [None; BATCH_MAX]);
-        let batch = Batch { handles, numbers, inherit, flags, lease, payer };
-        Ok(self.batches.insert(&mut self.machine, batch)?)
+        let blank = || Batch { handles, numbers, used: 0, paid, inherit, flags, lease, payer };
+        let batch = self.batches.draft(&mut self.machine, blank)?;
+        (batch.used, batch.paid, batch.lease) = (0, paid, lease);
+        (batch.inherit, batch.flags, batch.payer) = (inherit, flags, payer);
+        self.charge_object::<Batch>(payer)?;
+        let charged = self.charge(payer, Resource::Handles, paid as u64);
+        charged.inspect_err(|_| self.uncharge_object::<Batch>(payer))?;
+        let draft = self.batches.drafted().ok_or(Error::new(ENOMEM))?;
+        Ok(draft.adopt().0)
     }
 
     /// Closes a batch and what is in it.
     pub(crate) fn batch_release(&mut self, id: BatchId, numbers: bool) {
-        let Some(batch) = self.batches.remove(id) else { return };
-        for handle in batch.handles.into_iter().flatten() {
-            self.parked_release(batch.payer, handle);
+        let Batch { used, paid, payer, .. } = self.batches[id];
+        for place in 0..used {
+            let Batch { handles, numbers: kept, .. } = &mut self.batches[id];
+            let handle = handles.get_mut(place).and_then(Option::take);
+            let number = kept.get_mut(place).and_then(Option::take);
+            if let Some(handle) = handle {
+                self.description_release(handle.description);
+            }
+            if let Some(number) = number.filter(|_| numbers) {
+                self.number_cancel(number);
+            }
         }
-        for number in batch.numbers.into_iter().flatten().filter(|_| numbers) {
-            self.number_cancel(number);
+        self.batches.retire(id);
+        self.uncharge(payer, Resource::Handles, paid as u64);
+        self.uncharge_object::<Batch>(payer);
+    }
+
+    /// Moves checked handles, or copies of them, into the places of a batch from one on, if it is
+    /// still there. They are paid for.
+    fn batch_fill(
+        &mut self,
+        id: BatchId,
+        first: usize,
+        table: TableId,
+        numbers: &[usize],
+        flags: CallFlags,
+    ) {
+        for (number, place) in numbers.iter().zip(first..) {
+            if self.batches.get(id).is_none() {
+                return;
+            }
+            let handle = self.leave(table, *number, flags);
+            let batch = &mut self.batches[id];
+            batch.used = batch.used.max(place + 1);
+            if let Some(place) = batch.handles.get_mut(place) {
+                *place = handle;
+            }
         }
-        self.uncharge_object::<Batch>(batch.payer);
     }
 
     /// Reads the numbers in a payload.
@@ -87,54 +128,45 @@ impl<M: Machine> Kernel<M> {
         Ok((numbers, count))
     }
 
-    /// Checks that handles may leave their table.
+    /// Checks that handles may leave their table for a channel. What that cannot carry has an error.
     fn check_leaving(
         &mut self,
         caller: &Caller,
         numbers: &[usize],
         flags: CallFlags,
+        bar: impl Fn(&Object) -> Option<i32>,
     ) -> Result<()> {
         let clones = flags.contains(CallFlags::FD_CLONE);
         let need = if clones { Rights::TRANSFER | Rights::DUP } else { Rights::TRANSFER };
         for (index, number) in numbers.iter().enumerate() {
-            let (handle, object) = self.door_object(caller, *number, need)?;
+            let handle = self.door(caller, *number, need)?;
+            let Description { object, refs, .. } = &self.descriptions[handle.description];
             if matches!(object, Object::Table(_)) {
                 // Tables that held each other would never be let go of: only the creator of a
                 // process hands them on.
                 return Err(Error::new(EPERM));
             }
+            if let Some(errno) = bar(object) {
+                return Err(Error::new(errno));
+            }
             if numbers.iter().take(index).any(|earlier| earlier == number) && !clones {
                 return Err(Error::new(EBADF));
             }
-            if flags.contains(CallFlags::FD_EXCLUSIVE)
-                && self.descriptions[handle.description].refs > 1
-            {
+            if flags.contains(CallFlags::FD_EXCLUSIVE) && *refs > 1 {
                 return Err(Error::new(EBUSY));
             }
         }
         Ok(())
     }
 
-    /// Takes checked handles out of their table, or clones them. Their parking is paid for.
-    fn leave(
-        &mut self,
-        table: TableId,
-        numbers: &[usize],
-        flags: CallFlags,
-    ) -> [Option<Handle>; BATCH_MAX] {
-        let mut handles = [None; BATCH_MAX];
-        for (place, number) in handles.iter_mut().zip(numbers) {
-            let handle = self.tables[table].get(*number).copied();
-            *place = handle.map(|handle| {
-                if flags.contains(CallFlags::FD_CLONE) {
-                    self.description_retain(handle.description);
-                    handle
-                } else {
-                    self.handle_take(table, *number).unwrap_or(handle)
-                }
-            });
+    /// Takes a checked handle out of its table, or clones it. Its parking is paid for.
+    fn leave(&mut self, table: TableId, number: usize, flags: CallFlags) -> Option<Handle> {
+        if !flags.contains(CallFlags::FD_CLONE) {
+            return self.handle_take(table, number).ok();
         }
-        handles
+        let handle = *self.tables[table].get(number)?;
+        self.description_retain(handle.description);
+        Some(handle)
     }
 
     /// Sends handles to a scheme object, a pipe or a slot.
@@ -163,80 +195,52 @@ impl<M: Machine> Kernel<M> {
         }
         let (numbers, count) = self.read_numbers(caller, payload)?;
         let numbers = numbers.get(..count).unwrap_or(&[]);
-        self.check_leaving(caller, numbers, flags)?;
-        let payer = caller.account;
+        // A channel that held its own end would hold itself alive.
+        self.check_leaving(caller, numbers, flags, |cargo| match (object, cargo) {
+            (Object::PipeWriter(_), Object::PipeReader(_) | Object::PipeWriter(_)) => Some(EPERM),
+            (Object::PipeWriter(_), Object::Socket(_)) => Some(EPERM),
+            (Object::Scheme(object), Object::Socket(own)) if *own == object.endpoint => {
+                Some(EINVAL)
+            }
+            _ => None,
+        })?;
         match object {
             Object::Slot(slot) => self.fill_slot(caller, slot, numbers, flags),
             Object::PipeWriter(pipe) => {
-                if !self.pipe_has_reader(pipe) {
+                if self.pipes[pipe].readers == 0 {
                     return Err(Error::new(EPIPE));
                 }
-                self.check_pipe_cargo(caller, numbers)?;
-                let free = self.pipes[pipe].parked.iter().filter(|place| place.is_none()).count();
-                if free < count {
+                let first = self.pipes[pipe].parked.iter().flatten().count();
+                if BATCH_MAX - first < count {
                     return Err(Error::new(EAGAIN));
                 }
-                let account = self.pipe_account(pipe);
+                let account = self.pipes[pipe].account;
                 self.charge(account, Resource::Handles, count as u64)?;
-                let handles = self.leave(caller.table, numbers, flags);
-                let parked = &mut self.pipes[pipe].parked;
-                let first = parked.iter().position(Option::is_none).unwrap_or(0);
-                for (place, handle) in
-                    parked.iter_mut().skip(first).zip(handles.into_iter().flatten())
-                {
-                    *place = Some(handle);
+                for (number, place) in numbers.iter().zip(first..) {
+                    let handle = self.leave(caller.table, *number, flags);
+                    if let Some(place) = self.pipes[pipe].parked.get_mut(place) {
+                        *place = handle;
+                    }
                 }
                 self.pipe_filled(pipe);
                 Ok(Outcome::Done(count))
             }
             Object::Scheme(object) => {
-                self.check_no_own_socket(caller, numbers, object.endpoint)?;
                 let message = self.message(caller, Class::SendFd, &handle, &object)?;
                 let kind = flags.intersection(CallFlags::FD_EXCLUSIVE | CallFlags::FD_CLONE);
                 let bits = u64::from(kind.contains(CallFlags::FD_EXCLUSIVE))
                     | u64::from(kind.contains(CallFlags::FD_CLONE)) << 1;
                 message.sqe.args =
                     [object.number, bits, metadata[0], count as u64, metadata[1], object.badge];
-                self.submit(caller, |kernel| {
-                    let batch = kernel.batch_create(payer, Rights::all(), 0, None)?;
-                    if let Err(error) = kernel.charge(payer, Resource::Handles, count as u64) {
-                        kernel.batch_release(batch, false);
-                        return Err(error);
-                    }
-                    let handles = kernel.leave(caller.table, numbers, flags);
-                    kernel.batches[batch].handles = handles;
-                    Ok(Makes { batch: Some(batch), ..Makes::default() })
-                })
+                let batch = self.batch_create(caller.account, Rights::all(), 0, None, count)?;
+                // The handles leave once the message is admitted.
+                let reply =
+                    self.send_making(caller, &Makes { batch: Some(batch), ..Makes::default() });
+                self.batch_fill(batch, 0, caller.table, numbers, flags);
+                reply
             }
             _ => Err(Error::new(EINVAL)),
         }
-    }
-
-    /// Neither pipe ends nor sockets go through a pipe: it could hold itself alive.
-    fn check_pipe_cargo(&mut self, caller: &Caller, numbers: &[usize]) -> Result<()> {
-        for number in numbers {
-            let (_, object) = self.door_object(caller, *number, Rights::empty())?;
-            if matches!(object, Object::PipeReader(_) | Object::PipeWriter(_) | Object::Socket(_)) {
-                return Err(Error::new(EPERM));
-            }
-        }
-        Ok(())
-    }
-
-    /// A socket does not go through itself: its endpoint could never die.
-    fn check_no_own_socket(
-        &mut self,
-        caller: &Caller,
-        numbers: &[usize],
-        endpoint: EndpointId,
-    ) -> Result<()> {
-        for number in numbers {
-            let (_, object) = self.door_object(caller, *number, Rights::empty())?;
-            if object == Object::Socket(endpoint) {
-                return Err(Error::new(EINVAL));
-            }
-        }
-        Ok(())
     }
 
     fn fill_slot(
@@ -253,11 +257,10 @@ impl<M: Machine> Kernel<M> {
             Object::Factory(_) => {}
             _ => return Err(Error::new(EINVAL)),
         }
-        if self.slot_filled(slot) {
+        if self.slots[slot].root.is_some() {
             return Err(Error::new(clavis_abi::error::EEXIST));
         }
-        let handles = self.leave(caller.table, numbers, flags);
-        if let [Some(handle), ..] = handles
+        if let Some(handle) = self.leave(caller.table, *number, flags)
             && let Err(error) = self.slot_fill(slot, handle)
         {
             self.description_release(handle.description);
@@ -289,14 +292,8 @@ impl<M: Machine> Kernel<M> {
                 let count = count.min(waiting);
                 let parked = self.pipes[pipe].parked;
                 let leases = self.leases_joined(caller, &parked, count, handle.lease)?;
-                let wanted = self.wanted_numbers(caller, payload, count, flags)?;
-                let mut numbers = [None; BATCH_MAX];
-                self.reserve_numbers(caller.table, &wanted, count, &mut numbers)?;
-                if let Err(error) = self.write_numbers(caller, payload, &numbers) {
-                    self.cancel_numbers(&numbers);
-                    return Err(error);
-                }
-                let payer = self.pipe_account(pipe);
+                let numbers = self.numbers_taken(caller, payload, count, flags)?;
+                let payer = self.pipes[pipe].account;
                 for (reserved, lease) in numbers.into_iter().flatten().zip(leases) {
                     let Some(parked) = self.pipes[pipe].parked[0].take() else { break };
                     self.pipes[pipe].parked.rotate_left(1);
@@ -330,16 +327,13 @@ impl<M: Machine> Kernel<M> {
         message.sqe.args =
             [object.number, bits, count as u64, metadata[0], metadata[1], object.badge];
         message.user = payload;
-        let payer = caller.account;
         self.submit(caller, |kernel| {
-            let batch =
-                kernel.batch_create(payer, handle.inherit, cloexec_of(flags), handle.lease)?;
-            let mut numbers = [None; BATCH_MAX];
-            if let Err(error) = kernel.reserve_numbers(caller.table, &wanted, count, &mut numbers) {
-                kernel.batch_release(batch, true);
-                return Err(error);
-            }
-            kernel.batches[batch].numbers = numbers;
+            let (inherit, flags) = (handle.inherit, cloexec_of(flags));
+            let batch = kernel.batch_create(caller.account, inherit, flags, handle.lease, 0)?;
+            let numbers = kernel.reserve_numbers(caller.table, &wanted, count);
+            let numbers = numbers.inspect_err(|_| kernel.batch_release(batch, true))?;
+            let kept = &mut kernel.batches[batch];
+            (kept.numbers, kept.used) = (numbers, count);
             Ok(Makes { batch: Some(batch), ..Makes::default() })
         })
     }
@@ -364,21 +358,34 @@ impl<M: Machine> Kernel<M> {
         table: TableId,
         wanted: &[usize; BATCH_MAX],
         count: usize,
-        numbers: &mut [Option<Reserved>; BATCH_MAX],
-    ) -> Result<()> {
-        for (place, wanted) in numbers.iter_mut().zip(wanted).take(count) {
-            match self.number_reserve(table, *wanted) {
-                Ok(reserved) => *place = Some(reserved),
-                Err(error) => {
-                    self.cancel_numbers(numbers);
-                    return Err(error);
-                }
+    ) -> Result<[Option<Reserved>; BATCH_MAX]> {
+        let mut numbers = [None; BATCH_MAX];
+        for (at, wanted) in wanted.iter().enumerate().take(count) {
+            let reserved = self.number_reserve(table, *wanted);
+            let reserved = reserved.inspect_err(|_| self.cancel_numbers(&numbers))?;
+            if let Some(place) = numbers.get_mut(at) {
+                *place = Some(reserved);
             }
         }
-        Ok(())
+        Ok(numbers)
     }
 
-    fn cancel_numbers(&mut self, numbers: &[Option<Reserved>; BATCH_MAX]) {
+    /// Keeps numbers for handles that are there, and tells their receiver.
+    fn numbers_taken(
+        &mut self,
+        caller: &Caller,
+        payload: UserSlice,
+        count: usize,
+        flags: CallFlags,
+    ) -> Result<[Option<Reserved>; BATCH_MAX]> {
+        let wanted = self.wanted_numbers(caller, payload, count, flags)?;
+        let numbers = self.reserve_numbers(caller.table, &wanted, count)?;
+        let told = self.write_numbers(caller, payload, numbers.get(..count).unwrap_or(&[]));
+        told.inspect_err(|_| self.cancel_numbers(&numbers))?;
+        Ok(numbers)
+    }
+
+    fn cancel_numbers(&mut self, numbers: &[Option<Reserved>]) {
         for reserved in numbers.iter().flatten() {
             self.number_cancel(*reserved);
         }
@@ -411,23 +418,17 @@ impl<M: Machine> Kernel<M> {
         let id = self.request_by_tag(caller, endpoint, tag)?;
         let Request { batch, class, .. } = self.requests[id];
         let (Some(batch), Class::SendFd) = (batch, class) else { return Err(Error::new(EINVAL)) };
-        let there = self.batches[batch].handles.iter().flatten().count();
-        if count == 0 || count > there {
+        if count == 0 || count > self.batches[batch].paid {
             return Err(Error::new(EINVAL));
         }
         let parked = self.batches[batch].handles;
         let leases = self.leases_joined(caller, &parked, count, channel.lease)?;
-        let wanted = self.wanted_numbers(caller, payload, count, flags)?;
-        let mut numbers = [None; BATCH_MAX];
-        self.reserve_numbers(caller.table, &wanted, count, &mut numbers)?;
-        if let Err(error) = self.write_numbers(caller, payload, &numbers) {
-            self.cancel_numbers(&numbers);
-            return Err(error);
-        }
-        let Batch { payer, .. } = self.batches[batch];
+        let numbers = self.numbers_taken(caller, payload, count, flags)?;
         for (reserved, lease) in numbers.into_iter().flatten().zip(leases) {
-            let place = self.batches[batch].handles.iter_mut().find(|place| place.is_some());
-            let Some(handle) = place.and_then(Option::take) else { break };
+            let batch = &mut self.batches[batch];
+            let Some(handle) = batch.handles.iter_mut().find_map(Option::take) else { break };
+            batch.paid = batch.paid.wrapping_sub(1);
+            let payer = batch.payer;
             self.uncharge(payer, Resource::Handles, 1);
             let handle = received(handle, channel.inherit, cloexec_of(flags));
             self.number_fill(reserved, Handle { lease, ..handle });
@@ -449,19 +450,15 @@ impl<M: Machine> Kernel<M> {
         let (Some(batch), Class::RecvFd) = (batch, class) else { return Err(Error::new(EINVAL)) };
         let (numbers, count) = self.read_numbers(caller, payload)?;
         let numbers = numbers.get(..count).unwrap_or(&[]);
-        self.check_leaving(caller, numbers, flags)?;
-        let have = self.batches[batch].handles.iter().flatten().count();
-        let asked = self.batches[batch].numbers.iter().flatten().count();
-        if have + count > asked {
+        self.check_leaving(caller, numbers, flags, |_| None)?;
+        let Batch { paid, payer, numbers: asked, .. } = &self.batches[batch];
+        let (have, payer) = (*paid, *payer);
+        if have + count > asked.iter().flatten().count() {
             return Err(Error::new(EINVAL));
         }
-        let payer = self.batches[batch].payer;
         self.charge(payer, Resource::Handles, count as u64)?;
-        let handles = self.leave(caller.table, numbers, flags);
-        let places = self.batches[batch].handles.iter_mut().filter(|place| place.is_none());
-        for (place, handle) in places.zip(handles.into_iter().flatten()) {
-            *place = Some(handle);
-        }
+        self.batches[batch].paid = have + count;
+        self.batch_fill(batch, have, caller.table, numbers, flags);
         Ok(Outcome::Done(count))
     }
 
@@ -471,8 +468,7 @@ impl<M: Machine> Kernel<M> {
         let (Some(batch), Class::RecvFd) = (batch, class) else {
             return self.request_fail(id, EIO);
         };
-        let have = self.batches[batch].handles.iter().flatten().count();
-        let Some(caller) = caller.filter(|_| count == have) else {
+        let Some(caller) = caller.filter(|_| count == self.batches[batch].paid) else {
             return self.request_fail(id, EIO);
         };
         self.requests[id].result = count;
@@ -508,6 +504,7 @@ impl<M: Machine> Kernel<M> {
             let handle = handles.get_mut(index).and_then(Option::take);
             let number = numbers.get_mut(index).and_then(Option::take);
             if let (Some(handle), Some(number)) = (handle, number) {
+                self.batches[batch].paid = self.batches[batch].paid.wrapping_sub(1);
                 self.uncharge(payer, Resource::Handles, 1);
                 let handle = received(handle, inherit, flags);
                 self.number_fill(number, Handle { lease, ..handle });

@@ -29,8 +29,7 @@ impl<M: Machine> Kernel<M> {
             return self.dup_message(caller, fd, message, len, out);
         }
         let handle = self.door(caller, fd, Rights::DUP)?;
-        let reserved = self.number_reserve(caller.table, out)?;
-        Ok(self.dup_fill(handle, reserved))
+        self.handle_copy_to(caller.table, out, handle.derived(u64::MAX, u64::MAX, 0))
     }
 
     fn dup_fill(&mut self, handle: Handle, reserved: Reserved) -> Outcome {
@@ -105,13 +104,8 @@ impl<M: Machine> Kernel<M> {
             let reserved = kernel.number_reserve(caller.table, out)?;
             let account = caller.account;
             let flags = kernel.descriptions[handle.description].flags;
-            let description = match kernel.description_create(account, Object::Pending, flags) {
-                Ok(description) => description,
-                Err(error) => {
-                    kernel.number_cancel(reserved);
-                    return Err(error);
-                }
-            };
+            let made = kernel.description_create(account, Object::Pending, flags);
+            let description = made.inspect_err(|_| kernel.number_cancel(reserved))?;
             if let Some(slot) = kernel.descriptions[handle.description].slot {
                 kernel.slot_retain(slot);
                 kernel.descriptions[description].slot = Some(slot);

@@ -7,7 +7,7 @@ use crate::memory::user::UserSlice;
 use crate::run::{Caller, Outcome, Reply};
 use crate::scheme::request::{Gives, Output};
 use crate::scheme::send::{Makes, PayloadFrom};
-use crate::task::thread::{Blocked, Resume};
+use crate::task::thread::Blocked;
 use clavis_abi::Rights;
 use clavis_abi::class::Class;
 use clavis_abi::error::{EINVAL, EOVERFLOW, ESPIPE, Error};
@@ -19,15 +19,28 @@ use clavis_abi::syscall::flag::{
 };
 
 /// The offset argument that means the description's own.
-const OWN: usize = usize::MAX;
+pub(crate) const OWN: usize = usize::MAX;
 /// `FD_CLOEXEC` and `O_CLOEXEC` as libc passes them.
 pub(crate) const CLOEXEC: usize = 0x0100_0000;
 
-/// Which way bytes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Read,
-    Write,
+/// A read or write of an open object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Io {
+    /// What it goes through.
+    pub(crate) handle: Handle,
+    /// The caller's buffer.
+    pub(crate) user: UserSlice,
+    /// Where in the object; [`OWN`]: at the description's own offset.
+    pub(crate) offset: usize,
+    /// `O_NONBLOCK`, `O_APPEND`.
+    pub(crate) flags: usize,
+}
+
+impl Io {
+    /// Whether it does not wait.
+    pub(crate) fn nonblock(&self) -> bool {
+        self.flags & O_NONBLOCK != 0
+    }
 }
 
 impl<M: Machine> Kernel<M> {
@@ -47,22 +60,18 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Reads bytes.
-    pub(crate) fn sys_read(
-        &mut self,
-        caller: &Caller,
-        fd: usize,
-        buffer: usize,
-        len: usize,
-        offset: usize,
-        flags: usize,
-    ) -> Reply {
-        let (handle, object) = self.door_object(caller, fd, Rights::empty())?;
+    pub(crate) fn sys_read(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, buffer, len, offset, flags] = args;
+        let handle = self.door(caller, fd, Rights::empty())?;
+        let object = &self.descriptions[handle.description].object;
         if let (Object::Socket(endpoint), OWN) = (object, offset) {
+            let endpoint = *endpoint;
             self.needs(caller, fd, &handle, Rights::READ)?;
             let to = UserSlice::new(buffer, len.min(PAYLOAD_MAX))?;
             let nonblock = self.io_flags(&handle, flags) & O_NONBLOCK != 0;
             return self.socket_read(caller, endpoint, to, nonblock);
         }
+        let object = *object;
         let mut need = match object {
             Object::Process(_) => Rights::WAIT,
             Object::Counters => Rights::INSPECT,
@@ -73,26 +82,17 @@ impl<M: Machine> Kernel<M> {
         }
         self.needs(caller, fd, &handle, need)?;
         let len = self.lease_bytes(caller, &handle, len.min(PAYLOAD_MAX))?;
-        let to = UserSlice::new(buffer, len)?;
-        let flags = self.io_flags(&handle, flags);
+        let user = UserSlice::new(buffer, len)?;
+        let io = Io { handle, user, offset, flags: self.io_flags(&handle, flags) };
         match object {
-            Object::Scheme(object) => {
-                self.transfer(caller, handle, object, to, offset, flags, Way::Read)
-            }
-            _ => self.object_read(caller, handle, object, to, offset, flags & O_NONBLOCK != 0),
+            Object::Scheme(object) => self.transfer(caller, &io, object, Class::Read),
+            _ => self.object_read(caller, &io, object),
         }
     }
 
     /// Writes bytes.
-    pub(crate) fn sys_write(
-        &mut self,
-        caller: &Caller,
-        fd: usize,
-        buffer: usize,
-        len: usize,
-        offset: usize,
-        flags: usize,
-    ) -> Reply {
+    pub(crate) fn sys_write(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
+        let [fd, buffer, len, offset, flags] = args;
         let (handle, object) = self.door_object(caller, fd, Rights::empty())?;
         let locked = self.descriptions[handle.description].append_locked;
         let mut need = if locked { Rights::APPEND } else { Rights::WRITE };
@@ -111,62 +111,40 @@ impl<M: Machine> Kernel<M> {
         }
         self.needs(caller, fd, &handle, need)?;
         let len = self.lease_bytes(caller, &handle, len.min(PAYLOAD_MAX))?;
-        let from = UserSlice::new(buffer, len)?;
-        let mut flags = self.io_flags(&handle, flags);
+        let user = UserSlice::new(buffer, len)?;
+        let mut io = Io { handle, user, offset, flags: self.io_flags(&handle, flags) };
         if locked || need == Rights::APPEND {
-            flags |= O_APPEND;
+            io.flags |= O_APPEND;
         }
         match object {
-            Object::Scheme(object) => {
-                self.transfer(caller, handle, object, from, offset, flags, Way::Write)
-            }
-            _ => self.object_write(caller, handle, object, from, offset, flags & O_NONBLOCK != 0),
+            Object::Scheme(object) => self.transfer(caller, &io, object, Class::Write),
+            _ => self.object_write(caller, &io, object),
         }
     }
 
     /// Asks a server to read or write.
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the call")]
-    fn transfer(
-        &mut self,
-        caller: &Caller,
-        handle: Handle,
-        object: SchemeObject,
-        buffer: UserSlice,
-        offset: usize,
-        flags: usize,
-        way: Way,
-    ) -> Reply {
-        let description = &self.descriptions[handle.description];
-        let positioned = description.positioned && offset == OWN;
-        let offset = match (positioned, offset) {
-            (true, _) => description.offset,
-            (false, OWN) => u64::MAX,
-            (false, offset) => offset as u64,
-        };
+    fn transfer(&mut self, caller: &Caller, io: &Io, object: SchemeObject, class: Class) -> Reply {
+        let description = &self.descriptions[io.handle.description];
+        let positioned = description.positioned && io.offset == OWN;
         if positioned && description.busy {
             // One call at a time moves the offset; the others wait in order.
-            if flags & O_NONBLOCK != 0 {
+            if io.nonblock() {
                 return Err(Error::new(clavis_abi::error::EAGAIN));
             }
-            self.threads[caller.thread].resume = Resume::Retry;
-            self.offset_waiters.push_back(&mut self.threads, caller.thread);
-            self.block(caller.thread, Blocked::Offset(handle.description));
-            return Ok(Outcome::Wait);
+            return self.wait_and_retry(caller, Blocked::Offset(io.handle.description));
         }
-        let class = match way {
-            Way::Read => Class::Read,
-            Way::Write => Class::Write,
-        };
-        let message = self.message(caller, class, &handle, &object)?;
+        // The description's own offset is all ones where the kernel does not keep it.
+        let offset = if positioned { description.offset } else { io.offset as u64 };
+        let message = self.message(caller, class, &io.handle, &object)?;
         message.sqe.args[3] = offset;
-        message.sqe.args[4] = flags as u64;
-        message.user = buffer;
-        message.len = buffer.len;
+        message.sqe.args[4] = io.flags as u64;
+        message.user = io.user;
+        message.len = io.user.len;
         message.positioned = positioned;
-        message.nonblock = flags & O_NONBLOCK != 0;
-        match way {
-            Way::Read => message.output = Output::Length,
-            Way::Write => message.payload = PayloadFrom::User,
+        message.nonblock = io.nonblock();
+        match class {
+            Class::Read => message.output = Output::Length,
+            _ => message.payload = PayloadFrom::User,
         }
         self.send(caller)
     }

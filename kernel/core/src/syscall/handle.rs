@@ -1,7 +1,7 @@
 //! Calls on handles themselves: narrow, copy narrower, look at, list.
 use crate::handle::Handle;
 use crate::handle::description::{Description, Object};
-use crate::handle::table::Reserved;
+use crate::handle::table::TableId;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory::user::UserSlice;
@@ -9,7 +9,7 @@ use crate::run::{Caller, Outcome, Reply};
 use clavis_abi::Rights;
 use clavis_abi::error::{EBADF, EINVAL, Error};
 use clavis_abi::limits::QUANTUM_HANDLES;
-use clavis_abi::params::{Denial, HandleInfo, InspectRow, handle_flags};
+use clavis_abi::params::{HandleInfo, InspectRow, handle_flags};
 use zerocopy::IntoBytes;
 
 /// Handle flags that a process may set.
@@ -38,23 +38,8 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         let handle = self.door(caller, fd, Rights::DUP)?;
-        let reserved = self.number_reserve(caller.table, out)?;
-        self.derive_into(reserved, handle, [rights, inherit], flags)
-    }
-
-    /// Puts a narrower copy of a handle at a number.
-    pub(crate) fn derive_into(
-        &mut self,
-        reserved: Reserved,
-        handle: Handle,
-        masks: [usize; 2],
-        flags: usize,
-    ) -> Reply {
-        self.description_retain(handle.description);
-        let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
-        let [rights, inherit] = masks.map(|mask| Rights::from_bits_truncate(mask as u64));
-        self.number_fill(reserved, kept.narrowed(rights, inherit, flags as u32));
-        Ok(Outcome::Done(reserved.number))
+        let derived = handle.derived(rights as u64, inherit as u64, flags as u64);
+        self.handle_copy_to(caller.table, out, derived)
     }
 
     fn handle_info(&self, handle: &Handle) -> HandleInfo {
@@ -99,8 +84,7 @@ impl<M: Machine> Kernel<M> {
     /// The last refusal of the calling thread.
     pub(crate) fn sys_last_denial(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let refusal = self.threads[caller.thread].refusal;
-        let wire = refusal.map_or(Denial::default(), |refusal| refusal.wire());
-        self.write_struct(caller.space, args[0], args[1], &wire)?;
+        self.write_struct(caller.space, args[0], args[1], &refusal.unwrap_or_default())?;
         Ok(Outcome::Done(usize::from(refusal.is_some())))
     }
 
@@ -149,11 +133,8 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(clavis_abi::error::EPERM));
         }
         let lease = self.lease_join(caller.account, through.lease, handle.lease)?;
-        let reserved = self.number_reserve(caller.table, out)?;
-        self.description_retain(handle.description);
-        let borrowed = handle.narrowed(Rights::NAME, Rights::empty(), 0);
-        self.number_fill(reserved, Handle { lease, ..borrowed });
-        Ok(Outcome::Done(reserved.number))
+        let name = handle.narrowed(Rights::NAME, Rights::empty(), 0);
+        self.handle_copy_to(caller.table, out, Handle { lease, ..name })
     }
 
     /// Puts a copy of a handle into a table object.
@@ -166,7 +147,15 @@ impl<M: Machine> Kernel<M> {
             // Tables that hold each other would never be let go of.
             return Err(Error::new(EINVAL));
         }
-        let reserved = self.number_reserve(table, number)?;
-        self.derive_into(reserved, handle, [rights, inherit], 0)
+        self.handle_copy_to(table, number, handle.derived(rights as u64, inherit as u64, 0))
+    }
+
+    /// Puts a copy of a handle into a table.
+    pub(crate) fn handle_copy_to(&mut self, table: TableId, out: usize, copy: Handle) -> Reply {
+        let number = self.number_with(table, out, |kernel| {
+            kernel.description_retain(copy.description);
+            Ok(copy)
+        });
+        Ok(Outcome::Done(number?))
     }
 }

@@ -140,16 +140,8 @@ impl<M: Machine> Kernel<M> {
         let account = self.spaces[space].account;
         let memory = self.memory_create(account, pages.saturating_mul(PAGE), Backing::Zero)?;
         self.memories[memory].private = private;
-        let mapping = Mapping {
-            memory,
-            offset: 0,
-            pages,
-            protection,
-            most: Protection::all(),
-            shared: !private,
-            grant: None,
-            lease: None,
-        };
+        let whole = Mapping::whole(memory, pages, protection);
+        let mapping = Mapping { most: Protection::all(), shared: !private, ..whole };
         let start = self.space_map(space, &mapping, place);
         self.memory_release(memory);
         Ok(Outcome::Done(start?.wrapping_mul(PAGE) as usize))

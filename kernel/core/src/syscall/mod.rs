@@ -10,7 +10,7 @@ mod scheme;
 mod signal;
 
 pub(crate) use call::is_plain_call;
-pub(crate) use file::CLOEXEC;
+pub(crate) use file::{CLOEXEC, OWN};
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -61,12 +61,10 @@ impl<M: Machine> Kernel<M> {
             Call::Close => self.handle_close(caller.table, args[0]).map(|()| Outcome::Done(0)),
             Call::DupInto => self.sys_dup(caller, args[0], args[1], args[2], args[3]),
             Call::Dup2 => self.sys_dup2(caller, *args),
-            Call::Read => self.sys_read(caller, args[0], args[1], args[2], usize::MAX, usize::MAX),
-            Call::Read2 => self.sys_read(caller, args[0], args[1], args[2], args[3], args[4]),
-            Call::Write => {
-                self.sys_write(caller, args[0], args[1], args[2], usize::MAX, usize::MAX)
-            }
-            Call::Write2 => self.sys_write(caller, args[0], args[1], args[2], args[3], args[4]),
+            Call::Read => self.sys_read(caller, [args[0], args[1], args[2], OWN, usize::MAX]),
+            Call::Read2 => self.sys_read(caller, *args),
+            Call::Write => self.sys_write(caller, [args[0], args[1], args[2], OWN, usize::MAX]),
+            Call::Write2 => self.sys_write(caller, *args),
             Call::Lseek => self.sys_lseek(caller, *args),
             Call::Fchown => self.sys_fchown(caller, *args),
             Call::Fcntl => self.sys_fcntl(caller, *args),

@@ -1,13 +1,14 @@
 //! Reading, writing and looking at the kernel's own objects.
-use crate::handle::Handle;
 use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
+use crate::memory::PAGE;
+use crate::memory::object::{Backing, MemoryId};
 use crate::memory::user::{Direction, UserSlice};
-use crate::memory::{PAGE, object::Backing};
 use crate::run::{Caller, Outcome, Reply};
+use crate::syscall::file::{Io, OWN};
 use crate::task::process::{ProcessState, process_number};
-use clavis_abi::error::{EINVAL, EISDIR, ENOTDIR, Error};
+use clavis_abi::error::{EINVAL, EISDIR, ENOTDIR, Error, Result};
 use clavis_abi::limits::QUANTUM_BYTES;
 use clavis_abi::params::{FactoryKind, wait_flags};
 use clavis_abi::syscall::data::Stat;
@@ -15,99 +16,78 @@ use clavis_abi::syscall::flag::{MODE_CHR, MODE_DIR, MODE_FIFO, MODE_FILE};
 
 impl<M: Machine> Kernel<M> {
     /// Reads a kernel object.
-    pub(crate) fn object_read(
-        &mut self,
-        caller: &Caller,
-        handle: Handle,
-        object: Object,
-        to: UserSlice,
-        offset: usize,
-        nonblock: bool,
-    ) -> Reply {
-        let own = self.descriptions[handle.description].offset;
-        let at = if offset == usize::MAX { own } else { offset as u64 };
-        match object {
-            Object::Socket(endpoint) => self.socket_read(caller, endpoint, to, nonblock),
-            Object::Queue(queue) => self.queue_read(caller, queue, to, nonblock),
-            Object::PipeReader(pipe) => self.pipe_read(caller, pipe, to, nonblock),
-            Object::Timer(timer) => self.timer_read(caller, timer, to),
-            Object::Lease(lease) => self.lease_read(caller, lease, to),
-            Object::Irq(irq) => self.irq_read(caller, irq, to, nonblock),
+    pub(crate) fn object_read(&mut self, caller: &Caller, io: &Io, object: Object) -> Reply {
+        let (own, to, nonblock) = (io.offset == OWN, io.user, io.nonblock());
+        let kept = self.descriptions[io.handle.description].offset;
+        let at = if own { kept } else { io.offset as u64 };
+        let (n, next) = match object {
+            Object::Socket(endpoint) => return self.socket_read(caller, endpoint, to, nonblock),
+            Object::Queue(queue) => return self.queue_read(caller, queue, to, nonblock),
+            Object::PipeReader(pipe) => return self.pipe_read(caller, pipe, to, nonblock),
+            Object::Timer(timer) => return self.timer_read(caller, timer, to),
+            Object::Lease(lease) => return self.lease_read(caller, lease, to),
+            Object::Irq(irq) => return self.irq_read(caller, irq, to, nonblock),
             Object::Ports { first, count } => {
-                let port = Self::port_at(first, count, at)?;
-                self.port_read(caller, port, to)
+                return self.port_read(caller, Self::port_at(first, count, at)?, to);
             }
             Object::Process(process) => {
                 let flags = if nonblock { wait_flags::NONBLOCK } else { 0 };
-                self.process_wait(caller, process, to, flags)
+                return self.process_wait(caller, process, to, flags);
             }
-            Object::Null => Ok(Outcome::Done(0)),
+            Object::Null => (0, kept),
             Object::Random => {
                 let mut bytes = [0; 256];
                 let n = to.len.min(bytes.len());
                 let Some(bytes) = bytes.get_mut(..n) else { return Err(Error::new(EINVAL)) };
                 self.machine.random(bytes);
                 self.write_user(caller.space, to.address, bytes)?;
-                Ok(Outcome::Done(n))
+                (n, kept)
             }
-            Object::Log => {
-                let (n, next) = self.log_read(caller, at, to)?;
-                if offset == usize::MAX {
-                    self.descriptions[handle.description].offset = next;
-                }
-                Ok(Outcome::Done(n))
+            Object::Log => self.log_read(caller, at, to)?,
+            Object::Factory(_) => return Err(Error::new(EISDIR)),
+            Object::Counters | Object::Name(_) | Object::Memory(_) => {
+                let n = match object {
+                    Object::Counters => self.counters_read(caller, at, to)?,
+                    Object::Name(memory) => self.name_read(caller, memory, at, to)?,
+                    _ => self.memory_io(caller, object, to, at, Direction::Out)?,
+                };
+                (n, kept.saturating_add(n as u64))
             }
-            Object::Counters => {
-                let outcome = self.counters_read(caller, at, to)?;
-                if let (Outcome::Done(n), true) = (outcome, offset == usize::MAX) {
-                    self.descriptions[handle.description].offset = own.saturating_add(n as u64);
-                }
-                Ok(outcome)
-            }
-            Object::Name(memory) => {
-                let mut bytes = [0; 256];
-                let n = to.len.min(bytes.len());
-                let Some(bytes) = bytes.get_mut(..n) else { return Err(Error::new(EINVAL)) };
-                let n = self.memory_read(memory, at, bytes);
-                self.write_user(caller.space, to.address, bytes.get(..n).unwrap_or(&[]))?;
-                if offset == usize::MAX {
-                    self.descriptions[handle.description].offset = own.saturating_add(n as u64);
-                }
-                Ok(Outcome::Done(n))
-            }
-            Object::Memory(_) => {
-                let outcome = self.memory_io(caller, object, to, at, Direction::Out)?;
-                if let (Outcome::Done(n), true) = (outcome, offset == usize::MAX) {
-                    self.descriptions[handle.description].offset = own.saturating_add(n as u64);
-                }
-                Ok(outcome)
-            }
-            Object::Factory(_) => Err(Error::new(EISDIR)),
-            _ => Err(Error::new(EINVAL)),
+            _ => return Err(Error::new(EINVAL)),
+        };
+        if own {
+            self.descriptions[io.handle.description].offset = next;
         }
+        Ok(Outcome::Done(n))
+    }
+
+    /// Reads an image name from an offset on.
+    fn name_read(
+        &mut self,
+        caller: &Caller,
+        memory: MemoryId,
+        at: u64,
+        to: UserSlice,
+    ) -> Result<usize> {
+        let mut bytes = [0; 256];
+        let n = self.memory_read(memory, at, &mut bytes).min(to.len);
+        self.write_user(caller.space, to.address, bytes.get(..n).unwrap_or(&[]))?;
+        Ok(n)
     }
 
     /// Writes a kernel object.
-    pub(crate) fn object_write(
-        &mut self,
-        caller: &Caller,
-        handle: Handle,
-        object: Object,
-        from: UserSlice,
-        offset: usize,
-        nonblock: bool,
-    ) -> Reply {
-        let own = self.descriptions[handle.description].offset;
-        let at = if offset == usize::MAX { own } else { offset as u64 };
+    pub(crate) fn object_write(&mut self, caller: &Caller, io: &Io, object: Object) -> Reply {
+        let (own, from) = (io.offset == OWN, io.user);
+        let kept = self.descriptions[io.handle.description].offset;
+        let at = if own { kept } else { io.offset as u64 };
         match object {
             Object::Socket(endpoint) => self.socket_write(caller, endpoint, from),
             Object::Queue(queue) => self.queue_write(caller, queue, from),
-            Object::PipeWriter(pipe) => self.pipe_write(caller, pipe, from, nonblock),
+            Object::PipeWriter(pipe) => self.pipe_write(caller, pipe, from, io.nonblock()),
             Object::Timer(timer) => self.timer_write(caller, timer, from),
             Object::Irq(irq) => self.irq_write(irq, from),
             Object::Ports { first, count } => {
-                let port = Self::port_at(first, count, at)?;
-                self.port_write(caller, port, from)
+                self.port_write(caller, Self::port_at(first, count, at)?, from)
             }
             Object::Null => Ok(Outcome::Done(from.len)),
             Object::Log => self.log_write(caller, from),
@@ -125,11 +105,12 @@ impl<M: Machine> Kernel<M> {
                 Err(Error::new(clavis_abi::error::ENODEV))
             }
             Object::Memory(_) => {
-                let outcome = self.memory_io(caller, object, from, at, Direction::In)?;
-                if let (Outcome::Done(n), true) = (outcome, offset == usize::MAX) {
-                    self.descriptions[handle.description].offset = own.saturating_add(n as u64);
+                let n = self.memory_io(caller, object, from, at, Direction::In)?;
+                if own {
+                    let next = kept.saturating_add(n as u64);
+                    self.descriptions[io.handle.description].offset = next;
                 }
-                Ok(outcome)
+                Ok(Outcome::Done(n))
             }
             _ => Err(Error::new(EINVAL)),
         }
@@ -143,7 +124,7 @@ impl<M: Machine> Kernel<M> {
         user: UserSlice,
         at: u64,
         direction: Direction,
-    ) -> Reply {
+    ) -> Result<usize> {
         let Object::Memory(view) = object else { return Err(Error::new(EINVAL)) };
         let memory = &self.memories[view.memory];
         let unfit = matches!(memory.backing, Backing::Device(_))
@@ -155,16 +136,13 @@ impl<M: Machine> Kernel<M> {
         let n = user.len.min(QUANTUM_BYTES).min(usize::try_from(rest).unwrap_or(usize::MAX));
         let offset = view.first.saturating_mul(PAGE).saturating_add(at);
         self.copy_frames(caller.space, user.part(0, n), view.memory, offset, direction)?;
-        Ok(Outcome::Done(n))
+        Ok(n)
     }
 
     /// A name for a kernel object, where a path is asked for.
     pub(crate) fn object_path(&mut self, caller: &Caller, object: Object, to: UserSlice) -> Reply {
         if let Object::Name(memory) = object {
-            let mut bytes = [0; 256];
-            let n = self.memory_read(memory, 0, &mut bytes).min(to.len);
-            self.write_user(caller.space, to.address, bytes.get(..n).unwrap_or(&[]))?;
-            return Ok(Outcome::Done(n));
+            return Ok(Outcome::Done(self.name_read(caller, memory, 0, to)?));
         }
         let mut name = [0u8; 32];
         let text: &[u8] = match object {

@@ -4,12 +4,12 @@ use crate::handle::description::Object;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Start};
 use crate::memory::object::{Backing, MemoryId};
-use crate::memory::user::UserSlice;
+use crate::memory::user::{Direction, UserSlice};
 use crate::memory::{USER_END, page_of, pages_for};
 use crate::object::lease::LeaseId;
 use crate::object::timer::timespec;
 use crate::run::{Caller, Outcome, Reply};
-use crate::task::process::{ProcessId, ProcessState, process_number};
+use crate::task::process::{Process, ProcessId, ProcessState, process_number};
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::Rights;
 use clavis_abi::error::{EBUSY, EEXIST, EINVAL, Error, Result};
@@ -206,24 +206,19 @@ impl<M: Machine> Kernel<M> {
         if params.grant_count > SPAWN_GRANTS as u64 || params.name_len > PATH_MAX as u64 {
             return Err(Error::new(EINVAL));
         }
-        let name = self.read_name(caller, account, params.name, params.name_len as usize)?;
-        let mut name = Some(name);
-        let made = self.number_with(caller.table, out, |kernel| {
-            let process = kernel.process_create(account, table, priority, params.flags)?;
-            kernel.processes[process].name = name.take();
+        let number = self.number_with(caller.table, out, |kernel| {
+            let name = kernel.read_name(caller, account, params.name, params.name_len as usize)?;
+            let made = kernel.process_create(account, table, priority, params.flags);
+            let process = made.inspect_err(|_| kernel.memory_release(name))?;
+            kernel.processes[process].name = Some(name);
             kernel.processes[process].parent = Some(caller.process);
-            // The object's reference goes with the handle; the process ends with it.
+            // Without a handle the process ends.
             let handle = kernel.handle_create(caller.account, Object::Process(process))?;
-            if let Err(error) = kernel.furnish(caller, process, &params, holder.lease) {
-                kernel.description_release(handle.description);
-                return Err(error);
-            }
+            let furnished = kernel.furnish(caller, process, &params, holder.lease);
+            furnished.inspect_err(|_| kernel.description_release(handle.description))?;
             Ok(Handle { lease: holder.lease, ..handle })
         });
-        if let Some(name) = name {
-            self.memory_release(name);
-        }
-        made.map(Outcome::Done)
+        Ok(Outcome::Done(number?))
     }
 
     /// Keeps a process's image name as readable bytes.
@@ -237,15 +232,8 @@ impl<M: Machine> Kernel<M> {
         let from = UserSlice::new(name as usize, len)?;
         let memory = self.memory_create(account, len.max(1) as u64, Backing::Zero)?;
         self.memories[memory].bytes = len as u64;
-        let copied =
-            self.copy_frames(caller.space, from, memory, 0, crate::memory::user::Direction::In);
-        match copied {
-            Ok(()) => Ok(memory),
-            Err(error) => {
-                self.memory_release(memory);
-                Err(error)
-            }
-        }
+        let copied = self.copy_frames(caller.space, from, memory, 0, Direction::In);
+        copied.inspect_err(|_| self.memory_release(memory)).map(|()| memory)
     }
 
     /// Gives a new process its birth handles and what its builder lists.
@@ -261,7 +249,6 @@ impl<M: Machine> Kernel<M> {
         self.birth(id, BIRTH_NULL, Object::Null, read | write)?;
         self.birth(id, BIRTH_RANDOM, Object::Random, read | Rights::NAME | Rights::CONTROL)?;
         if let Some(name) = self.processes[id].name {
-            self.memory_retain(name);
             let rights = read | Rights::SEEK | Rights::NAME | Rights::CONTROL | Rights::DERIVE;
             self.birth(id, BIRTH_NAME, Object::Name(name), rights)?;
         }
@@ -282,16 +269,14 @@ impl<M: Machine> Kernel<M> {
         object: Object,
         rights: Rights,
     ) -> Result<()> {
-        let (table, account) = (self.processes[id].table, self.processes[id].account);
-        let mut object = Some(object);
-        let born = self.number_with(table, number, |kernel| {
-            let object = object.take().unwrap_or(Object::Null);
+        let Process { table, account, .. } = self.processes[id];
+        let put = self.number_with(table, number, |kernel| {
+            if let Object::Name(name) = object {
+                kernel.memory_retain(name);
+            }
             Ok(kernel.handle_create(account, object)?.narrowed(rights, rights, 0))
         });
-        if let Some(object) = object {
-            self.object_release(object);
-        }
-        match born {
+        match put {
             Err(error) if error.errno != EEXIST => Err(error),
             _ => Ok(()),
         }
@@ -321,11 +306,11 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EINVAL));
         }
         let table = self.processes[id].table;
-        let given = self.number_with(table, number, |kernel| {
+        let put = self.number_with(table, number, |kernel| {
             let handle = if grant.source == GRANT_SELF {
                 kernel.process_retain(id);
-                let made =
-                    kernel.handle_create(kernel.processes[id].account, Object::Process(id))?;
+                let account = kernel.processes[id].account;
+                let made = kernel.handle_create(account, Object::Process(id))?;
                 kernel.processes[id].own += 1;
                 // It ends with what the process was made through.
                 Handle { lease, ..made }
@@ -335,11 +320,9 @@ impl<M: Machine> Kernel<M> {
                 kernel.description_retain(handle.description);
                 handle
             };
-            let kept = Handle { flags: handle.flags & handle_flags::STICKY as u32, ..handle };
-            let [rights, inherit] = [grant.rights, grant.inherit].map(Rights::from_bits_truncate);
-            Ok(kept.narrowed(rights, inherit, grant.flags as u32))
+            Ok(handle.derived(grant.rights, grant.inherit, grant.flags))
         });
-        given.map(drop)
+        put.map(drop)
     }
 
     /// Starts a process that was built.

@@ -45,13 +45,11 @@ impl<M: Machine> Kernel<M> {
         {
             return Err(Error::new(EINVAL));
         }
-        let mut at = own.threads.front();
-        while let Some(thread) = at {
-            at = self.thread_next(thread);
+        self.each_thread(caller.process, |kernel, thread| {
             if thread != caller.thread {
-                self.thread_end(thread);
+                kernel.thread_end(thread);
             }
-        }
+        });
         // What was delivered lies in inboxes that the new program does not have mapped.
         self.seats_leave(caller.process);
         self.process_retain(built);

@@ -3,8 +3,8 @@
 //! It is made piece by piece (memory, then handles) while it counts as being built; the caller's
 //! other threads wait meanwhile, so that the copy shows one moment. Whatever fails on the way, the
 //! half-made process ends like one whose builder let go of it.
-use super::process::{ProcessId, ProcessState};
-use super::thread::{Resume, ThreadId};
+use super::process::{Process, ProcessId, ProcessState};
+use super::thread::Resume;
 use crate::account::AccountId;
 use crate::handle::Handle;
 use crate::handle::description::Object;
@@ -146,21 +146,21 @@ impl<M: Machine> Kernel<M> {
         number: usize,
         handle: Handle,
     ) -> Result<()> {
-        let table = self.processes[child].table;
-        let copied = self.number_with(table, number, |kernel| {
-            if kernel.descriptions[handle.description].object != Object::Process(caller.process) {
+        let Process { table, account, .. } = self.processes[child];
+        let put = self.number_with(table, number, |kernel| {
+            let object = kernel.descriptions[handle.description].object;
+            if object != Object::Process(caller.process) {
                 kernel.description_retain(handle.description);
                 return Ok(handle);
             }
             // A handle to the caller itself becomes one to the child itself.
-            let account = kernel.processes[child].account;
             let lease = kernel.lease_join(account, handle.lease, lease)?;
             kernel.process_retain(child);
             let own = kernel.handle_create(account, Object::Process(child))?;
             kernel.processes[child].own += 1;
             Ok(Handle { description: own.description, lease, ..handle })
         });
-        copied.map(drop)
+        put.map(drop)
     }
 
     /// Everything is copied: the child runs, the caller gets a handle to it.
@@ -178,13 +178,8 @@ impl<M: Machine> Kernel<M> {
         self.number_with(caller.table, out, |kernel| {
             kernel.process_retain(child);
             let handle = kernel.handle_create(caller.account, Object::Process(child))?;
-            let thread = match kernel.thread_create(child, start, base) {
-                Ok(thread) => thread,
-                Err(error) => {
-                    kernel.description_release(handle.description);
-                    return Err(error);
-                }
-            };
+            let thread = kernel.thread_create(child, start, base);
+            let thread = thread.inspect_err(|_| kernel.description_release(handle.description))?;
             kernel.threads[thread].mask = mask;
             kernel.processes[child].state = ProcessState::Running;
             kernel.ready(thread);
@@ -195,22 +190,13 @@ impl<M: Machine> Kernel<M> {
     /// Keeps the caller's other threads from user mode while its memory is copied in pieces.
     fn others_hold(&mut self, caller: &Caller) {
         if self.processes[caller.process].forking.replace(caller.thread).is_none() {
-            let mut at = self.processes[caller.process].threads.front();
-            while let Some(thread) = at {
-                at = self.thread_next(thread);
-                self.threads[thread].alert = true;
-            }
+            self.each_thread(caller.process, |kernel, thread| kernel.threads[thread].alert = true);
         }
     }
 
     fn others_release(&mut self, process: ProcessId) {
         self.processes[process].forking = None;
         self.held_release(process);
-    }
-
-    /// The thread behind another of its process.
-    pub(crate) fn thread_next(&self, id: ThreadId) -> Option<ThreadId> {
-        self.threads[id].sibling.next()
     }
 }
 

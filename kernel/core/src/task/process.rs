@@ -10,7 +10,7 @@ use crate::machine::Machine;
 use crate::memory::object::MemoryId;
 use crate::memory::space::SpaceId;
 use crate::scheme::inbox::SeatK;
-use crate::task::thread::Resume;
+use crate::task::thread::Blocked;
 use clavis_abi::error::Result;
 use clavis_abi::params::{ExitKind, ExitStatus};
 
@@ -106,27 +106,18 @@ impl<M: Machine> Kernel<M> {
             return Err(clavis_abi::error::Error::new(clavis_abi::error::EAGAIN));
         }
         self.charge_object::<Process>(account)?;
-        let space = match self.space_create(account) {
-            Ok(space) => space,
-            Err(error) => {
-                self.uncharge_object::<Process>(account);
-                return Err(error);
-            }
-        };
+        let space = self.space_create(account);
+        let space = space.inspect_err(|_| self.uncharge_object::<Process>(account))?;
         self.spaces[space].jit = flags & clavis_abi::params::process_flags::JIT != 0;
         let table = match table {
             Some(table) => {
                 self.table_retain(table);
                 table
             }
-            None => match self.table_create(account) {
-                Ok(table) => table,
-                Err(error) => {
-                    self.work.dead_spaces.push_back(&mut self.spaces, space);
-                    self.uncharge_object::<Process>(account);
-                    return Err(error);
-                }
-            },
+            None => self.table_create(account).inspect_err(|_| {
+                self.work.dead_spaces.push_back(&mut self.spaces, space);
+                self.uncharge_object::<Process>(account);
+            })?,
         };
         let process = Process {
             space,
@@ -155,9 +146,7 @@ impl<M: Machine> Kernel<M> {
         let id = self.processes.insert(&mut self.machine, process)?;
         self.processes[id].group = process_number(id);
         self.tables[table].process = process_number(id);
-        let mut list = core::mem::take(&mut self.accounts[account].processes);
-        list.push_back(&mut self.processes, id);
-        self.accounts[account].processes = list;
+        self.accounts[account].processes.push_back(&mut self.processes, id);
         self.account_count_process(account, 1);
         Ok(id)
     }
@@ -188,13 +177,9 @@ impl<M: Machine> Kernel<M> {
         if let Some(name) = self.processes[id].name.take() {
             self.memory_release(name);
         }
-        while let Some(thread) = self.processes[id].waiters.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
-        }
+        self.wake_all(Blocked::Exit(id));
         self.notify(Source::Process(id), READABLE);
-        let mut list = core::mem::take(&mut self.accounts[account].processes);
-        list.remove(&mut self.processes, id);
-        self.accounts[account].processes = list;
+        self.accounts[account].processes.remove(&mut self.processes, id);
         self.account_count_process(account, -1);
         self.attend();
         if ran {

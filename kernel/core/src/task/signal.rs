@@ -116,7 +116,7 @@ impl<M: Machine> Kernel<M> {
         // The first thread that waits for it, else the first that does not block it.
         let (mut at, mut taker) = (self.processes[id].threads.front(), None);
         while let Some(thread) = at {
-            at = self.thread_next(thread);
+            at = self.threads[thread].sibling.next();
             if to.is_some_and(|to| to != thread) {
                 continue;
             }
@@ -222,13 +222,16 @@ impl<M: Machine> Kernel<M> {
     /// others are told.
     pub(crate) fn signals_pass_on(&mut self, id: ProcessId) {
         let caught = self.processes[id].signals.caught;
-        let mut at = self.processes[id].threads.front();
-        while let Some(thread) = at {
-            at = self.thread_next(thread);
-            if self.signals_due(thread, self.threads[thread].mask) & caught != 0 {
-                self.alert(thread);
+        self.signals_alert(id, caught);
+    }
+
+    /// Has the threads of a process look that would be told of some signals.
+    pub(crate) fn signals_alert(&mut self, id: ProcessId, signals: u64) {
+        self.each_thread(id, |kernel, thread| {
+            if kernel.signals_due(thread, kernel.threads[thread].mask) & signals != 0 {
+                kernel.alert(thread);
             }
-        }
+        });
     }
 
     /// The signals that a thread with that mask would be told of.

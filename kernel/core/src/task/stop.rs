@@ -22,11 +22,7 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         process.signals.stopped = true;
-        let mut at = process.threads.front();
-        while let Some(thread) = at {
-            at = self.thread_next(thread);
-            self.threads[thread].alert = true;
-        }
+        self.each_thread(id, |kernel, thread| kernel.threads[thread].alert = true);
         self.attend();
         self.process_changed(id, ExitKind::Stopped, number);
     }
@@ -40,33 +36,21 @@ impl<M: Machine> Kernel<M> {
         if process.forking.is_none() {
             self.held_release(id);
         }
-        let mut at = self.processes[id].threads.front();
-        while let Some(thread) = at {
-            at = self.thread_next(thread);
-            let due = self.signals_due(thread, self.threads[thread].mask);
-            if due & self.processes[id].signals.ending() != 0 {
-                self.alert(thread);
-            }
-        }
+        let ending = self.processes[id].signals.ending();
+        self.signals_alert(id, ending);
         self.process_changed(id, ExitKind::Continued, signal::CONT);
     }
 
     /// Forgets some signals that wait for a process or its threads.
     pub(crate) fn signals_forget(&mut self, id: ProcessId, signals: u64) {
         self.processes[id].signals.waiting &= !signals;
-        let mut at = self.processes[id].threads.front();
-        while let Some(thread) = at {
-            at = self.thread_next(thread);
-            self.threads[thread].signals &= !signals;
-        }
+        self.each_thread(id, |kernel, thread| kernel.threads[thread].signals &= !signals);
     }
 
     /// Tells whoever waits that a process stopped or goes on.
     fn process_changed(&mut self, id: ProcessId, kind: ExitKind, code: u64) {
         self.processes[id].signals.news = Some(ExitStatus { kind: kind as u64, code });
-        while let Some(thread) = self.processes[id].waiters.pop_front(&mut self.threads) {
-            self.wake(thread, Resume::Retry);
-        }
+        self.wake_all(Blocked::Exit(id));
         self.notify(Source::Process(id), READABLE);
         self.signal_parent(id);
     }
@@ -135,9 +119,6 @@ impl<M: Machine> Kernel<M> {
         if flags & wait_flags::NONBLOCK != 0 {
             return Err(Error::new(EAGAIN));
         }
-        self.threads[caller.thread].resume = Resume::Retry;
-        self.processes[id].waiters.push_back(&mut self.threads, caller.thread);
-        self.block(caller.thread, Blocked::Exit(id));
-        Ok(Outcome::Wait)
+        self.wait_and_retry(caller, Blocked::Exit(id))
     }
 }

@@ -4,22 +4,22 @@ use super::fork::Fork;
 use super::futex::FutexKey;
 use super::process::{Process, ProcessId, ProcessState};
 use crate::account::{AccountId, Resource};
-use crate::container::{Id, Link, links};
-use crate::handle::denial::Refusal;
+use crate::container::{Arena, Id, Link, List, links};
 use crate::handle::description::DescriptionId;
 use crate::handle::table::TableId;
 use crate::kernel::{Kernel, Owners, Waiter};
-use crate::machine::{Cpu, Machine, NoMemory, Start};
+use crate::machine::{Cpu, Machine, Start};
 use crate::memory::space::SpaceId;
 use crate::object::irq::IrqId;
 use crate::object::lease::LeaseId;
 use crate::object::pipe::PipeId;
 use crate::object::queue::QueueId;
-use crate::run::Caller;
+use crate::run::{Caller, Outcome, Reply};
 use crate::scheme::endpoint::EndpointId;
 use crate::scheme::receive::Receive;
 use crate::scheme::request::RequestId;
 use clavis_abi::error::{EINVAL, ENODEV, ENOMEM, ETIMEDOUT, Error, Result};
+use clavis_abi::params::Denial;
 
 /// Kind of [`Thread`] ids.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ pub struct Thread<M: Machine> {
     /// Something is to be looked at before it returns to user mode.
     pub(crate) alert: bool,
     /// Its last refusal.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Denial>,
     /// A place in an endpoint's queue that it was given while it waited for one.
     pub granted: Option<(EndpointId, u8)>,
     /// Keeps the path of a forwarded request while it waits for admission. Paid for at creation.
@@ -157,6 +157,9 @@ pub struct Thread<M: Machine> {
     pub(crate) sibling: Link<ThreadK>,
     of_lease: Link<ThreadK>,
 }
+
+type Threads<M> = Arena<ThreadK, Thread<M>>;
+type Waiters = List<ThreadK, 0>;
 
 links!(ThreadK, Thread<M>, [M: Machine], 0 => wait, 1 => sibling, 2 => of_lease);
 
@@ -192,13 +195,7 @@ impl<M: Machine> Kernel<M> {
         self.threads.reserve(&mut self.machine)?;
         self.deadlines.add_owner(&mut self.machine)?;
         let made = self.thread_parts(process, start);
-        let (context, spill) = match made {
-            Ok(parts) => parts,
-            Err(error) => {
-                self.deadlines.remove_owner();
-                return Err(error);
-            }
-        };
+        let (context, spill) = made.inspect_err(|_| self.deadlines.remove_owner())?;
         let Process { table, space, account, .. } = self.processes[process];
         let thread = Thread {
             process,
@@ -245,23 +242,17 @@ impl<M: Machine> Kernel<M> {
     fn thread_parts(&mut self, process: ProcessId, start: Start) -> Result<(M::Context, M::Frame)> {
         let account = self.processes[process].account;
         self.charge(account, Resource::Threads, 1)?;
-        if let Err(error) = self.charge_object::<Thread<M>>(account) {
-            self.uncharge(account, Resource::Threads, 1);
-            return Err(error);
+        let charged = self.charge_object::<Thread<M>>(account);
+        charged.inspect_err(|_| self.uncharge(account, Resource::Threads, 1))?;
+        if let Ok(spill) = self.frame_take(account) {
+            if let Some(context) = self.machine.context_new(start) {
+                return Ok((context, spill));
+            }
+            self.frame_give(account, spill);
         }
-        let made = match self.frame_take(account) {
-            Ok(spill) => match self.machine.context_new(start) {
-                Some(context) => return Ok((context, spill)),
-                None => {
-                    self.frame_give(account, spill);
-                    Err(Error::new(ENOMEM))
-                }
-            },
-            Err(NoMemory) => Err(Error::new(ENOMEM)),
-        };
         self.uncharge_object::<Thread<M>>(account);
         self.uncharge(account, Resource::Threads, 1);
-        made
+        Err(Error::new(ENOMEM))
     }
 
     /// Ends a thread: whatever it was doing is undone or completed.
@@ -363,37 +354,75 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// The list that threads wait in which are blocked so.
+    #[inline(always)]
+    fn waiting(&mut self, blocked: Blocked) -> Option<(&mut Waiters, &mut Threads<M>)> {
+        let Self { endpoints, futexes, queues, pipes, irqs, processes, threads, .. } = self;
+        let list = match blocked {
+            Blocked::No | Blocked::Sleep | Blocked::Signal(_) | Blocked::Request(_) => return None,
+            Blocked::Receive(id) => &mut endpoints[id].receivers,
+            Blocked::Admission(id) => &mut endpoints[id].admission,
+            Blocked::Futex(key) => futexes.bucket(key),
+            Blocked::Queue(id) => &mut queues[id].waiters,
+            Blocked::PipeRead(id) => &mut pipes[id].readers_waiting,
+            Blocked::PipeWrite(id) => &mut pipes[id].writers_waiting,
+            Blocked::Exit(id) => &mut processes[id].waiters,
+            Blocked::Irq(id) => &mut irqs[id].waiters,
+            Blocked::Held(id) => &mut processes[id].held,
+            Blocked::Offset(_) => &mut self.offset_waiters,
+        };
+        Some((list, threads))
+    }
+
+    /// Lets the running thread wait in a list; then its call is made again.
+    #[inline(always)]
+    pub(crate) fn wait_and_retry(&mut self, caller: &Caller, blocked: Blocked) -> Reply {
+        if let Some((list, threads)) = self.waiting(blocked) {
+            list.push_back(threads, caller.thread);
+        }
+        self.threads[caller.thread].resume = Resume::Retry;
+        self.block(caller.thread, blocked);
+        Ok(Outcome::Wait)
+    }
+
+    /// Wakes all who are blocked so, to make their calls again. The first of them runs as soon as
+    /// the current thread waits.
+    #[inline(always)]
+    pub(crate) fn wake_all(&mut self, blocked: Blocked) {
+        let mut woken = 0;
+        while let Some((list, threads)) = self.waiting(blocked)
+            && let Some(thread) = list.pop_front(threads)
+        {
+            self.wake_in_turn(thread, Resume::Retry, woken);
+            woken += 1;
+        }
+    }
+
+    /// Does something for each thread of a process, be it to end it.
+    pub(crate) fn each_thread(&mut self, id: ProcessId, mut act: impl FnMut(&mut Self, ThreadId)) {
+        let mut at = self.processes[id].threads.front();
+        while let Some(thread) = at {
+            at = self.threads[thread].sibling.next();
+            act(self, thread);
+        }
+    }
+
     /// Takes a thread out of whatever it waits in, without saying how its wait ended.
     fn thread_unwait(&mut self, id: ThreadId) -> Blocked {
         self.disarm(id);
         let thread = &mut self.threads[id];
         thread.wake_at = None;
         let blocked = core::mem::replace(&mut thread.blocked, Blocked::No);
-        match blocked {
-            Blocked::No | Blocked::Sleep | Blocked::Signal(_) => {}
-            Blocked::Request(request) => self.request_abandon(request),
-            Blocked::Receive(endpoint) => {
-                self.endpoints[endpoint].receivers.remove(&mut self.threads, id);
-            }
-            Blocked::Admission(endpoint) => {
-                self.endpoints[endpoint].admission.remove(&mut self.threads, id);
-                if let Resume::Readmit(request) = self.threads[id].resume {
-                    self.threads[id].resume = Resume::User;
-                    self.request_abandon(request);
-                }
-            }
-            Blocked::Futex(key) => self.futexes.bucket(key).remove(&mut self.threads, id),
-            Blocked::Queue(queue) => self.queues[queue].waiters.remove(&mut self.threads, id),
-            Blocked::PipeRead(pipe) => {
-                self.pipes[pipe].readers_waiting.remove(&mut self.threads, id)
-            }
-            Blocked::PipeWrite(pipe) => {
-                self.pipes[pipe].writers_waiting.remove(&mut self.threads, id)
-            }
-            Blocked::Exit(process) => self.processes[process].waiters.remove(&mut self.threads, id),
-            Blocked::Irq(irq) => self.irqs[irq].waiters.remove(&mut self.threads, id),
-            Blocked::Held(process) => self.processes[process].held.remove(&mut self.threads, id),
-            Blocked::Offset(_) => self.offset_waiters.remove(&mut self.threads, id),
+        if let Blocked::Request(request) = blocked {
+            self.request_abandon(request);
+        } else if let Some((list, threads)) = self.waiting(blocked) {
+            list.remove(threads, id);
+        }
+        if let (Blocked::Admission(_), Resume::Readmit(request)) =
+            (blocked, self.threads[id].resume)
+        {
+            self.threads[id].resume = Resume::User;
+            self.request_abandon(request);
         }
         blocked
     }
