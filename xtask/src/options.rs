@@ -134,13 +134,16 @@ pub(crate) struct Chosen {
     /// Leave the package's default features away.
     #[arg(long)]
     pub(crate) no_default_features: bool,
+    /// Further names of its program, if that does what the name says that it was started under.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
+    pub(crate) names: Vec<String>,
 }
 
 /// Options of `add`.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct AddOptions {
     /// The crate, as on crates.io.
-    #[arg(value_name = "CRATE[@VERSION]", required_unless_present = "list")]
+    #[arg(value_name = "CRATE[@VERSION]", required_unless_present_any = ["list", "userland"])]
     pub(crate) spec: Option<String>,
     #[command(flatten)]
     pub(crate) chosen: Chosen,
@@ -148,8 +151,11 @@ pub(crate) struct AddOptions {
     #[arg(long)]
     pub(crate) newest: bool,
     /// Name what was added.
-    #[arg(long, conflicts_with_all = ["spec", "bins", "features", "no_default_features", "newest"])]
+    #[arg(long, exclusive = true)]
     pub(crate) list: bool,
+    /// Add everything that `xtask/userland.toml` names: published tools in the place of our own.
+    #[arg(long, exclusive = true)]
+    pub(crate) userland: bool,
 }
 
 /// Options of `build`.

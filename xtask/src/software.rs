@@ -6,6 +6,7 @@ mod config;
 mod project;
 mod recipe;
 mod store;
+mod userland;
 
 use std::process::ExitCode;
 
@@ -27,12 +28,30 @@ const ROOM: u64 = 96 << 20;
 
 /// `cargo xtask add`.
 pub(crate) fn add(workspace: &Workspace, options: &AddOptions) -> anyhow::Result<ExitCode> {
+    if options.userland {
+        return userland(workspace);
+    }
     let Some(spec) = options.spec.as_deref() else {
         print!("{}", Store::read(workspace)?.describe());
         return Ok(ExitCode::SUCCESS);
     };
     let source = Source::published(spec, options.newest)?;
     keep(workspace, source, &options.chosen)
+}
+
+/// `cargo xtask add --userland`: what does not build keeps nothing else away.
+fn userland(workspace: &Workspace) -> anyhow::Result<ExitCode> {
+    let mut missing = Vec::new();
+    for (name, source, chosen) in userland::read(workspace)? {
+        if let Err(why) = keep(workspace, source, &chosen) {
+            eprintln!("{name}: {why:#}");
+            missing.push(name);
+        }
+    }
+    match missing.as_slice() {
+        [] => Ok(ExitCode::SUCCESS),
+        missing => bail!("not added: {}", missing.join(" ")),
+    }
 }
 
 /// `cargo xtask build`.
@@ -85,23 +104,30 @@ fn keep(workspace: &Workspace, source: Source, chosen: &Chosen) -> anyhow::Resul
     let manifest = Manifest::read(workspace)?;
     let mut store = Store::read(workspace)?;
     let linked = build::Linked::with(workspace)?;
-    let built = build::run(workspace, &linked, &Recipe::new(source, chosen))?;
-    for program in &built.programs {
-        if manifest.has(&format!("bin/{}", program.name)) {
+    let recipe = Recipe::new(source, chosen);
+    recipe.check_names()?;
+    let built = build::run(workspace, &linked, &recipe)?;
+    if !built.recipe.names.is_empty() && built.programs.len() != 1 {
+        bail!("{} has several programs: choose the one that has --names with --bin", built.name);
+    }
+    let programs = built.programs.iter().map(|program| &program.name);
+    if let Some(name) = programs.clone().find(|name| built.recipe.names.contains(name)) {
+        bail!("{name} is what the program is called already: no further name");
+    }
+    for name in programs.chain(&built.recipe.names) {
+        if manifest.has(&format!("bin/{name}")) {
             bail!(
-                "{} has a program {}, and so has the system: choose others with --bin",
-                built.name,
-                program.name
+                "{} has a program {name}, and so has the system: choose others with --bin",
+                built.name
             );
         }
-        if let Some(other) = store.owner(&program.name)
+        if let Some(other) = store.owner(name)
             && other != built.name
         {
             bail!(
-                "{} has a program {}, and so has {other}, which was added before: choose others \
-                 with --bin, or: cargo xtask remove {other}",
-                built.name,
-                program.name
+                "{} has a program {name}, and so has {other}, which was added before: choose \
+                 others with --bin, or: cargo xtask remove {other}",
+                built.name
             );
         }
     }

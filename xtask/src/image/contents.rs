@@ -26,7 +26,8 @@ pub(crate) fn archive(
         if let Err(why) = clavis_elf::Image::parse(head, bytes.len() as u64, Place::USER) {
             bail!("the program {} (package {}) {why}", program.bin, program.package);
         }
-        for name in &program.also {
+        let is_taken = |name: &String| extra.iter().any(|extra| extra.path == *name);
+        for name in program.also.iter().filter(|name| !is_taken(name)) {
             builder.add(name, true, bytes.clone())?;
         }
         builder.add(&program.path, true, bytes)?;

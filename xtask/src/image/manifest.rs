@@ -108,9 +108,10 @@ impl Program {
 }
 
 impl Manifest {
-    /// Whether a path of the image is that of a program of the system.
+    /// Whether a path of the image is that of a program of the system. Its tools, which are one
+    /// program of many names, give way to others of their names.
     pub(crate) fn has(&self, path: &str) -> bool {
-        self.programs.iter().any(|p| p.path == path || p.also.iter().any(|also| also == path))
+        self.programs.iter().any(|program| program.path == path)
     }
 
     /// Reads it, and checks that every package and program that it names exists.

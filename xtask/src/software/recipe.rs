@@ -1,4 +1,5 @@
 //! What is built, and how: all that is needed to build it again.
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -35,6 +36,9 @@ pub(crate) struct Recipe {
     /// Whether the package's default features are left away.
     #[serde(default)]
     pub(crate) no_default_features: bool,
+    /// Further names of its program.
+    #[serde(default)]
+    pub(crate) names: Vec<String>,
     /// Where the sources come from.
     pub(crate) source: Source,
 }
@@ -69,7 +73,22 @@ impl Recipe {
             bins: chosen.bins.clone(),
             features: chosen.features.clone(),
             no_default_features: chosen.no_default_features,
+            names: chosen.names.clone(),
         }
+    }
+
+    /// Refuses further names that cannot be those of programs.
+    pub(crate) fn check_names(&self) -> anyhow::Result<()> {
+        let mut seen = BTreeSet::new();
+        for name in &self.names {
+            if name.contains('/') || boot_image::check_path(&format!("bin/{name}")).is_err() {
+                bail!("\"{name}\" cannot be the name of a program");
+            }
+            if !seen.insert(name) {
+                bail!("the name {name} is there twice");
+            }
+        }
+        Ok(())
     }
 
     /// The arguments of cargo that say the choices.
@@ -108,12 +127,28 @@ mod tests {
     }
 
     #[test]
+    fn further_names_are_names_of_programs_and_there_once() {
+        let named = |names: &[&str]| Recipe {
+            source: Source::published("a", false).unwrap(),
+            bins: Vec::new(),
+            features: Vec::new(),
+            no_default_features: false,
+            names: names.iter().map(|name| name.to_string()).collect(),
+        };
+        assert!(named(&["ls", "["]).check_names().is_ok());
+        for names in [&["a/b"][..], &[".."], &[""], &["a", "a"]] {
+            assert!(named(names).check_names().is_err(), "{names:?}");
+        }
+    }
+
+    #[test]
     fn choices_become_single_words_for_cargo() {
         let recipe = Recipe {
             source: Source::published("a", false).unwrap(),
             bins: vec!["x".into(), "--y".into()],
             features: vec!["f".into()],
             no_default_features: true,
+            names: vec!["n".into()],
         };
         let words = ["--bin=x", "--bin=--y", "--features=f", "--no-default-features"];
         assert_eq!(recipe.arguments(), words);

@@ -46,7 +46,13 @@ impl Package {
             Source::Published { .. } => String::new(),
             Source::Folder(folder) => format!(" ({})", folder.display()),
         };
-        format!("{} {}: {}{from}", self.name, self.version, self.programs.join(" "))
+        let names: Vec<&str> = self.names().map(String::as_str).collect();
+        format!("{} {}: {}{from}", self.name, self.version, names.join(" "))
+    }
+
+    /// Its programs, and what else they are called.
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.programs.iter().chain(&self.recipe.names)
     }
 }
 
@@ -126,7 +132,7 @@ impl Store {
 
     /// The package that has a program of that name.
     pub(crate) fn owner(&self, program: &str) -> Option<&str> {
-        let has = |package: &&Package| package.programs.iter().any(|name| name == program);
+        let has = |package: &&Package| package.names().any(|name| name == program);
         self.packages.iter().find(has).map(|package| package.name.as_str())
     }
 
@@ -156,8 +162,15 @@ impl Store {
 
     fn files(&self, package: &Package) -> Vec<Extra> {
         let folder = self.folder.join(&package.name);
-        let extra = |name: &String| Extra { path: format!("bin/{name}"), file: folder.join(name) };
-        package.programs.iter().map(extra).collect()
+        let extra = |name: &String, program: &String| Extra {
+            path: format!("bin/{name}"),
+            file: folder.join(program),
+        };
+        let programs = package.programs.iter().map(|name| extra(name, name));
+        let only = package.programs.first().into_iter();
+        let further =
+            only.flat_map(|program| package.recipe.names.iter().map(|name| extra(name, program)));
+        programs.chain(further).collect()
     }
 }
 
@@ -202,6 +215,22 @@ mod tests {
         let paths: Vec<String> = open().programs().into_iter().map(|extra| extra.path).collect();
         assert_eq!(paths, ["bin/z"]);
         assert!(!store.is_whole(&package));
+    }
+
+    #[test]
+    fn a_program_is_found_under_all_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::read_from(folder.path().to_owned()).unwrap();
+        let mut many = built("many", &["all"]);
+        many.recipe.names = vec!["one".into(), "two".into()];
+        store.put(many, "1").unwrap();
+        let store = Store::read_from(folder.path().to_owned()).unwrap();
+        assert_eq!(store.describe(), "many 1.2.3: all one two\n");
+        assert_eq!((store.owner("two"), store.owner("three")), (Some("many"), None));
+        let extras = store.programs();
+        let paths: Vec<&str> = extras.iter().map(|extra| extra.path.as_str()).collect();
+        assert_eq!(paths, ["bin/all", "bin/one", "bin/two"]);
+        assert!(extras.iter().all(|extra| extra.file == folder.path().join("many/all")));
     }
 
     #[test]
