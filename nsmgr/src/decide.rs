@@ -5,7 +5,7 @@ use crate::list;
 use crate::manager::{Manager, Offer};
 use crate::name::Name;
 use crate::namespace::EMPTY;
-use crate::place::Led;
+use crate::place::{Led, Set};
 use crate::record::Terms;
 use crate::state::{Object, Resolved};
 use alloc::vec::Vec;
@@ -25,8 +25,11 @@ use clavis_abi::syscall::flag::{MODE_DIR, O_ACCMODE, O_CREAT, O_EXCL, O_WRONLY, 
 use clavis_abi::syscall::schemev2::Opcode;
 use core::ops::Range;
 
-/// Marks the number of a listing; the rest is the namespace's.
+/// Marks the number of a listing; the rest is the set's.
 const LISTING: u64 = 1 << 56;
+/// Marks the number of a listing that names can be read from and nothing be opened through: its set
+/// was reached on terms that are narrower than its own.
+const BARE: u64 = 1 << 57;
 
 /// A request as it arrived.
 #[derive(Debug)]
@@ -101,6 +104,7 @@ pub enum ForwardPath {
 enum Subject {
     Access { namespace: u64, permissions: u64 },
     Listing { namespace: u64 },
+    Bare { namespace: u64 },
     Ticket { number: u64 },
 }
 
@@ -186,12 +190,15 @@ impl Manager<'_> {
 
     fn subject(&self, number: u64) -> Result<Subject> {
         if number & LISTING != 0 {
-            let namespace = number & !LISTING;
+            let namespace = number & !(LISTING | BARE);
             // Outlives its namespace only as a handle to nothing.
             if namespace != EMPTY {
                 self.state.namespace(namespace).ok_or(Error::new(ENOENT))?;
             }
-            return Ok(Subject::Listing { namespace });
+            return Ok(match number & BARE {
+                0 => Subject::Listing { namespace },
+                _ => Subject::Bare { namespace },
+            });
         }
         match self.state.object(number) {
             Some(&Object::Access { namespace, permissions }) => {
@@ -208,27 +215,39 @@ impl Manager<'_> {
         let (namespace, permissions) = match subject {
             Subject::Access { namespace, permissions } => (namespace, permissions),
             // A listing has shown the names already, and gives no other power.
-            Subject::Listing { namespace } => (namespace, permissions::LIST),
+            Subject::Listing { namespace } | Subject::Bare { namespace } => {
+                (namespace, permissions::LIST)
+            }
             Subject::Ticket { .. } => return Err(Error::new(ENOTDIR)),
         };
         let target = match subject {
-            Subject::Listing { .. } if !path.starts_with('/') => split_relative(path),
+            Subject::Listing { .. } | Subject::Bare { .. } if !path.starts_with('/') => {
+                split_relative(path)
+            }
             _ => split_path(path),
         };
-        Ok((namespace, permissions, target.ok_or(Error::new(ENOENT))?))
+        match (subject, target) {
+            (_, None) => Err(Error::new(ENOENT)),
+            (Subject::Bare { .. }, Some(Target::Name { .. })) => Err(Error::new(EKEYREJECTED)),
+            (_, Some(target)) => Ok((namespace, permissions, target)),
+        }
     }
 
     fn open_at(&mut self, subject: Subject, payload: &[u8], flags: u64) -> Result<Decision> {
         let (namespace, permissions, target) = Self::target(subject, payload)?;
         match target {
-            Target::Root => listing(namespace, permissions, flags),
+            Target::Root => {
+                let bare = if matches!(subject, Subject::Bare { .. }) { BARE } else { 0 };
+                listing(namespace | bare | LISTING, permissions, flags)
+            }
             Target::Name { name, rest } => {
                 if name == SCHEME_FACTORY && permissions & permissions::SCHEME_CREATE == 0 {
                     return Err(Error::new(EKEYREJECTED));
                 }
                 match self.state.lead(namespace, name, rest).ok_or(Error::new(ENOENT))? {
-                    Led::Set(set) => listing(set, permissions, flags),
-                    Led::Bound { found, rest, .. } => {
+                    Led::Set(set) => listing(number_of(set), permissions, flags),
+                    Led::Bound { found, rest, place } => {
+                        let rest = if place.is_some() { directory(rest, payload) } else { rest };
                         forward(&found, rest, payload, &mut self.path)
                     }
                 }
@@ -298,7 +317,7 @@ impl Manager<'_> {
                 if permissions & permissions::LIST == 0 {
                     return Err(Error::new(EKEYREJECTED));
                 }
-                self.set_at(namespace, place)? | LISTING
+                number_of(self.set_at(namespace, place)?)
             }
             Message::Bind { flags, rights, inherit, place, prefix } => {
                 let replace = flags & entry_flags::REPLACE != 0;
@@ -315,7 +334,9 @@ impl Manager<'_> {
     fn call(&mut self, subject: Subject, operation: u64, payload: &mut [u8]) -> Result<Decision> {
         let (namespace, permissions) = match subject {
             Subject::Access { namespace, permissions } => (namespace, permissions),
-            Subject::Listing { namespace } if operation == call::ENTRY => {
+            Subject::Listing { namespace } | Subject::Bare { namespace }
+                if operation == call::ENTRY =>
+            {
                 (namespace, permissions::LIST)
             }
             _ => return Err(Error::new(EOPNOTSUPP)),
@@ -337,7 +358,13 @@ impl Manager<'_> {
                 reply(match (operation, second.len()) {
                     (call::MASK, 0) => self.mask(namespace, name(first)?).map(|()| 0),
                     (call::RENAME, NAME_MAX) => {
-                        self.rename(namespace, name(first)?, name(second)?).map(|()| 0)
+                        let (from, to) = (name(first)?, name(second)?);
+                        if from.as_str() == SCHEME_FACTORY
+                            && permissions & permissions::SCHEME_CREATE == 0
+                        {
+                            return Err(Error::new(EKEYREJECTED));
+                        }
+                        self.rename(namespace, from, to).map(|()| 0)
                     }
                     _ => return Err(invalid),
                 })
@@ -384,7 +411,7 @@ impl Manager<'_> {
         let kind = u8::try_from(kind & 0xFF).ok().and_then(StdFsCallKind::try_from_raw);
         match kind {
             Some(StdFsCallKind::Getdents) => {
-                let Subject::Listing { namespace } = subject else {
+                let (Subject::Listing { namespace } | Subject::Bare { namespace }) = subject else {
                     return Err(Error::new(ENOTDIR));
                 };
                 let header = header.ok_or(Error::new(EINVAL))?;
@@ -398,7 +425,10 @@ impl Manager<'_> {
 
     fn path_of(&self, subject: Subject, payload: &mut [u8]) -> Result<u64> {
         const PATH: &[u8] = b"/scheme";
-        let (Subject::Access { namespace, .. } | Subject::Listing { namespace }) = subject else {
+        let (Subject::Access { namespace, .. }
+        | Subject::Listing { namespace }
+        | Subject::Bare { namespace }) = subject
+        else {
             return Err(Error::new(EOPNOTSUPP));
         };
         let mut path = Vec::new();
@@ -412,7 +442,9 @@ impl Manager<'_> {
 
     fn stat(&self, subject: Subject, payload: &mut [u8]) -> Result<u64> {
         let inode = match subject {
-            Subject::Access { namespace, .. } | Subject::Listing { namespace } => namespace,
+            Subject::Access { namespace, .. }
+            | Subject::Listing { namespace }
+            | Subject::Bare { namespace } => namespace,
             Subject::Ticket { number } => number,
         };
         let stat = Stat {
@@ -452,19 +484,32 @@ fn forward(
     if found.terms.flags & entry_flags::NO_SYMLINKS != 0 {
         flags |= handle_flags::NO_SYMLINKS;
     }
-    let path = if found.terms.prefix.is_empty() {
-        let start = payload.len().saturating_sub(rest.len());
-        ForwardPath::Payload(start..payload.len())
-    } else {
-        join(path, found.terms.prefix, rest)?;
-        ForwardPath::Joined
+    let path = match payload.strip_suffix(rest.as_bytes()) {
+        Some(before) if found.terms.prefix.is_empty() => {
+            ForwardPath::Payload(before.len()..payload.len())
+        }
+        _ => {
+            join(path, found.terms.prefix, rest)?;
+            ForwardPath::Joined
+        }
     };
     let inherit = Rights::from_bits_truncate(found.terms.inherit);
     Ok(Decision::Forward(Forward { handle, path, rights, inherit, flags }))
 }
 
-/// Answers an open of a set of names.
-fn listing(set: u64, permissions: u64, flags: u64) -> Result<Decision> {
+/// What is asked of a place: a slash behind it demands a directory.
+fn directory<'p>(rest: &'p str, payload: &[u8]) -> &'p str {
+    if rest.is_empty() && payload.ends_with(b"/") { "." } else { rest }
+}
+
+/// The number of the listing of a set.
+fn number_of(set: Set) -> u64 {
+    let bare = if set.mask.narrows() { BARE } else { 0 };
+    set.id | bare | LISTING
+}
+
+/// Answers an open of a set of names with the number of its listing.
+fn listing(number: u64, permissions: u64, flags: u64) -> Result<Decision> {
     if permissions & permissions::LIST == 0 {
         return Err(Error::new(EKEYREJECTED));
     }
@@ -475,7 +520,7 @@ fn listing(set: u64, permissions: u64, flags: u64) -> Result<Decision> {
     if low & O_CREAT != 0 || low & O_ACCMODE & O_WRONLY != 0 {
         return Err(Error::new(EISDIR));
     }
-    Ok(Decision::Mint(set | LISTING))
+    Ok(Decision::Mint(number))
 }
 
 /// Whether names may be replaced.
@@ -511,9 +556,9 @@ fn join(buffer: &mut Vec<u8>, prefix: &str, rest: &str) -> Result<()> {
     }
     buffer.clear();
     buffer.extend_from_slice(prefix.as_bytes());
-    if !rest.is_empty() {
+    if !prefix.is_empty() && !rest.is_empty() {
         buffer.push(b'/');
-        buffer.extend_from_slice(rest.as_bytes());
     }
+    buffer.extend_from_slice(rest.as_bytes());
     Ok(())
 }

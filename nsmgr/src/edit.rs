@@ -2,6 +2,7 @@
 use crate::manager::Manager;
 use crate::name::Name;
 use crate::namespace::EMPTY;
+use crate::place::Set;
 use crate::record::{Binding, Record, Terms};
 use crate::state::units;
 use clavis_abi::error::{EEXIST, EINVAL, EKEYREJECTED, ENOENT, EOPNOTSUPP, Error, Result};
@@ -41,24 +42,28 @@ impl Manager<'_> {
             set = next;
             next = next.saturating_add(1);
         }
-        if !replace && self.slot(set, &last).is_some() {
+        if !replace && self.state.taken(set, &last) {
             return Err(Error::new(EEXIST));
         }
         self.state.room(namespace, cost)?;
-        self.record(&Record::Ticket { number: next, namespace: set, name: last, terms: *terms })?;
+        let home = namespace;
+        self.record(&Record::Ticket { number: next, home, set, name: last, terms: *terms })?;
         self.commit(cost, next)?;
         Ok(next)
     }
 
-    /// The listing of what lies within a place.
-    pub(crate) fn set_at(&self, namespace: u64, place: &str) -> Result<u64> {
+    /// The set of what lies within a place.
+    pub(crate) fn set_at(&self, namespace: u64, place: &str) -> Result<Set> {
         let (name, rest) = place.split_once('/').unwrap_or((place, ""));
         let mut set = self.state.resolve(namespace, name).map_or(0, |found| found.within);
         for part in rest.split('/').filter(|part| !part.is_empty()) {
             let entry = self.state.namespace(set).and_then(|names| names.entry(part));
             set = entry.map_or(0, |entry| entry.within);
         }
-        if set == 0 { Err(Error::new(ENOENT)) } else { Ok(set) }
+        if set == 0 {
+            return Err(Error::new(ENOENT));
+        }
+        Ok(Set { id: set, mask: self.state.above(namespace, name) })
     }
 
     /// Binds a name to an empty directory.

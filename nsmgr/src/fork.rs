@@ -6,6 +6,7 @@ use crate::state::{NAMESPACE_UNITS, no_memory};
 use alloc::vec::Vec;
 use clavis_abi::error::{EDQUOT, EINVAL, EKEYREJECTED, Error, Result};
 use clavis_abi::namespace::{Items, Names, entry_flags, fork_flags, permissions};
+use clavis_abi::rights::Rights;
 
 impl Manager<'_> {
     /// A closed child with the names that match the patterns.
@@ -162,7 +163,7 @@ impl Manager<'_> {
 }
 
 /// How a fork narrows a name.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Mask {
     pub(crate) rights: u64,
     pub(crate) inherit: u64,
@@ -174,6 +175,12 @@ impl Mask {
 
     fn of(rights: u64, inherit: u64, flags: u64) -> Mask {
         Mask { rights, inherit, flags }
+    }
+
+    /// Whether anything is less through it.
+    pub(crate) fn narrows(self) -> bool {
+        let all = Rights::all().bits();
+        !(self.rights & self.inherit) & all != 0 || self.flags & entry_flags::NARROWING != 0
     }
 
     /// Both.

@@ -229,12 +229,12 @@ impl<'s> Manager<'s> {
 
     /// Uses a ticket up.
     pub(crate) fn redeem(&mut self, ticket: u64, handle: u64) -> Result<()> {
-        let Some(Object::Ticket { namespace, name, terms }) = self.state.object(ticket) else {
+        let Some(Object::Ticket { set, name, terms, .. }) = self.state.object(ticket) else {
             return Err(Error::new(ENOENT));
         };
-        let (namespace, name) = (*namespace, *name);
+        let (namespace, name) = (*set, *name);
         self.unsealed(namespace)?;
-        if terms.flags & entry_flags::REPLACE == 0 && self.slot(namespace, &name).is_some() {
+        if terms.flags & entry_flags::REPLACE == 0 && self.state.taken(namespace, &name) {
             return Err(Error::new(EEXIST));
         }
         let terms = terms.borrow();

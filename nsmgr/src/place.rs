@@ -24,7 +24,14 @@ pub(crate) enum Led<'s, 'p> {
         place: Option<(u64, Name)>,
     },
     /// To a set of names between places.
-    Set(u64),
+    Set(Set),
+}
+
+/// A set of names, and how it is narrowed on the way to it.
+#[derive(Clone, Copy)]
+pub(crate) struct Set {
+    pub(crate) id: u64,
+    pub(crate) mask: Mask,
 }
 
 /// What a part of a path leads to: a bound place, and the path from there.
@@ -37,6 +44,11 @@ enum Walk<'s, 'p> {
     Nowhere,
     /// Above the set that it began in, with this path to go.
     Up(&'p str),
+}
+
+/// Where a walk ends: at the last bound place on its way, if there is one.
+fn ended<'s, 'p>(bound: Bound<'s, 'p>, otherwise: Walk<'s, 'p>) -> Walk<'s, 'p> {
+    bound.map_or(otherwise, |(set, entry, rest)| Walk::At(set, entry, rest))
 }
 
 /// Takes the first component off a path; empty ones and `.` lead nowhere.
@@ -74,60 +86,83 @@ impl State {
         name: &str,
         rest: &'p str,
     ) -> Option<Led<'s, 'p>> {
-        let found = self.resolve(id, name)?;
-        if found.within == 0 {
-            let outside = found.handle.is_none() || found.level != 0 && climbs(rest);
-            return (!outside).then_some(Led::Bound { found, rest, place: None });
-        }
-        let mut left = rest;
-        loop {
-            return match self.walk(found.within, None, left) {
-                // Above the name is nothing else, as above a root.
-                Walk::Up(next) => {
-                    left = next;
-                    continue;
-                }
-                Walk::At(set, entry, rest) => {
-                    let Binding::Handle(handle) = entry.binding else { return None };
-                    if climbs(rest) {
-                        return None;
-                    }
-                    let terms = self.above(id, name).apply(&entry.terms.borrow());
-                    let within = entry.within;
-                    let found = Resolved { handle: Some(handle), terms, within, level: 1 };
-                    Some(Led::Bound { found, rest, place: Some((set, entry.name)) })
-                }
-                _ if found.handle.is_some() => Some(Led::Bound { found, rest, place: None }),
-                Walk::Set(set) => Some(Led::Set(set)),
-                Walk::Nowhere => None,
+        if self.namespaces.get(&id)?.level != 0 {
+            // A listing: above it is nothing that it could lead to.
+            return match self.enter(id, None, name, rest) {
+                Walk::Up(left) => self.led(self.walk(id, None, left), Mask::NONE),
+                ended => self.led(ended, Mask::NONE),
             };
+        }
+        let found = self.resolve(id, name)?;
+        let bound = Led::Bound { found, rest, place: None };
+        if found.within == 0 {
+            return found.handle.is_some().then_some(bound);
+        }
+        let mut walk = self.walk(found.within, None, rest);
+        // Above the name is nothing else, as above a root.
+        while let Walk::Up(left) = walk {
+            walk = self.walk(found.within, None, left);
+        }
+        match walk {
+            Walk::Set(_) | Walk::Nowhere if found.handle.is_some() => Some(bound),
+            ended => self.led(ended, self.above(id, name)),
+        }
+    }
+
+    /// Where a walk that ended leads, narrowed.
+    fn led<'s, 'p>(&'s self, walk: Walk<'s, 'p>, mask: Mask) -> Option<Led<'s, 'p>> {
+        match walk {
+            Walk::At(set, entry, rest) => {
+                if climbs(rest) {
+                    return None;
+                }
+                let terms = mask.apply(&entry.terms.borrow());
+                let found = Resolved { handle: Some(entry.handle()?), terms, within: entry.within };
+                Some(Led::Bound { found, rest, place: Some((set, entry.name)) })
+            }
+            Walk::Set(0) | Walk::Nowhere | Walk::Up(_) => None,
+            Walk::Set(id) => Some(Led::Set(Set { id, mask })),
         }
     }
 
     /// Follows a path from a set. Sets lie within sets at most [`PLACE_DEPTH`] deep.
     fn walk<'s, 'p>(&'s self, set: u64, bound: Bound<'s, 'p>, path: &'p str) -> Walk<'s, 'p> {
-        let here = |ended| match bound {
-            Some((set, entry, rest)) => Walk::At(set, entry, rest),
-            None => ended,
-        };
         let mut path = path;
         loop {
-            let Some((name, rest)) = next(path) else { return here(Walk::Set(set)) };
+            let Some((name, rest)) = next(path) else { return ended(bound, Walk::Set(set)) };
             if name == ".." {
                 return Walk::Up(rest);
             }
-            let entry = self.namespaces.get(&set).and_then(|names| names.entry(name));
-            let Some(entry) = entry else { return here(Walk::Nowhere) };
-            let inner = match entry.binding {
-                Binding::Empty => None,
-                Binding::Handle(_) => Some((set, entry, rest.trim_start_matches('/'))),
-                _ => bound,
-            };
-            match self.walk(entry.within, inner, rest) {
-                Walk::Up(next) => path = next,
+            match self.enter(set, bound, name, rest) {
+                Walk::Up(left) => path = left,
                 ended => return ended,
             }
         }
+    }
+
+    /// Follows a name of a set, and the path from there.
+    fn enter<'s, 'p>(
+        &'s self,
+        set: u64,
+        bound: Bound<'s, 'p>,
+        name: &str,
+        rest: &'p str,
+    ) -> Walk<'s, 'p> {
+        let entry = self.namespaces.get(&set).and_then(|names| names.entry(name));
+        let Some(entry) = entry else { return ended(bound, Walk::Nowhere) };
+        let inner = match entry.binding {
+            Binding::Empty => None,
+            Binding::Handle(_) => Some((set, entry, rest.trim_start_matches('/'))),
+            _ => bound,
+        };
+        self.walk(entry.within, inner, rest)
+    }
+
+    /// Whether a name stands for something, an empty directory included: only who may replace
+    /// binds it anew.
+    pub(crate) fn taken(&self, id: u64, name: &Name) -> bool {
+        self.resolve(id, name.as_str())
+            .is_some_and(|found| found.handle.is_some() || found.within == EMPTY)
     }
 
     /// Whether a name or any name within it is bound: tickets make names that are not yet.

@@ -48,8 +48,8 @@ pub(crate) enum Record<'a> {
     Rename { namespace: u64, name: Name, to: Name },
     /// A handle to a namespace.
     Access { number: u64, namespace: u64, permissions: u64 },
-    /// A bind ticket.
-    Ticket { number: u64, namespace: u64, name: Name, terms: Terms<'a> },
+    /// A bind ticket for a name of a set, paid for by the namespace that this lies within.
+    Ticket { number: u64, home: u64, set: u64, name: Name, terms: Terms<'a> },
     /// A handle or ticket is gone.
     Drop { number: u64 },
     /// A name is bound. Serial 0: the namespace's next.
@@ -89,8 +89,8 @@ impl<'a> Record<'a> {
             Record::Access { number, namespace, permissions } => {
                 out.tag(3).word(number).word(namespace).word(permissions)
             }
-            Record::Ticket { number, namespace, ref name, ref terms } => {
-                out.tag(4).word(number).word(namespace).name(name).terms(terms)
+            Record::Ticket { number, home, set, ref name, ref terms } => {
+                out.tag(4).word(number).word(home).word(set).name(name).terms(terms)
             }
             Record::Drop { number } => out.tag(5).word(number),
             Record::Bind { namespace, serial, ref name, binding, ref terms } => {
@@ -148,7 +148,8 @@ impl<'a> Record<'a> {
             },
             4 => Record::Ticket {
                 number: input.word()?,
-                namespace: input.word()?,
+                home: input.word()?,
+                set: input.word()?,
                 name: input.name()?,
                 terms: input.terms()?,
             },

@@ -50,9 +50,10 @@ impl State {
                 Some(&Object::Access { namespace, permissions }) => {
                     emit(&Record::Access { number, namespace, permissions })?;
                 }
-                Some(Object::Ticket { namespace, name, terms }) => emit(&Record::Ticket {
+                Some(Object::Ticket { home, set, name, terms }) => emit(&Record::Ticket {
                     number,
-                    namespace: *namespace,
+                    home: *home,
+                    set: *set,
                     name: *name,
                     terms: terms.borrow(),
                 })?,

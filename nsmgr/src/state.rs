@@ -15,14 +15,24 @@ pub const DEPTH_MAX: usize = 33;
 pub(crate) enum Object {
     /// A handle to a namespace.
     Access { namespace: u64, permissions: u64 },
-    /// A bind ticket.
-    Ticket { namespace: u64, name: Name, terms: OwnedTerms },
+    /// A bind ticket for a name of a set, which it may outlive; the namespace pays for it.
+    Ticket { home: u64, set: u64, name: Name, terms: OwnedTerms },
 }
 
 impl Object {
+    /// The namespace that it holds and that pays for it.
     pub(crate) fn namespace(&self) -> u64 {
         match self {
-            Object::Access { namespace, .. } | Object::Ticket { namespace, .. } => *namespace,
+            Object::Access { namespace, .. } => *namespace,
+            Object::Ticket { home, .. } => *home,
+        }
+    }
+
+    /// The set within that namespace that it holds too.
+    pub(crate) fn set(&self) -> Option<u64> {
+        match self {
+            Object::Ticket { home, set, .. } if home != set => Some(*set),
+            _ => None,
         }
     }
 
@@ -42,8 +52,6 @@ pub(crate) struct Resolved<'a> {
     pub(crate) terms: Terms<'a>,
     /// The set of the names within it, or 0.
     pub(crate) within: u64,
-    /// How deep the set lies that has it.
-    pub(crate) level: u8,
 }
 
 /// The error of an allocation that failed.
@@ -142,14 +150,12 @@ impl State {
                 Binding::Parent if entry.within == 0 => {}
                 Binding::Parent | Binding::Empty => {
                     let terms = Terms { rights, inherit, flags: narrowing, prefix: "" };
-                    let (within, level) = (entry.within, namespace.level);
-                    return Some(Resolved { handle: None, terms, within, level });
+                    return Some(Resolved { handle: None, terms, within: entry.within });
                 }
                 Binding::Handle(handle) => {
                     let flags = register | narrowing;
                     let terms = Terms { rights, inherit, flags, prefix: terms.prefix };
-                    let (within, level) = (entry.within, namespace.level);
-                    return Some(Resolved { handle: Some(handle), terms, within, level });
+                    return Some(Resolved { handle: Some(handle), terms, within: entry.within });
                 }
             }
         }
@@ -242,19 +248,21 @@ impl State {
             Record::Access { number, namespace, permissions } => {
                 self.add(number, Object::Access { namespace, permissions });
             }
-            Record::Ticket { number, namespace, name, ref terms } => {
+            Record::Ticket { number, home, set, name, ref terms } => {
                 if let Some(terms) = OwnedTerms::new(terms) {
-                    self.add(number, Object::Ticket { namespace, name, terms });
+                    self.add(number, Object::Ticket { home, set, name, terms });
                 }
             }
             Record::Drop { number } => {
                 let Some(object) = self.objects.remove(&number) else { return };
                 let id = object.namespace();
                 self.release(id, object.units());
-                if let Some(namespace) = self.namespaces.get_mut(&id) {
-                    namespace.holders = namespace.holders.saturating_sub(1);
+                for held in object.set().into_iter().chain([id]) {
+                    if let Some(namespace) = self.namespaces.get_mut(&held) {
+                        namespace.holders = namespace.holders.saturating_sub(1);
+                    }
+                    self.prune(held);
                 }
-                self.prune(id);
                 self.collect(id);
             }
             Record::Bind { namespace, serial, name, binding, ref terms } => {
@@ -287,10 +295,12 @@ impl State {
         self.count(number);
         let id = object.namespace();
         // A ticket outlives the set that it is for, as a ticket for nothing.
-        if let Some(namespace) = self.namespaces.get_mut(&id) {
-            namespace.holders = namespace.holders.saturating_add(1);
-            self.charge(id, object.units());
+        for held in object.set().into_iter().chain([id]) {
+            if let Some(namespace) = self.namespaces.get_mut(&held) {
+                namespace.holders = namespace.holders.saturating_add(1);
+            }
         }
+        self.charge(id, object.units());
         self.objects.insert(number, object);
     }
 

@@ -50,13 +50,17 @@ impl State {
         let mut holders: HashMap<u64, u32> = HashMap::new();
         for object in self.objects.values() {
             charge(object.namespace(), object.units());
-            *holders.entry(object.namespace()).or_insert(0) += 1;
+            for held in object.set().into_iter().chain([object.namespace()]) {
+                *holders.entry(held).or_insert(0) += 1;
+            }
         }
         for (id, namespace) in &self.namespaces {
             assert_eq!(used.get(id).copied().unwrap_or(0), namespace.used);
             assert!(namespace.used <= namespace.budget);
             assert_eq!(holders.get(id).copied().unwrap_or(0), namespace.holders);
         }
+        let roots = self.namespaces.values().filter(|namespace| namespace.parent == 0);
+        assert_eq!(roots.map(|namespace| namespace.used).sum::<u32>(), self.units);
         assert_eq!(handles, self.handles);
         for handle in &self.released {
             assert!(!handles.contains_key(handle));

@@ -4,7 +4,7 @@ use super::{fork_with, offer};
 use crate::{Decision, ForwardPath, Manager};
 use clavis_abi::error::{EBUSY, EDQUOT, EEXIST, EISDIR, EKEYREJECTED, ENOENT, EOPNOTSUPP, EROFS};
 use clavis_abi::namespace::{
-    Encoder, EntryInfo, call, entry_flags, fork_flags, padded, permissions,
+    Encoder, EntryInfo, SCHEME_FACTORY, call, entry_flags, fork_flags, padded, permissions,
 };
 use clavis_abi::syscall::flag::{O_CREAT, O_DIRECTORY, O_EXCL};
 use clavis_abi::syscall::schemev2::Opcode;
@@ -48,7 +48,6 @@ fn places_are_found_at_their_own_paths_and_nothing_else_is() {
     let child = contained(&mut manager, number);
     for (path, handle, rest) in [
         ("/scheme/file/home/me", 20, ""),
-        ("/scheme/file/home/me/", 20, ""),
         ("/scheme/file/home/me/a/b", 20, "a/b"),
         ("/scheme/file//home/./me//a", 20, "a"),
         ("/scheme/file/tmp/x/../y", 21, "x/../y"),
@@ -359,4 +358,133 @@ fn forks_go_thirty_two_deep_and_narrow_all_the_way() {
         }
         manager.state.check();
     }
+}
+
+/// What is asked of a listing ends where the name ends, as an open by the whole path does.
+#[test]
+fn what_is_asked_of_a_listing_does_not_climb_out_of_a_place() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    assert_eq!(bind(&mut manager, child, "file/tmp/deep", "", 22), DONE);
+    let root = minted(open(&mut manager, child, "/scheme/file"));
+    for path in ["tmp/x/../../etc", "tmp/../etc", "tmp/x/../..", "../tmp"] {
+        assert_eq!(open(&mut manager, root, path), refused(ENOENT), "{path}");
+    }
+    assert_eq!(led(&mut manager, root, "tmp/x/../y"), Some((21, "x/../y".into())));
+    assert_eq!(led(&mut manager, root, "tmp/../home/me/a"), Some((20, "a".into())));
+    assert_eq!(led(&mut manager, root, "home/../tmp/deep/a"), Some((22, "a".into())));
+    assert_eq!(open(&mut manager, root, "home/../me"), refused(ENOENT));
+    assert_eq!(open(&mut manager, root, "tmp/.."), Decision::Mint(root));
+}
+
+#[test]
+fn a_listing_of_an_open_fork_gives_no_more_than_the_fork() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    let items = [item("file", 5, 0)];
+    let fork = minted(fork_with(&mut manager, child, fork_flags::OPEN, &items));
+    let below = minted(fork_with(&mut manager, fork, fork_flags::OPEN, &[]));
+    for namespace in [fork, below] {
+        let opened = minted(open(&mut manager, namespace, "/scheme/file"));
+        let again = minted(open(&mut manager, opened, ""));
+        let asked = minted(within(&mut manager, namespace, "file"));
+        for listing in [opened, again, asked] {
+            assert_eq!(super::listed(&mut manager, listing), ["home", "tmp"]);
+            assert_eq!(open(&mut manager, listing, "tmp/x"), refused(EKEYREJECTED));
+            assert_eq!(open(&mut manager, listing, "/scheme/home"), refused(EKEYREJECTED));
+        }
+    }
+    // Where nothing is narrowed it opens as any listing does.
+    let items = [item("file", ALL, 0)];
+    let fork = minted(fork_with(&mut manager, child, fork_flags::OPEN, &items));
+    let listing = minted(open(&mut manager, fork, "/scheme/file"));
+    assert_eq!(led(&mut manager, listing, "tmp/x"), Some((21, "x".into())));
+}
+
+#[test]
+fn tickets_for_what_is_gone_are_paid_for_and_paid_back_once() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = minted(fork_with(&mut manager, number, 0, &[]));
+    let before = manager.state.units();
+    let mut tickets = vec![];
+    let refusal = loop {
+        let mut message = [0; 512];
+        let prefix = "p".repeat(300);
+        let wanted = Encoder::bind(&mut message, 0, ALL, ALL, "file/x", &prefix).unwrap();
+        match dup(&mut manager, child, wanted.finish()) {
+            Decision::Mint(ticket) => tickets.push(ticket),
+            other => break other,
+        }
+        assert_eq!(unbind(&mut manager, child, "/scheme/file"), DONE);
+        manager.state.check();
+        assert!(tickets.len() < 1000, "they cost nothing");
+    };
+    assert_eq!(refusal, refused(EDQUOT));
+    // The name is there again: they were for the one that is gone.
+    assert_eq!(super::send(&mut manager, tickets[0], 30), refused(ENOENT));
+    let dump = manager.dump();
+    drop(manager);
+    let mut manager = Manager::open(&mut buffer).unwrap();
+    assert!(manager.dump() == dump);
+    for ticket in tickets {
+        ask(&mut manager, Opcode::CloseMsg, [ticket, 0, 0, 0, 0, 0], &[]);
+        manager.state.check();
+    }
+    assert_eq!(manager.state.units(), before);
+}
+
+#[test]
+fn a_masked_name_is_bound_again_only_by_who_may_replace() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let mut message = [0; 128];
+    let early = Encoder::bind(&mut message, 0, ALL, ALL, "new", "").unwrap().finish();
+    let early = minted(dup(&mut manager, number, early));
+    assert_eq!(edit(&mut manager, number, call::MASK, &["new"]), DONE);
+    assert_eq!(bind(&mut manager, number, "new", "", 30), refused(EEXIST));
+    assert_eq!(super::send(&mut manager, early, 30), refused(EEXIST));
+}
+
+#[test]
+fn who_may_not_create_schemes_does_not_get_there_under_another_name() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    offer(&mut manager, number, SCHEME_FACTORY, 40, 0).unwrap();
+    let mut message = [0; 32];
+    let most = permissions::ALL & !permissions::SCHEME_CREATE;
+    let poor = Encoder::shrink(&mut message, most).unwrap().finish();
+    let poor = minted(dup(&mut manager, number, poor));
+    let path = format!("/scheme/{SCHEME_FACTORY}");
+    assert_eq!(open(&mut manager, poor, &path), refused(EKEYREJECTED));
+    let fork = minted(fork_with(&mut manager, poor, 0, &[item(SCHEME_FACTORY, ALL, 0)]));
+    let renamed = edit(&mut manager, fork, call::RENAME, &[SCHEME_FACTORY, "x"]);
+    assert_eq!(renamed, refused(EKEYREJECTED));
+    assert_eq!(edit(&mut manager, number, call::RENAME, &[SCHEME_FACTORY, "x"]), DONE);
+}
+
+#[test]
+fn a_slash_behind_a_place_demands_a_directory() {
+    let mut buffer = buffer();
+    let (mut manager, number) = manager(&mut buffer);
+    let child = contained(&mut manager, number);
+    assert_eq!(bind(&mut manager, child, "file/deep", "under", 22), DONE);
+    for (path, asked) in [
+        ("/scheme/file/tmp/", "."),
+        ("/scheme/file//tmp//", "."),
+        ("/scheme/file/home/../tmp/", "."),
+        ("/scheme/file/deep/", "under/."),
+        ("/scheme/file/deep", "under"),
+    ] {
+        let Decision::Forward(forward) = open(&mut manager, child, path) else { panic!("{path}") };
+        assert_eq!(forward.path, ForwardPath::Joined, "{path}");
+        assert_eq!(manager.path(), asked.as_bytes(), "{path}");
+    }
+    let root = minted(open(&mut manager, child, "/scheme/file"));
+    let Decision::Forward(forward) = open(&mut manager, root, "tmp/") else { panic!() };
+    assert_eq!((forward.path, manager.path()), (ForwardPath::Joined, b".".as_slice()));
+    // A name of the namespace is a scheme's root, whatever follows.
+    assert_eq!(led(&mut manager, number, "/scheme/log/"), Some((11, String::new())));
 }
