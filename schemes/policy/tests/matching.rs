@@ -1,0 +1,58 @@
+//! The compiled policy against the slow, obvious one.
+mod reference;
+
+use reference::{NAMES, decide, lines, path, policy, seeded, something_below};
+
+#[test]
+fn every_decision_is_that_of_the_obvious_reading() {
+    let mut random = seeded();
+    for _ in 0..20_000 {
+        let lines = lines(&mut random, 6);
+        let policy = policy(&lines);
+        for _ in 0..100 {
+            let path = path(&mut random);
+            let (found, expected) = (policy.decide(&path), decide(&lines, &path));
+            assert_eq!(found.verdict, expected, "{path} under {lines:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_walk_by_names_comes_to_the_same_as_the_whole_path() {
+    let mut random = seeded();
+    for _ in 0..2_000 {
+        let lines = lines(&mut random, 6);
+        let policy = policy(&lines);
+        for _ in 0..50 {
+            let mut path = String::from("/scheme");
+            let mut state = policy.start();
+            for _ in 0..random.usize(..6) {
+                let name = random.choice([NAMES, &["file"]].concat()).unwrap();
+                path = path + "/" + name;
+                state = policy.step(&state, name);
+                assert_eq!(state.decision(), policy.decide(&path), "{path} under {lines:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_directory_leads_wherever_something_below_it_is_visible() {
+    let mut random = seeded();
+    let (mut leads, mut empty) = (0, 0);
+    for _ in 0..4_000 {
+        let lines = lines(&mut random, 4);
+        let policy = policy(&lines);
+        for path in ["/", "/a", "/scheme", "/scheme/a", "/b/a", "/ab/é"] {
+            let below = something_below(&lines, path, NAMES, 2);
+            let decision = policy.decide(path);
+            assert!(decision.leads || !below, "{path} under {lines:#?}");
+            leads += usize::from(decision.leads);
+            empty += usize::from(decision.leads && !below);
+        }
+    }
+    // It may lead where nothing turns out to be visible, if no single line hides all of it or
+    // the names that were tried do not match.
+    println!("{leads} lead, {empty} of them to nothing that was tried");
+    assert!(leads > empty * 2);
+}
