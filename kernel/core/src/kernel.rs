@@ -117,25 +117,23 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        !self.is_urgent() && !self.has_dead_memory()
+        !(self.is_urgent() | self.has_dead_memory())
     }
 
     /// Whether ended processes have left memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_dead_memory(&self) -> bool {
-        !(self.dead_spaces.is_empty() && self.dead_memories.is_empty())
+        !(self.dead_spaces.is_empty() & self.dead_memories.is_empty())
     }
 
     /// Whether there is something that means something to others: it is done before they run.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_urgent(&self) -> bool {
         self.round.is_some()
-            || !self.told.is_empty()
-            || !self.ending_leases.is_empty()
-            || self.dead_endpoint.is_some()
-            || !self.dead_tables.is_empty()
+            | !(self.told.is_empty() & self.ending_leases.is_empty())
+            | !(self.dead_endpoint.is_none() & self.dead_tables.is_empty())
     }
 }
 

@@ -5,7 +5,6 @@ use crate::kernel::{CpuState, Kernel, Owners, Waiter};
 use crate::machine::{Cpu, Machine, Next};
 use crate::memory::fault::{Access, Unresolved};
 use crate::memory::space::SpaceId;
-use crate::syscall::is_plain_call;
 use crate::task::process::ProcessId;
 use crate::task::sched::SLICE;
 use crate::task::thread::{Resume, Thread, ThreadId};
@@ -88,8 +87,12 @@ impl<M: Machine> Kernel<M> {
         let state = self.cpu(cpu);
         let Some(caller) = state.current else { return self.decide(cpu) };
         (state.call, state.first, state.lease) = (number, args[0], None);
+        if number == Call::Call as usize
+            && let Some(name) = self.call_direct(&caller, &args)
+        {
+            return Next::User(name);
+        }
         let reply = match Call::from_number(number) {
-            Some(Call::Call) if is_plain_call(&args) => self.call_plain(&caller, &args),
             Some(call) => self.dispatch(&caller, call, &args),
             None => Err(Error::new(ENOSYS)),
         };

@@ -3,35 +3,52 @@ use super::Blocks;
 use crate::machine::{Machine, NoMemory};
 use core::fmt;
 use core::marker::PhantomData;
-use core::num::NonZeroU32;
+use core::num::{NonZeroU32, NonZeroU64};
 use core::ops::{Index, IndexMut};
 
 /// Names an object of kind `K`. Never dangles: a destroyed object's place gets a new generation.
 pub struct Id<K> {
-    index: u32,
-    generation: NonZeroU32,
+    /// The generation, then the place: one word, so that one instruction compares two.
+    word: NonZeroU64,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K> Id<K> {
     /// Place of the object in its arena.
     #[must_use]
+    #[inline(always)]
     pub fn index(self) -> u32 {
-        self.index
+        self.word.get() as u32
     }
 
     /// Which tenant of that place it is, from 1.
     #[must_use]
     pub fn generation(self) -> u32 {
-        self.generation.get()
+        (self.word.get() >> 32) as u32
     }
 
     /// The id with these parts, if the generation is one.
     #[must_use]
     pub fn from_parts(index: u32, generation: u32) -> Option<Self> {
-        Some(Self { index, generation: NonZeroU32::new(generation)?, kind: PhantomData })
+        let word = u64::from(NonZeroU32::new(generation)?.get()) << 32 | u64::from(index);
+        Some(Self { word: NonZeroU64::new(word)?, kind: PhantomData })
+    }
+
+    /// The first tenant of a place.
+    const fn first(index: u32) -> Self {
+        Self { word: NonZeroU64::MIN.saturating_add(FIRST - 1 + index as u64), kind: PhantomData }
+    }
+
+    /// The next tenant of its place.
+    #[inline]
+    fn next(self) -> Self {
+        let word = self.word.checked_add(FIRST);
+        word.map_or(Self::first(self.index()), |word| Self { word, kind: PhantomData })
     }
 }
+
+/// What lies between two generations in the word of an id.
+const FIRST: u64 = 1 << 32;
 
 impl<K> Clone for Id<K> {
     fn clone(&self) -> Self {
@@ -40,14 +57,15 @@ impl<K> Clone for Id<K> {
 }
 impl<K> Copy for Id<K> {}
 impl<K> PartialEq for Id<K> {
+    #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        self.index == other.index && self.generation == other.generation
+        self.word == other.word
     }
 }
 impl<K> Eq for Id<K> {}
 impl<K> fmt::Debug for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.index, self.generation)
+        write!(f, "{}.{}", self.index(), self.generation())
     }
 }
 
@@ -57,8 +75,9 @@ const LIVE: u32 = u32::MAX;
 const END: u32 = u32::MAX - 1;
 
 #[derive(Debug)]
-struct Entry<T> {
-    generation: NonZeroU32,
+struct Entry<K, T> {
+    /// Of what lives there, or is the next to.
+    id: Id<K>,
     /// The next free place, [`END`], or [`LIVE`].
     next: u32,
     /// What lives there; or what last lived there, if it was retired.
@@ -89,19 +108,18 @@ impl<'a, K, T> Draft<'a, K, T> {
 /// every test.
 #[derive(Debug)]
 pub struct Arena<K, T, const N: usize = 16> {
-    entries: Blocks<Entry<T>, N>,
+    entries: Blocks<Entry<K, T>, N>,
     /// The first free place, or [`END`].
     free: u32,
     created: u64,
     destroyed: u64,
-    kind: PhantomData<fn() -> K>,
 }
 
 impl<K, T, const N: usize> Arena<K, T, N> {
     /// An empty arena; takes no memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { entries: Blocks::new(), free: END, created: 0, destroyed: 0, kind: PhantomData }
+        Self { entries: Blocks::new(), free: END, created: 0, destroyed: 0 }
     }
 
     /// Makes sure that the next [`Arena::insert`] succeeds.
@@ -119,9 +137,9 @@ impl<K, T, const N: usize> Arena<K, T, N> {
         let last = u32::try_from(first + N).map_err(|_| NoMemory)?;
         let mut next = first as u32;
         self.entries.grow(machine, || {
+            let id = Id::first(next);
             next += 1;
-            let next = if next == last { END } else { next };
-            Entry { generation: NonZeroU32::MIN, next, value: None }
+            Entry { id, next: if next == last { END } else { next }, value: None }
         })?;
         self.free = first as u32;
         Ok(())
@@ -134,12 +152,11 @@ impl<K, T, const N: usize> Arena<K, T, N> {
     #[inline]
     pub fn insert<M: Machine>(&mut self, machine: &mut M, value: T) -> Result<Id<K>, NoMemory> {
         self.reserve(machine)?;
-        let index = self.free;
-        let entry = self.entries.get_mut(index as usize).ok_or(NoMemory)?;
+        let entry = self.entries.get_mut(self.free as usize).ok_or(NoMemory)?;
         self.free = core::mem::replace(&mut entry.next, LIVE);
         self.created = self.created.wrapping_add(1);
         entry.value = Some(value);
-        Ok(Id { index, generation: entry.generation, kind: PhantomData })
+        Ok(entry.id)
     }
 
     /// A draft in the place that the next object takes: a blank, or the remains of what last lived
@@ -161,29 +178,31 @@ impl<K, T, const N: usize> Arena<K, T, N> {
     /// The draft, if there is one.
     #[inline(always)]
     pub fn drafted(&mut self) -> Option<Draft<'_, K, T>> {
-        let index = self.free;
-        let Entry { generation, next, value } = self.entries.get_mut(index as usize)?;
-        let id = Id { index, generation: *generation, kind: PhantomData };
+        let Entry { id, next, value } = self.entries.get_mut(self.free as usize)?;
         let (free, created) = (&mut self.free, &mut self.created);
-        Some(Draft { value: value.as_mut()?, id, next, free, created })
+        Some(Draft { value: value.as_mut()?, id: *id, next, free, created })
     }
 
     /// Takes an object out; its id is stale from now on.
     pub fn remove(&mut self, id: Id<K>) -> Option<T> {
-        self.retire(id)?.take()
+        self.vacate(id)?.take()
     }
 
     /// Ends an object; its id is stale from now on. What remains of it stays until its place is
     /// used again.
     #[inline]
-    pub fn retire(&mut self, id: Id<K>) -> Option<&mut Option<T>> {
-        let entry = self.entries.get_mut(id.index as usize)?;
-        if entry.generation != id.generation || entry.next != LIVE {
+    pub fn retire(&mut self, id: Id<K>) {
+        self.vacate(id);
+    }
+
+    #[inline(always)]
+    fn vacate(&mut self, id: Id<K>) -> Option<&mut Option<T>> {
+        let entry = self.entries.get_mut(id.index() as usize)?;
+        if entry.id != id || entry.next != LIVE {
             return None;
         }
-        entry.generation = entry.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        entry.next = self.free;
-        self.free = id.index;
+        entry.id = id.next();
+        entry.next = core::mem::replace(&mut self.free, id.index());
         self.destroyed = self.destroyed.wrapping_add(1);
         Some(&mut entry.value)
     }
@@ -192,22 +211,22 @@ impl<K, T, const N: usize> Arena<K, T, N> {
     #[must_use]
     #[inline(always)]
     pub fn get(&self, id: Id<K>) -> Option<&T> {
-        let entry = self.entries.get(id.index as usize)?;
-        if entry.generation == id.generation { entry.value.as_ref() } else { None }
+        let entry = self.entries.get(id.index() as usize)?;
+        if entry.id == id { entry.value.as_ref() } else { None }
     }
 
     /// The object, unless the id is stale.
     #[inline(always)]
     pub fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
-        let entry = self.entries.get_mut(id.index as usize)?;
-        if entry.generation == id.generation { entry.value.as_mut() } else { None }
+        let entry = self.entries.get_mut(id.index() as usize)?;
+        if entry.id == id { entry.value.as_mut() } else { None }
     }
 
     /// Two different objects, unless an id is stale.
     #[inline(always)]
     pub fn pair_mut(&mut self, one: Id<K>, other: Id<K>) -> Option<(&mut T, &mut T)> {
-        let (a, b) = self.entries.pair_mut(one.index as usize, other.index as usize)?;
-        if a.generation != one.generation || b.generation != other.generation {
+        let (a, b) = self.entries.pair_mut(one.index() as usize, other.index() as usize)?;
+        if a.id != one || b.id != other {
             return None;
         }
         Some((a.value.as_mut()?, b.value.as_mut()?))
@@ -217,7 +236,7 @@ impl<K, T, const N: usize> Arena<K, T, N> {
     #[must_use]
     pub fn at(&self, index: u32) -> Option<Id<K>> {
         let entry = self.entries.get(index as usize).filter(|entry| entry.next == LIVE)?;
-        Some(Id { index, generation: entry.generation, kind: PhantomData })
+        Some(entry.id)
     }
 
     /// The bound for [`Arena::at`].
@@ -234,12 +253,8 @@ impl<K, T, const N: usize> Arena<K, T, N> {
 
     /// The live objects.
     pub fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
-        self.entries.iter().enumerate().filter(|(_, entry)| entry.next == LIVE).filter_map(
-            |(index, Entry { generation, value, .. })| {
-                let id = Id { index: index as u32, generation: *generation, kind: PhantomData };
-                Some((id, value.as_ref()?))
-            },
-        )
+        let live = self.entries.iter().filter(|entry| entry.next == LIVE);
+        live.filter_map(|entry| Some((entry.id, entry.value.as_ref()?)))
     }
 }
 
@@ -257,7 +272,7 @@ impl<K, T, const N: usize> Index<Id<K>> for Arena<K, T, N> {
     fn index(&self, id: Id<K>) -> &T {
         match self.get(id) {
             Some(value) => value,
-            None => stale(core::any::type_name::<K>(), id.index),
+            None => stale(core::any::type_name::<K>(), id.index()),
         }
     }
 }
@@ -267,7 +282,7 @@ impl<K, T, const N: usize> IndexMut<Id<K>> for Arena<K, T, N> {
     fn index_mut(&mut self, id: Id<K>) -> &mut T {
         match self.get_mut(id) {
             Some(value) => value,
-            None => stale(core::any::type_name::<K>(), id.index),
+            None => stale(core::any::type_name::<K>(), id.index()),
         }
     }
 }

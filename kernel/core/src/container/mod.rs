@@ -6,7 +6,7 @@ mod chunks;
 mod heap;
 mod list;
 
-pub use arena::{Arena, Id};
+pub use arena::{Arena, Draft, Id};
 pub use blocks::Blocks;
 pub use chunks::Chunks;
 pub use heap::{Deadline, DeadlineHeap};

@@ -63,6 +63,14 @@ pub struct Lease {
 
 links!(LeaseK, Lease, [], 0 => of_first, 1 => of_second, 2 => ending);
 
+impl Lease {
+    /// Whether it holds, and nothing has to be counted.
+    #[inline]
+    pub(crate) fn holds_plainly(&self) -> bool {
+        self.ended.is_none() && !self.is_metered
+    }
+}
+
 impl<M: Machine> Kernel<M> {
     /// Why a lease no longer holds, if it does not.
     pub(crate) fn lease_end_of(&self, id: Option<LeaseId>) -> Option<i32> {

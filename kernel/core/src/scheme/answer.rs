@@ -10,13 +10,14 @@ use crate::machine::Machine;
 use crate::memory::user::UserSlice;
 use crate::object::lease::LeaseId;
 use crate::run::{Caller, Outcome, Reply};
+use crate::syscall::Asked;
 use crate::task::thread::{Resume, ThreadId};
 use clavis_abi::Rights;
 use clavis_abi::class::{CQE_FORWARD, Class};
 use clavis_abi::error::{EBADF, EINVAL, EIO, Error, MAX_ERRNO, Result};
-use clavis_abi::limits::SOCKET_BATCH;
+use clavis_abi::limits::{METADATA_WORDS, SOCKET_BATCH};
 use clavis_abi::params::UPPER_TAG;
-use clavis_abi::syscall::flag::{O_APPEND, O_WRONLY};
+use clavis_abi::syscall::flag::{CallFlags, O_APPEND, O_NONBLOCK, O_WRONLY};
 use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode, NewFdFlags, Sqe};
 
 const CQE: usize = size_of::<Cqe>();
@@ -53,11 +54,17 @@ impl<M: Machine> Kernel<M> {
         &mut self,
         caller: &Caller,
         endpoint: EndpointId,
-        buffer: UserSlice,
-        metadata: [u64; 3],
-        nonblock: bool,
+        asked: &Asked,
     ) -> Reply {
-        let [verb, answers, wanted] = metadata;
+        const BOTH: CallFlags = CallFlags::READ.union(CallFlags::WRITE);
+        let Asked {
+            first, payload: buffer, flags, metadata: [verb, answers, wanted], words, ..
+        } = *asked;
+        if flags - CallFlags::ALLOW_DIRECT_SWITCH != BOTH || words != METADATA_WORDS {
+            return Err(Error::new(EINVAL));
+        }
+        let socket = self.door(caller, first, Rights::READ | Rights::WRITE)?;
+        let nonblock = self.descriptions[socket.description].flags as usize & O_NONBLOCK != 0;
         let (answers, wanted) = (answers as usize, wanted as usize);
         if verb != 0
             || answers > SOCKET_BATCH
@@ -66,13 +73,6 @@ impl<M: Machine> Kernel<M> {
             || wanted * SQE > buffer.len
         {
             return Err(Error::new(EINVAL));
-        }
-        if answers == 1
-            && wanted > 0
-            && !nonblock
-            && self.hand_back(caller, endpoint, buffer, wanted)
-        {
-            return Ok(Outcome::Switched);
         }
         self.inbox_base(caller, endpoint)?;
         for index in 0..answers {

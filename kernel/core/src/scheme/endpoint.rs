@@ -227,16 +227,27 @@ impl Endpoint {
         })
     }
 
+    /// Whether a thread waits for nothing but the next message, there is room for one, and nobody
+    /// else is to hear of it.
+    #[inline(always)]
+    pub(crate) fn is_ready(&self, epoch: u32) -> bool {
+        !self.receivers.is_empty()
+            && (self.queue.is_empty() & self.unmaps.is_empty() & self.detaches.is_empty())
+                & (self.socket_watchers.is_empty() & self.admission.is_empty())
+            && self.check(epoch).is_ok()
+            && !self.is_scarce()
+    }
+
     /// Whether a receive would find something.
     #[inline]
     pub(crate) fn has_messages(&self) -> bool {
-        !self.queue.is_empty() || self.has_notices()
+        !self.queue.is_empty() | self.has_notices()
     }
 
     /// Whether something waits that awaits no answer.
     #[inline]
     pub(crate) fn has_notices(&self) -> bool {
-        !self.closes.is_empty() || !self.unmaps.is_empty() || !self.detaches.is_empty()
+        !(self.closes.is_empty() & self.unmaps.is_empty() & self.detaches.is_empty())
     }
 }
 

@@ -14,8 +14,9 @@ use crate::task::process::process_number;
 use crate::task::thread::{Blocked, Resume};
 use clavis_abi::class::{Class, Payload};
 use clavis_abi::error::{EAGAIN, EMSGSIZE, ENODEV, ENOMEM, Error, Result};
-use clavis_abi::limits::{ENDPOINT_DEPTH, PAYLOAD_MAX, QUANTUM_BYTES};
+use clavis_abi::limits::{ENDPOINT_DEPTH, METADATA_WORDS, PAYLOAD_MAX, QUANTUM_BYTES};
 use clavis_abi::params::handle_flags;
+use clavis_abi::syscall::flag::CallFlags;
 use clavis_abi::syscall::schemev2::Sqe;
 
 /// Where a payload comes from.
@@ -44,7 +45,7 @@ impl Request {
     /// Begins a message over what an earlier request left. What that was to make was taken from it
     /// when it ended.
     #[inline(always)]
-    fn begin(&mut self, caller: &Caller, class: Class, handle: &Handle) {
+    pub(super) fn begin(&mut self, caller: &Caller, class: Class, handle: &Handle) {
         debug_assert!(!self.makes_something(), "a request ended with what it was to make");
         self.class = class;
         self.stage = Stage::Filling;
@@ -83,6 +84,19 @@ impl Request {
         self.badge = object.badge;
         self.sqe.args[0] = object.number;
         self.sqe.args[5] = object.badge;
+    }
+
+    /// Says what a call says.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, payload: UserSlice, flags: usize, words: [u64; METADATA_WORDS]) {
+        self.user = payload;
+        self.len = payload.len;
+        self.payload = PayloadFrom::User;
+        if flags & CallFlags::READ.bits() != 0 {
+            self.output = Output::Whole;
+        }
+        let [a, b, c] = words;
+        (self.sqe.args[3], self.sqe.args[4], self.sqe.args[5]) = (a, b, c);
     }
 
     /// Puts in where the message lies in its server, and which it is.

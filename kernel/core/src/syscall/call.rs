@@ -8,7 +8,7 @@ use crate::object::lease::LeaseId;
 use crate::run::{Caller, Reply};
 use crate::scheme::endpoint::EndpointId;
 use crate::scheme::message::{check_form, check_kind};
-use crate::scheme::request::{Output, Request};
+use crate::scheme::request::Request;
 use crate::scheme::send::{Makes, PayloadFrom};
 use clavis_abi::Rights;
 use clavis_abi::class::{Class, Form, StdFsRule, std_fs_rule};
@@ -16,25 +16,20 @@ use clavis_abi::error::{EBADF, EINVAL, EMSGSIZE, EXDEV, Error, Result};
 use clavis_abi::limits::{METADATA_WORDS, PATH_MAX, PAYLOAD_MAX};
 use clavis_abi::params::{CALL_CHOSEN, DenialRule};
 use clavis_abi::syscall::StdFsCallKind;
-use clavis_abi::syscall::flag::{CallFlags, O_NONBLOCK};
+use clavis_abi::syscall::flag::CallFlags;
 use clavis_abi::syscall::schemev2::SqeFlags;
 use zerocopy::IntoBytes;
 
 /// A call as its registers say it.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
-    first: usize,
+pub(crate) struct Asked {
+    pub(crate) first: usize,
     second: Option<usize>,
-    payload: UserSlice,
-    flags: CallFlags,
-    metadata: [u64; METADATA_WORDS],
-    words: usize,
+    pub(crate) payload: UserSlice,
+    pub(crate) flags: CallFlags,
+    pub(crate) metadata: [u64; METADATA_WORDS],
+    pub(crate) words: usize,
 }
-
-/// Both ways at once.
-const BOTH: usize = CallFlags::READ.union(CallFlags::WRITE).bits();
-/// What a call has that is about payload and metadata alone: those ways, and how many words.
-const PLAIN: usize = BOTH | CallFlags::ALLOW_DIRECT_SWITCH.bits() | 0xFF;
 
 /// Flags that a caller may set.
 const KNOWN: CallFlags = CallFlags::CONSUME
@@ -51,47 +46,8 @@ const KNOWN: CallFlags = CallFlags::CONSUME
     .union(CallFlags::from_bits_retain(CALL_CHOSEN));
 
 impl<M: Machine> Kernel<M> {
-    /// A call.
+    /// A call that does not go the direct way.
     pub(crate) fn sys_call(&mut self, caller: &Caller, args: &[usize; 5]) -> Reply {
-        if is_plain_call(args) {
-            self.call_plain(caller, args)
-        } else {
-            self.call_special(caller, args)
-        }
-    }
-
-    /// A call with a payload and metadata, and nothing else.
-    pub(crate) fn call_plain(&mut self, caller: &Caller, args: &[usize; 5]) -> Reply {
-        let [first, payload, len, flags, metadata] = *args;
-        let (payload, words) = call_shape(payload, len, flags)?;
-        let given = self.read_metadata(caller, metadata, words)?;
-        let handle = *self.tables[caller.table].get(first).ok_or(Error::new(EBADF))?;
-        let description = &self.descriptions[handle.description];
-        match description.object {
-            Object::Scheme(object) => {
-                self.needs(caller, first, &handle, Rights::CALL)?;
-                let message = self.message(caller, Class::Call, &handle, &object)?;
-                fill_call(message, payload, flags, given);
-                self.send(caller)
-            }
-            Object::Socket(endpoint) => {
-                if flags & BOTH != BOTH || words != METADATA_WORDS {
-                    return Err(Error::new(EINVAL));
-                }
-                let nonblock = description.flags as usize & O_NONBLOCK != 0;
-                self.needs(caller, first, &handle, Rights::READ | Rights::WRITE)?;
-                self.socket_combined(caller, endpoint, payload, given, nonblock)
-            }
-            _ => {
-                self.needs(caller, first, &handle, Rights::CALL)?;
-                Err(Error::new(EINVAL))
-            }
-        }
-    }
-
-    /// A call with handles, across two handles, or of the standard file system.
-    #[cold]
-    fn call_special(&mut self, caller: &Caller, args: &[usize; 5]) -> Reply {
         let [first, payload, len, flags, metadata] = *args;
         let (payload, words) = call_shape(payload, len, flags)?;
         let metadata = self.read_metadata(caller, metadata, words)?;
@@ -107,7 +63,10 @@ impl<M: Machine> Kernel<M> {
         }
         let mut handle = *self.tables[caller.table].get(asked.first).ok_or(Error::new(EBADF))?;
         match self.descriptions[handle.description].object {
-            Object::Socket(endpoint) => self.socket_handles(caller, endpoint, &asked),
+            Object::Socket(endpoint) if flags.contains(CallFlags::FD) => {
+                self.socket_handles(caller, endpoint, &asked)
+            }
+            Object::Socket(endpoint) => self.socket_combined(caller, endpoint, &asked),
             Object::Scheme(object) if !flags.intersects(CallFlags::FD | CallFlags::STD_FS) => {
                 self.needs(caller, asked.first, &handle, Rights::CALL)?;
                 let mut second = None;
@@ -117,7 +76,7 @@ impl<M: Machine> Kernel<M> {
                     second = Some(other.0);
                 }
                 let message = self.message(caller, Class::Call, &handle, &object)?;
-                fill_call(message, payload, flags.bits(), metadata);
+                message.fill(payload, flags.bits(), metadata);
                 pair(message, second);
                 if consumes {
                     return self.send_consuming(caller, asked.first);
@@ -258,7 +217,7 @@ impl<M: Machine> Kernel<M> {
             Form::Free => {}
         }
         let message = self.message(caller, Class::StdFs, &handle, &object)?;
-        fill_call(message, asked.payload, asked.flags.bits(), asked.metadata);
+        message.fill(asked.payload, asked.flags.bits(), asked.metadata);
         message.payload = from;
         pair(message, other);
         self.send(caller)
@@ -278,9 +237,6 @@ impl<M: Machine> Kernel<M> {
     /// What a server does with its socket by CALL, about handles.
     fn socket_handles(&mut self, caller: &Caller, endpoint: EndpointId, asked: &Asked) -> Reply {
         let Asked { first, second, payload, flags, metadata, words } = *asked;
-        if !flags.contains(CallFlags::FD) {
-            return Err(Error::new(EINVAL));
-        }
         let tag = u32::try_from(metadata[1]).map_err(|_| Error::new(EINVAL))?;
         match (words, metadata[0], flags.contains(CallFlags::READ), second) {
             (2, 0, true, None) => {
@@ -296,13 +252,6 @@ impl<M: Machine> Kernel<M> {
     }
 }
 
-/// Whether a call is about its payload and metadata alone: it never has to be made again.
-#[inline(always)]
-pub(crate) fn is_plain_call(args: &[usize; 5]) -> bool {
-    let [.., flags, _] = *args;
-    flags & !PLAIN == 0
-}
-
 /// What the registers of a call say: its payload, and how many words of metadata it has.
 #[inline(always)]
 fn call_shape(payload: usize, len: usize, flags: usize) -> Result<(UserSlice, usize)> {
@@ -314,20 +263,6 @@ fn call_shape(payload: usize, len: usize, flags: usize) -> Result<(UserSlice, us
         return Err(Error::new(EMSGSIZE));
     }
     Ok((UserSlice::new(payload, len)?, words))
-}
-
-/// Fills a message with what a call says.
-#[inline(always)]
-fn fill_call(message: &mut Request, payload: UserSlice, flags: usize, [a, b, c]: [u64; 3]) {
-    message.user = payload;
-    message.len = payload.len;
-    message.payload = PayloadFrom::User;
-    if flags & CallFlags::READ.bits() != 0 {
-        message.output = Output::Whole;
-    }
-    message.sqe.args[3] = a;
-    message.sqe.args[4] = b;
-    message.sqe.args[5] = c;
 }
 
 /// Names the other object of a call across two handles.

@@ -9,7 +9,7 @@ pub(crate) mod process;
 mod scheme;
 mod signal;
 
-pub(crate) use call::is_plain_call;
+pub(crate) use call::Asked;
 pub(crate) use file::{CLOEXEC, OWN};
 
 use crate::kernel::Kernel;
