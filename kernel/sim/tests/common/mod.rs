@@ -52,13 +52,17 @@ pub(crate) fn calm(init: impl FnOnce(&mut Thread) + Send + 'static) {
 fn restless(seed: u64, init: impl FnOnce(&mut Thread) + Send + 'static) {
     println!("CLAVIS_SEED={seed}, turns end at any step");
     let mut chance = fastrand::Rng::with_seed(seed);
+    let done = Arc::new(AtomicBool::new(false));
+    let reached = Arc::clone(&done);
     let mut world = world(move |t| {
         init(t);
+        reached.store(true, Ordering::Relaxed);
         t.exit(0);
     });
     for _ in 0..2_000_000 {
         if world.step() == Progress::Idle {
             world.check();
+            assert!(done.load(Ordering::Relaxed), "the scene waits for ever");
             return world.end();
         }
         if chance.u32(..4) == 0 {

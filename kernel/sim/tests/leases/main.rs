@@ -1,4 +1,5 @@
 //! Leases: what was lent is taken back, wherever it went and whatever came of it.
+mod between;
 #[path = "../common/mod.rs"]
 mod common;
 mod counted;
