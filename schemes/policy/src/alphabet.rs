@@ -42,6 +42,11 @@ impl Alphabet {
         self.cuts.len()
     }
 
+    /// The letter of an ASCII character; of another byte, none that there is.
+    pub(crate) fn ascii(&self, one: u8) -> usize {
+        self.ascii.get(usize::from(one)).map_or(usize::MAX >> 32, |letter| *letter as usize)
+    }
+
     /// The letter of a character, less than [`Alphabet::len`].
     pub(crate) fn letter(&self, one: char) -> usize {
         let letter = match self.ascii.get(one as usize) {

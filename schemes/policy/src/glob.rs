@@ -193,18 +193,18 @@ fn next(part: &[Written]) -> Result<Option<(Element, &[Written])>, At> {
     Ok(Some(match *first {
         ('*', Quoted::No) => (Element::Star, rest),
         ('?', Quoted::No) => (Element::Any, rest),
-        ('[', Quoted::No) => class(rest).map_err(|at| at.within(1))?,
+        ('[', Quoted::No) => class(rest)?,
         (one, _) => (Element::Char(one), rest),
     }))
 }
 
-/// A class whose `[` was read.
+/// A class whose `[` was read; columns count from that.
 fn class(part: &[Written]) -> Result<(Element, &[Written]), At> {
     let inverted = matches!(part.first(), Some((first, Quoted::No)) if matches!(first, '!' | '^'));
     let mut rest = part.get(usize::from(inverted)..).unwrap_or_default();
     let mut ranges = Vec::new();
     loop {
-        let column = part.len() - rest.len();
+        let column = part.len() - rest.len() + 1;
         let (low, after) = match rest {
             [(']', Quoted::No), after @ ..] if !ranges.is_empty() => {
                 return Ok((Element::Class(Class::new(ranges, inverted)), after));

@@ -4,9 +4,10 @@
 use crate::alphabet::Alphabet;
 use crate::decision::{Decision, Line};
 use crate::limits::REMEMBERED;
-use crate::nodes::{Node, Nodes, ROOT};
+use crate::nodes::{Node, Nodes, ROOT, common};
 use crate::rule::{Effect, together};
-use std::collections::HashMap;
+use clavis_abi::limits::PATH_MAX;
+use hashbrown::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The number of a set that is remembered.
@@ -14,8 +15,12 @@ type Number = u32;
 
 /// The empty set: nothing matches any more.
 const NONE: Number = 0;
-/// Where every walk begins. These two are remembered before anything else.
+/// Where every walk by names begins.
 const START: Number = 1;
+/// The root of the files. These three are remembered before anything else.
+const FILES: Number = 2;
+/// With this bit it is a node that is alone in its set: that needs no memory.
+const ALONE: Number = 1 << 31;
 /// Where a letter leads is not known yet.
 const UNKNOWN: Number = Number::MAX;
 
@@ -26,6 +31,7 @@ pub(crate) struct Machine {
     alphabet: Alphabet,
     effects: Vec<Effect>,
     start: At,
+    files: At,
     memory: Mutex<Memory>,
 }
 
@@ -58,6 +64,10 @@ struct Memory {
     /// Nodes, tests and lines that were looked at, and letters that were looked up.
     steps: u64,
     next: Vec<Node>,
+    /// The path that was decided last, if there are marks.
+    last: String,
+    /// Where its components begin, and the set before each.
+    marks: Vec<(usize, Number)>,
 }
 
 impl Machine {
@@ -65,9 +75,29 @@ impl Machine {
         let mut set = Vec::new();
         nodes.enter(ROOT, &mut set);
         let start = At { set: set.into(), number: START, epoch: 0 };
-        let mut memory = Memory::default();
-        memory.forget(&start.set, alphabet.len());
-        Machine { nodes, alphabet, effects, start, memory: Mutex::new(memory) }
+        let files = "/file".chars().fold(start.set.to_vec(), |set, one| {
+            let mut next = Vec::new();
+            nodes.step(&set, one, &mut next);
+            next
+        });
+        let files = At { set: files.into(), number: FILES, epoch: 0 };
+        let machine = Machine { nodes, alphabet, effects, start, files, memory: Mutex::default() };
+        machine.forget(&mut machine.memory());
+        machine
+    }
+
+    /// Remembers the three sets that have fixed numbers, and nothing else.
+    fn forget(&self, memory: &mut Memory) {
+        memory.sets.clear();
+        memory.decisions.clear();
+        memory.ways.clear();
+        memory.numbers.clear();
+        memory.marks.clear();
+        memory.bytes = 0;
+        memory.epoch = memory.epoch.wrapping_add(1);
+        for set in [Arc::default(), self.start.set.clone(), self.files.set.clone()] {
+            memory.add(set, self.alphabet.len());
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -91,11 +121,77 @@ impl Machine {
     pub(crate) fn decide<'a>(&self, at: &At, names: impl Iterator<Item = &'a str>) -> Decision {
         let mut memory = self.memory();
         let number = self.follow(&mut memory, at, names);
+        self.decided(&mut memory, number)
+    }
+
+    /// What is said about an absolute path, if it is written in the one form that most are:
+    /// ASCII, without components that are empty or have dots alone. What it has in common with
+    /// the path before it is not walked again.
+    pub(crate) fn decide_plain(&self, path: &str) -> Option<Decision> {
+        if !path.is_ascii() || path.len() > PATH_MAX {
+            return None;
+        }
+        let mut memory = self.memory();
+        let (start, mut number) =
+            memory.resume(path.as_bytes()).unwrap_or_else(|| match path.strip_prefix("/scheme") {
+                Some(below) if below.is_empty() || below.starts_with('/') => {
+                    ("/scheme".len(), START)
+                }
+                _ => (0, FILES),
+            });
+        let mut index = start;
+        while let Some((one, rest)) = path.as_bytes().get(index..).and_then(<[u8]>::split_first) {
+            if *one == b'/' {
+                if rest.first().is_none_or(|next| matches!(next, b'/' | b'.')) {
+                    memory.marks.clear();
+                    return None;
+                }
+                // The first component decides what comes before it.
+                if index > 0 {
+                    memory.marks.push((index, number));
+                }
+            }
+            if let Some(node) = alone(number)
+                && let Some(next) = self.nodes.hop(node, *one)
+            {
+                let slid = self.nodes.slide(next, rest);
+                number = ALONE | (next + slid as Node);
+                index += 1 + slid;
+                continue;
+            }
+            number = self.step(&mut memory, number, char::from(*one));
+            index += 1;
+            let (known, passed) = self.known(&memory.ways, number, rest);
+            number = known;
+            index += passed;
+        }
+        memory.last.clear();
+        memory.last.push_str(path);
+        memory.steps = memory.steps.saturating_add((path.len() - start) as u64);
+        Some(self.decided(&mut memory, number))
+    }
+
+    /// As far as the ways within a component are remembered.
+    fn known(&self, ways: &[Number], mut number: Number, text: &[u8]) -> (Number, usize) {
+        let letters = self.alphabet.len();
+        for (passed, one) in text.iter().enumerate() {
+            let letter = self.alphabet.ascii(*one);
+            match ways.get(number as usize * letters + letter) {
+                Some(known) if *known != UNKNOWN && *one != b'/' => number = *known,
+                _ => return (number, passed),
+            }
+        }
+        (number, text.len())
+    }
+
+    fn decided(&self, memory: &mut Memory, number: Number) -> Decision {
         if let Some(Some(decision)) = memory.decisions.get(number as usize) {
             return *decision;
         }
-        let set = memory.set(number);
-        let (decision, steps) = self.judge(&set);
+        let (decision, steps) = match alone(number) {
+            Some(node) => self.judge(&[node]),
+            None => self.judge(&memory.set(number)),
+        };
         memory.steps = memory.steps.saturating_add(steps);
         if let Some(entry) = memory.decisions.get_mut(number as usize) {
             *entry = Some(decision);
@@ -120,7 +216,9 @@ impl Machine {
         names: impl Iterator<Item = &'a str>,
     ) -> Number {
         let mut number = match at.number {
-            number if number <= START || at.epoch == memory.epoch => number,
+            number if number <= FILES || alone(number).is_some() || at.epoch == memory.epoch => {
+                number
+            }
             _ => self.number(memory, &at.set),
         };
         for name in names {
@@ -143,9 +241,11 @@ impl Machine {
             Some(known) if *known != UNKNOWN => return *known,
             _ => {}
         }
-        let set = memory.set(from);
         let mut next = std::mem::take(&mut memory.next);
-        let steps = self.nodes.step(&set, one, &mut next);
+        let steps = match alone(from) {
+            Some(node) => self.nodes.step(&[node], one, &mut next),
+            None => self.nodes.step(&memory.set(from), one, &mut next),
+        };
         memory.steps = memory.steps.saturating_add(steps);
         let epoch = memory.epoch;
         let number = self.number(memory, &next);
@@ -161,12 +261,17 @@ impl Machine {
 
     /// The number of a set, remembered from now on.
     fn number(&self, memory: &mut Memory, set: &[Node]) -> Number {
+        match set {
+            [] => return NONE,
+            [node] => return ALONE | node,
+            _ => {}
+        }
         if let Some(number) = memory.numbers.get(set) {
             return *number;
         }
         let letters = self.alphabet.len();
         if memory.bytes.saturating_add(takes(set, letters)) > REMEMBERED {
-            memory.forget(&self.start.set, letters);
+            self.forget(memory);
         }
         memory.add(set.into(), letters)
     }
@@ -189,20 +294,21 @@ impl Machine {
 }
 
 impl Memory {
-    fn set(&self, number: Number) -> Arc<[Node]> {
-        self.sets.get(number as usize).cloned().unwrap_or_default()
+    /// How far a path is the one that was decided last, up to the beginning of a component, and
+    /// the set there.
+    fn resume(&mut self, path: &[u8]) -> Option<(usize, Number)> {
+        let common = common(self.last.as_bytes(), path);
+        let ends = |at: usize| at <= common && matches!(path.get(at), None | Some(b'/'));
+        while self.marks.pop_if(|mark| !ends(mark.0)).is_some() {}
+        // It is put back when its slash is looked at again: what follows may be another.
+        self.marks.pop()
     }
 
-    /// Remembers the two sets that have fixed numbers, and nothing else.
-    fn forget(&mut self, start: &Arc<[Node]>, letters: usize) {
-        self.sets.clear();
-        self.decisions.clear();
-        self.ways.clear();
-        self.numbers.clear();
-        self.bytes = 0;
-        self.epoch = self.epoch.wrapping_add(1);
-        self.add(Arc::default(), letters);
-        self.add(start.clone(), letters);
+    fn set(&self, number: Number) -> Arc<[Node]> {
+        if let Some(node) = alone(number) {
+            return Arc::new([node]);
+        }
+        self.sets.get(number as usize).cloned().unwrap_or_default()
     }
 
     fn add(&mut self, set: Arc<[Node]>, letters: usize) -> Number {
@@ -214,6 +320,11 @@ impl Memory {
         self.numbers.insert(set, number);
         number
     }
+}
+
+/// The node that is alone in its set.
+fn alone(number: Number) -> Option<Node> {
+    (number & ALONE != 0).then_some(number & !ALONE)
 }
 
 /// A set, a row of letters, a decision, and about what the map takes.

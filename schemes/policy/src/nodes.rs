@@ -43,6 +43,13 @@ struct One {
     hidden: u32,
 }
 
+impl One {
+    /// Whether it leads nowhere without a character, and not to itself.
+    fn is_alone(&self) -> bool {
+        self.itself == Loop::None && self.star.is_none() && self.run.is_none()
+    }
+}
+
 /// What `?` or a class takes.
 #[derive(Debug)]
 enum Test {
@@ -57,6 +64,18 @@ pub(crate) struct Nodes {
     chars: Vec<(char, Node)>,
     tests: Vec<(Test, Node)>,
     lines: Vec<u32>,
+    /// The character that leads from a node to the next one and nowhere else, or [`STOP`].
+    slides: Vec<u8>,
+}
+
+/// Not ASCII.
+const STOP: u8 = 0xFF;
+
+/// How many bytes two texts have in common at their beginning.
+pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
+    let wide = a.chunks_exact(8).zip(b.chunks_exact(8)).take_while(|(a, b)| a == b).count() * 8;
+    let rest = |text| <[u8]>::get(text, wide..).unwrap_or_default().iter();
+    wide + rest(a).zip(rest(b)).take_while(|(a, b)| a == b).count()
 }
 
 /// The tree while patterns are put in.
@@ -168,8 +187,9 @@ impl Growing {
                 hidden: 0,
             });
         }
-        let mut nodes = Nodes { all, chars, tests, lines };
+        let mut nodes = Nodes { all, chars, tests, lines, slides: Vec::new() };
         nodes.look_below(effects);
+        nodes.find_slides();
         nodes
     }
 }
@@ -252,6 +272,35 @@ impl Nodes {
         if one.itself == Loop::All {
             set.push(node + 1);
         }
+    }
+
+    /// From a node that is alone in its set to one that is alone again.
+    pub(crate) fn hop(&self, node: Node, byte: u8) -> Option<Node> {
+        let from = self.one(node).filter(|one| one.is_alone() && one.tests.0 == one.tests.1)?;
+        let children = self.children(from);
+        let index = children.binary_search_by_key(&char::from(byte), |child| child.0).ok()?;
+        let child = children.get(index)?.1;
+        self.one(child)?.is_alone().then_some(child)
+    }
+
+    /// How far down from such a node the text leads where each node has one child only. No slash
+    /// is passed.
+    pub(crate) fn slide(&self, node: Node, text: &[u8]) -> usize {
+        common(self.slides.get(node as usize..).unwrap_or_default(), text)
+    }
+
+    /// Fills in the ways of [`Nodes::slide`].
+    fn find_slides(&mut self) {
+        let slides = (0..self.all.len() as Node).map(|node| {
+            let only = self.one(node).and_then(|one| match self.children(one) {
+                [(only, child)] if *child == node + 1 && only.is_ascii() && *only != '/' => {
+                    self.hop(node, *only as u8).and(Some(*only as u8))
+                }
+                _ => None,
+            });
+            only.unwrap_or(STOP)
+        });
+        self.slides = slides.collect();
     }
 
     /// Where a character leads from a set. Answers what that took: how many nodes and tests were

@@ -45,6 +45,11 @@ impl Policy {
     /// nothing.
     #[must_use]
     pub fn decide(&self, path: &str) -> Decision {
+        if path.starts_with('/')
+            && let Some(decision) = self.machine.decide_plain(path)
+        {
+            return decision;
+        }
         match places(path) {
             Some(names) => self.machine.decide(self.machine.start(), names),
             None => Decision::NOTHING,

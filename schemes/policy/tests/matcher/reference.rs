@@ -124,6 +124,7 @@ pub(crate) fn path(random: &mut fastrand::Rng) -> String {
             2 => ".",
             3 => "",
             4 => "..",
+            5 => "schemes",
             _ => NAMES[random.usize(..NAMES.len())],
         });
     }
