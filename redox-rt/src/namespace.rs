@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use clavis_abi::error::{ECAPMODE, EINVAL, ELOOP, ENODEV, ENOENT, ENOTDIR, EXDEV, Error, Result};
 use clavis_abi::limits::{LINKS_MAX, PATH_MAX};
-use clavis_abi::params::{BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM};
+use clavis_abi::params::{BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, open_flags};
 use clavis_abi::startup::EntryKind;
 use syscall::AT_REMOVEDIR;
 use syscall::flag::{
@@ -154,7 +154,8 @@ fn birth(path: &str) -> Option<Number> {
 }
 
 /// Runs an operation on a path, following symbolic links that leave their server: it answers
-/// `EXDEV` for those, as it cannot know where they lead.
+/// `EXDEV` for those, as it cannot know where they lead. An open that shall stay where it is, or
+/// follow no links, does not: whatever the server says.
 fn resolve<T>(
     from: Option<Number>,
     path: &str,
@@ -162,7 +163,9 @@ fn resolve<T>(
     action: &dyn Fn(Option<Number>, &str) -> Result<T>,
 ) -> Result<T> {
     match at_place(from, path, action) {
-        Err(Error { errno: EXDEV }) => follow(from, path, flags, action),
+        Err(Error { errno: EXDEV }) if flags & open_flags::ALL & !open_flags::EXEC == 0 => {
+            follow(from, path, flags, action)
+        }
         answer => answer,
     }
 }

@@ -123,7 +123,7 @@ impl Handle {
     /// # Errors
     /// Why it cannot be opened.
     pub fn open(path: &str, flags: u64) -> Result<Handle> {
-        open(clavis_abi::runtime::NONE, path, flags)
+        open(clavis_abi::runtime::NONE, path, flags, Place::Upper)
     }
 
     /// Opens a path from a directory, or from a namespace: only what that handle leads to is
@@ -132,7 +132,20 @@ impl Handle {
     /// # Errors
     /// Why it cannot be opened.
     pub fn open_at(dir: &impl AsNumber, path: &str, flags: u64) -> Result<Handle> {
-        open(dir.number().0 as u64, path, flags)
+        open(dir.number().0 as u64, path, flags, Place::Upper)
+    }
+
+    /// As [`Handle::open_at`], at a place.
+    ///
+    /// # Errors
+    /// Why it cannot be opened.
+    pub fn open_at_place(
+        dir: &impl AsNumber,
+        path: &str,
+        flags: u64,
+        place: Place,
+    ) -> Result<Handle> {
+        open(dir.number().0 as u64, path, flags, place)
     }
 
     /// A further handle to the description of another.
@@ -235,9 +248,9 @@ impl Write for &Handle {
     }
 }
 
-fn open(dir: u64, path: &str, flags: u64) -> Result<Handle> {
+fn open(dir: u64, path: &str, flags: u64, place: Place) -> Result<Handle> {
     // SAFETY: it reads the path.
-    owned(unsafe { c::clavis_open(dir, path.as_ptr(), path.len(), flags, OUT_UPPER) })
+    owned(unsafe { c::clavis_open(dir, path.as_ptr(), path.len(), flags, place.raw()) })
 }
 
 pub(crate) fn read(number: Number, buffer: &mut [u8], offset: u64) -> Result<usize> {

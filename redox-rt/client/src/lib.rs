@@ -12,6 +12,7 @@
 pub mod account;
 mod c;
 pub mod command;
+pub mod directory;
 pub mod error;
 pub mod handle;
 pub mod lease;

@@ -1,0 +1,204 @@
+//! Requests of the kernel, translated.
+use crate::guest::Below;
+use crate::lower::Attribute;
+use crate::{Judge, Opened, ROOT, View};
+use clavis::{Handle, Rights};
+use redox_scheme::scheme::SchemeSync;
+use redox_scheme::{CallerCtx, OpenResult};
+use scheme_daemon::{Daemon, copy_path};
+use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
+use syscall::error::{EBADF, EINVAL, EOPNOTSUPP, EPERM, Error, Result};
+use syscall::flag::{EventFlags, StdFsCallKind};
+use syscall::schemev2::NewFdFlags;
+use syscall::{Stat, StatVfs, StdFsCallMeta, TimeSpec};
+
+/// Serves a view.
+pub struct Server<J> {
+    view: View<Below, J>,
+    name: String,
+}
+
+impl<J: Judge> Server<J> {
+    /// A server of what lies below a directory, which calls itself by a name of the namespace.
+    ///
+    /// # Errors
+    /// Refused without DUP on the directory.
+    pub fn new(name: &str, directory: &Handle, judge: J) -> Result<Server<J>> {
+        let all = Rights::all();
+        let root = Handle::derive_with(directory, all, all, 0, clavis::Place::Lowest)
+            .map_err(|error| Error::new(error.errno()))?;
+        let below = Below::new(&root);
+        Ok(Server { view: View::new(below, judge, root), name: name.into() })
+    }
+
+    /// Who judges.
+    pub fn judge(&self) -> &J {
+        self.view.judge()
+    }
+}
+
+impl<J: Judge> Daemon for Server<J> {}
+
+impl<J: Judge> SchemeSync for Server<J> {
+    fn scheme_root(&mut self) -> Result<usize> {
+        Ok(ROOT)
+    }
+
+    fn openat(
+        &mut self,
+        number: usize,
+        path: &str,
+        flags: usize,
+        _status: u32,
+        _caller: &CallerCtx,
+    ) -> Result<OpenResult> {
+        Ok(match self.view.open(number, path, flags as u64)? {
+            Opened::Own(number) => OpenResult::ThisScheme { number, flags: NewFdFlags::POSITIONED },
+            Opened::Lower(handle) => OpenResult::OtherScheme { fd: handle.into_number().raw() },
+        })
+    }
+
+    fn unlinkat(&mut self, number: usize, path: &str, flags: usize, _: &CallerCtx) -> Result<()> {
+        self.view.unlink(number, path, flags)
+    }
+
+    fn read(&mut self, id: usize, _: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
+        self.view.read(id)
+    }
+
+    fn write(&mut self, _: usize, _: &[u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
+        Err(Error::new(EBADF))
+    }
+
+    fn fsize(&mut self, id: usize, _: &CallerCtx) -> Result<u64> {
+        self.view.stat(id).map(|stat| stat.st_size)
+    }
+
+    fn fchmod(&mut self, id: usize, mode: u16, _: &CallerCtx) -> Result<()> {
+        self.view.set(id, &Attribute::Mode(mode))
+    }
+
+    fn fchown(&mut self, id: usize, owner: u32, group: u32, _: &CallerCtx) -> Result<()> {
+        self.view.set(id, &Attribute::Owner(owner, group))
+    }
+
+    fn futimens(&mut self, id: usize, times: &[TimeSpec], _: &CallerCtx) -> Result<()> {
+        let times = times.try_into().map_err(|_| Error::new(EINVAL))?;
+        self.view.set(id, &Attribute::Times(times))
+    }
+
+    fn std_fs_call(
+        &mut self,
+        id: usize,
+        kind: StdFsCallKind,
+        _payload: &mut [u8],
+        metadata: StdFsCallMeta,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        match kind {
+            // The owner in the lower half of the word, the group in the upper one.
+            StdFsCallKind::Fchown => {
+                let word = metadata.arg1;
+                let owner = Attribute::Owner(word as u32, (word >> 32) as u32);
+                self.view.set(id, &owner).map(|()| 0)
+            }
+            _ => Err(Error::new(EOPNOTSUPP)),
+        }
+    }
+
+    fn fcntl(&mut self, _id: usize, _: usize, _: usize, _: &CallerCtx) -> Result<usize> {
+        Err(Error::new(EINVAL))
+    }
+
+    fn fevent(&mut self, _id: usize, _: EventFlags, _: &CallerCtx) -> Result<EventFlags> {
+        // There is nothing to wait for.
+        Err(Error::new(EPERM))
+    }
+
+    fn fpath(&mut self, id: usize, buf: &mut [u8], _: &CallerCtx) -> Result<usize> {
+        let path = self.view.path(id)?;
+        Ok(copy_path(&format!("/scheme/{}{path}", self.name), buf))
+    }
+
+    fn relpathat(
+        &mut self,
+        id: usize,
+        directory: usize,
+        buf: &mut [u8],
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        Ok(copy_path(&self.view.path_from(id, directory)?, buf))
+    }
+
+    fn flinkat(
+        &mut self,
+        id: usize,
+        directory: usize,
+        path: &str,
+        flags: u32,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        if flags != 0 {
+            return Err(Error::new(EINVAL));
+        }
+        self.view.link(id, directory, path).map(|()| 0)
+    }
+
+    fn frenameat(
+        &mut self,
+        old_dir: usize,
+        old_path: &str,
+        new_dir: usize,
+        new_path: &str,
+        flags: u32,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        self.view.rename((old_dir, old_path), (new_dir, new_path), flags).map(|()| 0)
+    }
+
+    fn fsync(&mut self, id: usize, _: &CallerCtx) -> Result<()> {
+        self.view.sync(id)
+    }
+
+    fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        *stat = self.view.stat(id)?;
+        Ok(())
+    }
+
+    fn fstatvfs(&mut self, id: usize, stat: &mut StatVfs, _: &CallerCtx) -> Result<()> {
+        *stat = self.view.statistics(id)?;
+        Ok(())
+    }
+
+    fn getdents<'buf>(
+        &mut self,
+        id: usize,
+        mut buf: DirentBuf<&'buf mut [u8]>,
+        after: u64,
+    ) -> Result<DirentBuf<&'buf mut [u8]>> {
+        let (mut first, mut full) = (true, None);
+        self.view.list(id, after, &mut |found| {
+            let kind = DirentKind::try_from_raw(found.kind).unwrap_or_default();
+            let (inode, next_opaque_id, name) = (found.inode, found.next, found.name);
+            match buf.entry(DirEntry { inode, next_opaque_id, name, kind }) {
+                Ok(()) => {
+                    first = false;
+                    true
+                }
+                Err(error) => {
+                    full = Some(error);
+                    false
+                }
+            }
+        })?;
+        match full {
+            // Not even one fits.
+            Some(error) if first => Err(error),
+            _ => Ok(buf),
+        }
+    }
+
+    fn on_close(&mut self, id: usize) {
+        self.view.close(id);
+    }
+}

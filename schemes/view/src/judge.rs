@@ -1,0 +1,74 @@
+//! Who decides what a path gives.
+use clavis_abi::Rights;
+
+/// What becomes of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is there, and what is opened has at most these rights.
+    Allow(Rights),
+    /// It is there, and every use of it is `EACCES`.
+    Deny,
+    /// It is not there.
+    Hide,
+    /// Something empty is there in its place.
+    Mask,
+}
+
+/// What is said of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// Something below it can be visible: a directory there can be walked through, and its list
+    /// shows what is visible.
+    pub leads: bool,
+}
+
+impl Decision {
+    /// What is opened has at most this.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        match self.verdict {
+            Verdict::Allow(rights) => rights,
+            _ => Rights::empty(),
+        }
+    }
+}
+
+/// What is said of everything below a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Below {
+    /// The same as of the path itself.
+    Same,
+    /// Perhaps something else.
+    Differs,
+}
+
+/// Decides by the true path of a thing from the view's root, `/` for that: links are followed
+/// before. It is asked each time, so it may change its mind.
+pub trait Judge {
+    /// What is said of a path.
+    fn decide(&self, path: &str) -> Decision;
+
+    /// What is said of what lies below it. `Differs` is always a safe answer.
+    fn below(&self, path: &str) -> Below;
+
+    /// Something was done at a path that took these rights.
+    fn used(&self, path: &str, rights: Rights);
+}
+
+/// Allows everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Everything;
+
+impl Judge for Everything {
+    fn decide(&self, _: &str) -> Decision {
+        Decision { verdict: Verdict::Allow(Rights::all()), leads: true }
+    }
+
+    fn below(&self, _: &str) -> Below {
+        Below::Same
+    }
+
+    fn used(&self, _: &str, _: Rights) {}
+}

@@ -1,0 +1,264 @@
+//! Opening.
+use crate::judge::{Judge, Verdict};
+use crate::lower::{Lower, Walks};
+use crate::node::{Body, Node, kind_of};
+use crate::table::View;
+use beneath::{Kind, Place, Rules, Tree, walk};
+use clavis_abi::Rights;
+use clavis_abi::params::open_flags;
+use std::rc::Rc;
+use syscall::error::{
+    EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ESTALE, Error, Result,
+};
+use syscall::flag::{
+    O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_STAT, O_SYMLINK, O_TRUNC, O_WRONLY,
+};
+
+/// What of the rights of a handle of the file system below would reach beyond its own object.
+const BEYOND: Rights = Rights::LOOKUP
+    .union(Rights::LIST)
+    .union(Rights::CREATE)
+    .union(Rights::REMOVE)
+    .union(Rights::RENAME)
+    .union(Rights::LINK)
+    .union(Rights::FORWARD)
+    .union(Rights::NAME);
+
+/// What was opened.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Opened<H> {
+    /// Something of the view, with this number.
+    Own(usize),
+    /// A file or link of the file system below, with the rights that it may have.
+    Lower(H),
+}
+
+/// The flags of an open.
+#[derive(Clone, Copy)]
+struct Flags(u64);
+
+impl Flags {
+    fn has(self, flag: usize) -> bool {
+        self.0 & flag as u64 == flag as u64
+    }
+
+    fn reads_or_writes(self) -> bool {
+        self.0 & O_ACCMODE as u64 != 0
+    }
+
+    /// The open means a link itself.
+    fn as_link(self) -> bool {
+        self.has(O_SYMLINK) || self.has(O_STAT | O_NOFOLLOW)
+    }
+
+    fn exclusive(self) -> bool {
+        self.has(O_CREAT | O_EXCL)
+    }
+}
+
+/// Whether a path is names and single slashes and nothing else.
+fn is_plain(path: &str) -> bool {
+    !path.split('/').any(|name| matches!(name, "" | "." | ".."))
+}
+
+impl<L: Lower, J: Judge> View<L, J> {
+    /// Opens what a path means, from an open directory.
+    ///
+    /// # Errors
+    /// As POSIX has them, and [`beneath::walk`]; `EACCES` for what is denied, also in part.
+    pub fn open(&mut self, number: usize, path: &str, flags: u64) -> Result<Opened<L::Handle>> {
+        let start = self.node(number)?;
+        let flags = Flags(flags);
+        if let Some(opened) = self.straight(&start, path, flags)? {
+            return Ok(opened);
+        }
+        let follow = !flags.as_link() && !flags.has(O_NOFOLLOW) && !flags.exclusive();
+        let rules = Rules::from_flags(flags.0, follow);
+        let place = walk(&self.steps(), &start, path, rules)?;
+        match place {
+            Place::Node { node, name } => self.existing(node, name, flags),
+            Place::Free { .. } if !flags.has(O_CREAT) => Err(Error::new(ENOENT)),
+            Place::Free { slash: true, .. } if !flags.has(O_DIRECTORY) => Err(Error::new(EISDIR)),
+            Place::Free { directory, name, .. } => self.create(&directory, &name, flags),
+        }
+    }
+
+    /// The whole path at once, where there is no link in it and it may be opened so. `None`: it has
+    /// to be walked to know.
+    fn straight(
+        &mut self,
+        start: &Node<L::Handle>,
+        path: &str,
+        flags: Flags,
+    ) -> Result<Option<Opened<L::Handle>>> {
+        let (true, true) = (self.lower.walks() == Walks::ByNode, is_plain(path)) else {
+            return Ok(None);
+        };
+        let Body::Here(from) = &start.0.body else { return Ok(None) };
+        let from = Rc::clone(from);
+        let true_path = start.child(path);
+        let Verdict::Allow(rights) = self.judge.decide(&true_path).verdict else {
+            return Ok(None);
+        };
+        let demanded = Rights::demanded(flags.0);
+        if !rights.contains(demanded) {
+            return Ok(None);
+        }
+        let asked = flags.0 | open_flags::BENEATH | open_flags::NO_SYMLINKS;
+        let own = !flags.reads_or_writes() || flags.has(O_DIRECTORY);
+        if !own && !rights.contains(Rights::TRANSFER) {
+            return Err(Error::new(EACCES));
+        }
+        let most = if own { Rights::all() } else { rights - BEYOND };
+        let opened = match self.lower.open(&from, path, asked, most) {
+            Ok(opened) => opened,
+            // A link, or something that can only be told from a walk.
+            Err(error) if matches!(error.errno, ELOOP | ENOTDIR) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if own {
+            self.judge.used(&true_path, demanded);
+            let kind = flags.has(O_DIRECTORY).then_some(Kind::Directory);
+            let node = Node::new(true_path, Body::Here(Rc::new(opened)), kind);
+            return self.insert(node).map(|number| Some(Opened::Own(number)));
+        }
+        // What is written is no directory, and what is opened as a link is one.
+        let known = flags.has(O_WRONLY) || flags.has(O_SYMLINK);
+        if !known && kind_of(&self.lower.stat(&opened)?) == Kind::Directory {
+            let asked = asked | O_DIRECTORY as u64;
+            let directory = self.lower.open(&from, path, asked, Rights::all())?;
+            self.judge.used(&true_path, demanded);
+            let body = Body::Here(Rc::new(directory));
+            let node = Node::new(true_path, body, Some(Kind::Directory));
+            return self.insert(node).map(|number| Some(Opened::Own(number)));
+        }
+        self.judge.used(&true_path, demanded);
+        Ok(Some(Opened::Lower(opened)))
+    }
+
+    /// Opens what a walk led to.
+    fn existing(
+        &mut self,
+        node: Node<L::Handle>,
+        name: Option<(Node<L::Handle>, String)>,
+        flags: Flags,
+    ) -> Result<Opened<L::Handle>> {
+        let kind = self.steps().kind(&node)?;
+        let writes = flags.has(O_WRONLY) || flags.has(O_TRUNC);
+        match kind {
+            _ if flags.exclusive() => return Err(Error::new(EEXIST)),
+            Kind::Link if !flags.as_link() => return Err(Error::new(ELOOP)),
+            Kind::Directory if flags.has(O_CREAT) && !flags.has(O_DIRECTORY) => {
+                return Err(Error::new(EISDIR));
+            }
+            Kind::Directory if writes => return Err(Error::new(EISDIR)),
+            Kind::File | Kind::Link if flags.has(O_DIRECTORY) => return Err(Error::new(ENOTDIR)),
+            Kind::File | Kind::Directory if flags.has(O_SYMLINK) => return Err(Error::new(EINVAL)),
+            _ => {}
+        }
+        let decision = self.judge.decide(node.judged());
+        let rights = decision.rights();
+        let mut demanded = Rights::demanded(flags.0);
+        if kind == Kind::Directory && decision.leads {
+            // The list of a directory that leads somewhere shows what is visible.
+            demanded -= Rights::READ;
+        }
+        if node.is_masked() {
+            let nothing = (demanded - Rights::READ).is_empty();
+            return if nothing { self.own(node) } else { Err(Error::new(EACCES)) };
+        }
+        if !rights.contains(demanded) {
+            return Err(Error::new(EACCES));
+        }
+        self.judge.used(node.judged(), demanded);
+        if kind == Kind::Directory || !flags.reads_or_writes() {
+            return self.own(node);
+        }
+        if !rights.contains(Rights::TRANSFER) {
+            return Err(Error::new(EACCES));
+        }
+        let asked = flags.0 & !(O_CREAT as u64) | O_NOFOLLOW as u64;
+        let opened = match &name {
+            Some((directory, name)) => {
+                self.lower.open(directory.lower()?, name, asked, rights - BEYOND)?
+            }
+            None => self.lower.open(node.lower()?, "", asked, rights - BEYOND)?,
+        };
+        // Somebody else may have put something there since.
+        match kind_of(&self.lower.stat(&opened)?) {
+            found if found == kind => Ok(Opened::Lower(opened)),
+            _ => Err(Error::new(ESTALE)),
+        }
+    }
+
+    fn own(&mut self, node: Node<L::Handle>) -> Result<Opened<L::Handle>> {
+        self.insert(node).map(Opened::Own)
+    }
+
+    /// Makes what is not there.
+    fn create(
+        &mut self,
+        directory: &Node<L::Handle>,
+        name: &str,
+        flags: Flags,
+    ) -> Result<Opened<L::Handle>> {
+        let path = directory.child(name);
+        let rights = self.writable(&path, Rights::demanded(flags.0))?;
+        let own = flags.has(O_DIRECTORY) || !flags.reads_or_writes();
+        let kind = match (flags.has(O_DIRECTORY), flags.has(O_SYMLINK)) {
+            (true, true) => return Err(Error::new(EINVAL)),
+            (true, false) => Kind::Directory,
+            (false, true) => Kind::Link,
+            (false, false) => Kind::File,
+        };
+        if !own && !rights.contains(Rights::TRANSFER) {
+            return Err(Error::new(EACCES));
+        }
+        let most = if own { Rights::all() } else { rights - BEYOND };
+        let asked = flags.0 | O_NOFOLLOW as u64;
+        let opened = self.lower.open(directory.lower()?, name, asked, most)?;
+        self.judge.used(&path, Rights::demanded(flags.0));
+        if own {
+            return self.own(Node::new(path, Body::Here(Rc::new(opened)), Some(kind)));
+        }
+        Ok(Opened::Lower(opened))
+    }
+
+    /// The rights at a path whose name is to be changed.
+    ///
+    /// # Errors
+    /// `ENOENT`: it is not there, whatever is; `EACCES`.
+    pub(crate) fn writable(&self, path: &str, takes: Rights) -> Result<Rights> {
+        match self.judge.decide(path).verdict {
+            Verdict::Allow(rights) if rights.contains(takes) => Ok(rights),
+            Verdict::Hide => Err(Error::new(ENOENT)),
+            _ => Err(Error::new(EACCES)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syscall::flag::O_RDONLY;
+
+    #[test]
+    fn only_names_and_single_slashes_are_plain() {
+        for path in ["a", "a/b", "...", "a b/.c", "\u{e9}/-"] {
+            assert!(is_plain(path), "{path}");
+        }
+        for path in ["", "/a", "a/", "a//b", ".", "a/./b", "..", "a/../b", "/"] {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn flags_of_several_bits_are_all_needed() {
+        let stat = Flags(O_STAT as u64);
+        assert!(!stat.as_link() && !stat.reads_or_writes());
+        assert!(Flags((O_STAT | O_NOFOLLOW) as u64).as_link());
+        assert!(!Flags(O_CREAT as u64).exclusive());
+        assert!(Flags((O_CREAT | O_EXCL) as u64).exclusive());
+        assert!(Flags(O_RDONLY as u64).reads_or_writes());
+    }
+}
