@@ -53,7 +53,7 @@ pub trait Judge {
     /// What is said of what lies below it. `Differs` is always a safe answer.
     fn below(&self, path: &str) -> Below;
 
-    /// Something was done at a path that took these rights.
+    /// Something was done at a path that took these rights; none: it was seen on the way.
     fn used(&self, path: &str, rights: Rights);
 }
 

@@ -111,7 +111,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         if !decision.leads && !node.is_masked() && !decision.rights().contains(Rights::STAT) {
             return Err(Error::new(EACCES));
         }
-        self.judge.used(node.judged(), Rights::STAT);
+        self.judge.used(node.judged(), decision.rights() & Rights::STAT);
         if node.is_masked() {
             let directory = node.0.kind.get() == Some(Kind::Directory);
             let st_mode = if directory { MODE_DIR | 0o555 } else { MODE_FILE | 0o444 };
@@ -211,7 +211,7 @@ impl<L: Lower, J: Judge> View<L, J> {
             return Err(Error::new(EACCES));
         }
         if whole {
-            self.judge.used(node.judged(), Rights::LIST | Rights::READ);
+            self.judge.used(node.judged(), Rights::LIST);
         }
         let kept = self.open.get_mut(number).and_then(|open| open.listing.take());
         let listing = match kept.filter(|_| after != 0) {

@@ -196,7 +196,7 @@ fn run(walks: Walks, seed: u64) {
 #[test]
 fn random_operations_on_a_file_system_by_node_have_their_own_outcome() {
     let mut random = random();
-    for _ in 0..250 {
+    for _ in 0..80 {
         let seed = random.u64(..);
         println!("run {seed}");
         run(Walks::ByNode, seed);
@@ -206,7 +206,7 @@ fn random_operations_on_a_file_system_by_node_have_their_own_outcome() {
 #[test]
 fn random_operations_on_a_file_system_by_path_have_the_outcome_of_one_by_node() {
     let mut random = random();
-    for _ in 0..250 {
+    for _ in 0..80 {
         let seed = random.u64(..);
         println!("run {seed}");
         run(Walks::ByPath, seed);
