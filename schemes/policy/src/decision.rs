@@ -14,6 +14,17 @@ pub enum Verdict {
     Mask,
 }
 
+/// What a policy says about everything below a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Below {
+    /// The same as about the path itself.
+    Same,
+    /// It can differ, but nothing is hidden.
+    Varies,
+    /// Something can be hidden.
+    Hides,
+}
+
 /// A line of a policy; [`crate::Policy::origin`] and [`crate::Guard::origin`] know where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {

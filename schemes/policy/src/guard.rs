@@ -1,5 +1,5 @@
 //! What a running sandbox has: policies that all have to agree, and a lock.
-use crate::decision::{Decision, Line};
+use crate::decision::{Below, Decision, Line};
 use crate::hash::Hash;
 use crate::limits::LAYERS;
 use crate::policy::{Origin, Policy, State};
@@ -122,6 +122,12 @@ impl Guard {
     #[must_use]
     pub fn decide(&self, path: &str) -> Decision {
         narrowest(self.layers.iter().map(|layer| layer.decide(path)))
+    }
+
+    /// What all say about everything below an absolute path.
+    #[must_use]
+    pub fn below(&self, path: &str) -> Below {
+        self.layers.iter().map(|layer| layer.below(path)).max().unwrap_or(Below::Hides)
     }
 
     /// Where walks by name begin: see [`Policy::start`].

@@ -2,7 +2,7 @@
 //! the way from it by a letter an entry of a table. What is remembered is bounded, and forgotten
 //! as a whole when it is full; no answer depends on it.
 use crate::alphabet::Alphabet;
-use crate::decision::{Decision, Line};
+use crate::decision::{Below, Decision, Line, Verdict};
 use crate::limits::REMEMBERED;
 use crate::nodes::{Node, Nodes, ROOT, common};
 use crate::rule::{Effect, together};
@@ -197,6 +197,24 @@ impl Machine {
             *entry = Some(decision);
         }
         decision
+    }
+
+    /// What is said about all that is below where components lead.
+    pub(crate) fn below<'a>(&self, names: impl Iterator<Item = &'a str>) -> Below {
+        let at = self.walk(&self.start, names);
+        let (lines, others) = self.nodes.everywhere(&at.set);
+        let effects: Vec<Effect> =
+            lines.iter().filter_map(|line| self.effects.get(*line as usize).copied()).collect();
+        let is = |hides: bool| move |effect: &Effect| matches!(effect, Effect::Is(verdict) if (*verdict == Verdict::Hide) == hides);
+        let shown = effects.iter().any(is(false)) && !self.effects.iter().any(is(true));
+        let whole = together(effects.into_iter()).unwrap_or(Verdict::Hide);
+        if !others && whole == self.decide(&at, std::iter::empty()).verdict {
+            Below::Same
+        } else if shown {
+            Below::Varies
+        } else {
+            Below::Hides
+        }
     }
 
     /// What deciding took so far.

@@ -22,7 +22,7 @@ mod policy;
 pub mod profiles;
 mod rule;
 
-pub use decision::{Decision, Line, Verdict};
+pub use decision::{Below, Decision, Line, Verdict};
 pub use draft::{Draft, Include};
 pub use glob::quoted;
 pub use guard::{Guard, Lock, Refused, Walk};

@@ -261,6 +261,29 @@ impl Nodes {
         of(|one| one.below) > of(|one| one.hidden)
     }
 
+    /// The lines that match everything below a directory with these nodes, in their order, and
+    /// whether others can match something there.
+    pub(crate) fn everywhere(&self, set: &[Node]) -> (Vec<u32>, bool) {
+        let mut lines = Vec::new();
+        let mut others = false;
+        for (node, one) in set.iter().filter_map(|node| Some((*node, self.one(*node)?))) {
+            others |= self.children(one).binary_search_by_key(&'/', |child| child.0).is_ok();
+            let within = (one.itself == Loop::All).then_some(node);
+            for run in one.run.into_iter().chain(within) {
+                lines.extend(self.lines(run).iter().chain(self.lines(run + 1)));
+                others |= self.one(run + 1).is_some_and(|behind| {
+                    behind.star.is_some()
+                        || behind.run.is_some()
+                        || !self.children(behind).is_empty()
+                        || !self.tests(behind).is_empty()
+                });
+            }
+        }
+        lines.sort_unstable();
+        lines.dedup();
+        (lines, others)
+    }
+
     /// Adds a node, and what it leads to without a character.
     pub(crate) fn enter(&self, node: Node, set: &mut Vec<Node>) {
         set.push(node);

@@ -1,5 +1,5 @@
 //! A sealed policy, and walks in it.
-use crate::decision::{Decision, Line};
+use crate::decision::{Below, Decision, Line};
 use crate::hash::Hash;
 use crate::lazy::{At, Machine};
 use crate::rule::Rule;
@@ -54,6 +54,12 @@ impl Policy {
             Some(names) => self.machine.decide(self.machine.start(), names),
             None => Decision::NOTHING,
         }
+    }
+
+    /// What it says about everything below an absolute path.
+    #[must_use]
+    pub fn below(&self, path: &str) -> Below {
+        places(path).map_or(Below::Hides, |names| self.machine.below(names))
     }
 
     /// Where walks by name begin: `/scheme`, below which the schemes are; files are below `file`.

@@ -40,8 +40,10 @@ impl Decision {
 pub enum Below {
     /// The same as of the path itself.
     Same,
-    /// Perhaps something else.
-    Differs,
+    /// Perhaps something else, but nothing is hidden.
+    Varies,
+    /// Something may be hidden.
+    Hides,
 }
 
 /// Decides by the true path of a thing from the view's root, `/` for that: links are followed
@@ -50,7 +52,7 @@ pub trait Judge {
     /// What is said of a path.
     fn decide(&self, path: &str) -> Decision;
 
-    /// What is said of what lies below it. `Differs` is always a safe answer.
+    /// What is said of what lies below it. `Hides` is always a safe answer.
     fn below(&self, path: &str) -> Below;
 
     /// Something was done at a path that took these rights; none: it was seen on the way.

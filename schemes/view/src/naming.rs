@@ -78,7 +78,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         // A directory that is empty to look at and is not would tell what is in it.
         if directory
             && self.kind(node)? == Kind::Directory
-            && self.judge.below(&true_path) == Below::Differs
+            && self.judge.below(&true_path) == Below::Hides
         {
             return Err(Error::new(EBUSY));
         }

@@ -100,8 +100,8 @@ impl<L: Lower, J: Judge> View<L, J> {
         Ok(node)
     }
 
-    /// What is known of a number. Of a directory in which not everything may be visible, how much
-    /// is in it is not told.
+    /// What is known of a number. Of a directory in which something may be hidden, how much is in
+    /// it is not told.
     ///
     /// # Errors
     /// `EBADF`; `ENOENT`, `EACCES` as who judges says; what the file system below answers.
@@ -119,7 +119,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         }
         let stat = self.lower.stat(node.lower()?)?;
         let directory = crate::node::kind_of(&stat) == Kind::Directory;
-        if directory && self.judge.below(node.judged()) == Below::Differs {
+        if directory && self.judge.below(node.judged()) == Below::Hides {
             return Ok(Stat { st_size: 0, st_blocks: 0, st_nlink: 1, ..stat });
         }
         Ok(stat)

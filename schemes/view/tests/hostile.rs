@@ -267,9 +267,7 @@ fn hidden(seed: u64) {
             0..=3 => side.open(from, &one, flags),
             4 => side.list(from),
             5 => outcome(&side.view.unlink(from, &one, removes), |()| String::new()),
-            6 | 7 => {
-                outcome(&side.view.rename((from, &one), (to, &two), 0), |()| String::new())
-            }
+            6 | 7 => outcome(&side.view.rename((from, &one), (to, &two), 0), |()| String::new()),
             8 => {
                 let flags = (O_CREAT | O_EXCL | O_SYMLINK | O_WRONLY | 0o777) as u64;
                 let made = side.view.open(from, &one, flags);
@@ -282,9 +280,10 @@ fn hidden(seed: u64) {
             _ => outcome(&side.view.link(to, from, &one), |()| String::new()),
         });
         assert_eq!(answers[0], answers[1], "{rules:?}: {which} {one:?} {two:?} {flags:#x}");
-        let number = answers[0].as_ref().ok().and_then(|said| {
-            said.strip_prefix("own ")?.split(':').next()?.parse::<usize>().ok()
-        });
+        let number = answers[0]
+            .as_ref()
+            .ok()
+            .and_then(|said| said.strip_prefix("own ")?.split(':').next()?.parse::<usize>().ok());
         if let Some(number) = number {
             open.push(number);
         }

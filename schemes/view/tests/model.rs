@@ -5,12 +5,12 @@ mod world;
 use clavis_abi::params::open_flags;
 use clavis_ramfs::Handles;
 use clavis_ramfs::content::Data;
+use syscall::Stat;
 use syscall::error::{ENOENT, Error, Result};
 use syscall::flag::{
     AT_REMOVEDIR, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_STAT, O_SYMLINK,
     O_TRUNC, O_WRONLY,
 };
-use syscall::Stat;
 use view::{Everything, Opened, View, Walks};
 use world::{Disk, Files, NOW, kind, path, random, target, tree};
 

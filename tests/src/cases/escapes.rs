@@ -4,6 +4,7 @@
 use super::contain::{contain, place};
 use super::place::{Place, io};
 use super::support::{at, check};
+use super::views::Viewed;
 use crate::run::{Case, PROGRAM, Verdict};
 use clavis::abi::error::{
     EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTCAPABLE, ENOTDIR,
@@ -16,9 +17,11 @@ use syscall::flag::{O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, 
 
 pub(crate) const CASES: &[Case] = &[
     Case { name: "no_known_path_leads_out_of_a_directory_handle", run: by_handle },
+    Case { name: "no_known_path_leads_out_of_a_directory_of_a_view", run: by_view },
     Case { name: "no_known_path_leads_a_contained_program_out", run: contained },
     Case { name: "a_directory_that_moves_does_not_open_a_way_out", run: moved },
     Case { name: "links_that_are_swapped_during_walks_lead_nowhere", run: raced },
+    Case { name: "links_that_are_swapped_during_walks_of_a_view_lead_nowhere", run: raced_view },
     Case { name: "no_handle_is_widened_by_opening_it_again", run: reopened },
     Case { name: "what_lies_outside_cannot_be_linked_or_moved_inside", run: brought_in },
 ];
@@ -113,8 +116,12 @@ fn fixture(name: &str) -> Result<Place, String> {
 
 /// The directory of a fixture as a handle that is BENEATH.
 fn cage(place: &Place) -> Result<Handle, String> {
-    let path = place.at("in").display().to_string();
-    let cage = at("open", Handle::open(&path, (O_RDONLY | O_DIRECTORY) as u64))?;
+    cage_at(&place.at("in").display().to_string())
+}
+
+/// A directory as a handle that is BENEATH.
+fn cage_at(path: &str) -> Result<Handle, String> {
+    let cage = at("open", Handle::open(path, (O_RDONLY | O_DIRECTORY) as u64))?;
     at("limit", limit(&cage, Rights::all(), Rights::all(), handle_flags::BENEATH))?;
     Ok(cage)
 }
@@ -131,17 +138,29 @@ fn judge(what: &str, opened: Result<Handle, clavis::Error>, comes: Comes, why: &
 fn by_handle() -> Verdict {
     let place = fixture("by-handle")?;
     let cage = cage(&place)?;
+    tried(&place, &cage)
+}
+
+/// The same through a view of everything.
+fn by_view() -> Verdict {
+    let place = fixture("by-view")?;
+    let view = Viewed::start("escapes", "/")?;
+    let cage = cage_at(&view.at(&place.at("in").display().to_string()))?;
+    tried(&place, &cage)
+}
+
+fn tried(place: &Place, cage: &Handle) -> Verdict {
     for (path, flags, comes, why) in WAYS {
-        judge(path, Handle::open_at(&cage, path, *flags as u64), *comes, why)?;
+        judge(path, Handle::open_at(cage, path, *flags as u64), *comes, why)?;
     }
     let refused = |path: &str, expected: i32, why: &str| {
-        judge(path, Handle::open_at(&cage, path, O_RDONLY as u64), To(expected), why)
+        judge(path, Handle::open_at(cage, path, O_RDONLY as u64), To(expected), why)
     };
     refused(&"../".repeat(1300), ENOTCAPABLE, "3900 bytes of `..` are as good as one")?;
     refused(&"a/".repeat(2049), ENAMETOOLONG, "a path has at most 4096 bytes")?;
     refused(&"a".repeat(256), ENAMETOOLONG, "a name at most 255")?;
     refused("file\0/../../beside", EINVAL, "a NUL is no part of a path")?;
-    let file = at("file", Handle::open_at(&cage, "file", O_RDONLY as u64))?;
+    let file = at("file", Handle::open_at(cage, "file", O_RDONLY as u64))?;
     judge(
         "x",
         Handle::open_at(&file, "x", O_RDONLY as u64),
@@ -198,6 +217,18 @@ fn moved() -> Verdict {
 fn raced() -> Verdict {
     let place = fixture("raced")?;
     let cage = cage(&place)?;
+    race(&place, &cage)
+}
+
+/// The same where a view walks.
+fn raced_view() -> Verdict {
+    let place = fixture("raced-view")?;
+    let view = Viewed::start("raced", "/")?;
+    let cage = cage_at(&view.at(&place.at("in").display().to_string()))?;
+    race(&place, &cage)
+}
+
+fn race(place: &Place, cage: &Handle) -> Verdict {
     let (swap, spare) = (place.at("in/swap"), place.at("in/spare"));
     io("mkdir", fs::create_dir(&swap))?;
     io("write", fs::write(swap.join("beside"), "inside"))?;
@@ -215,7 +246,7 @@ fn raced() -> Verdict {
         });
         let walk = || {
             for _ in 0..400 {
-                let Ok(found) = Handle::open_at(&cage, "swap/beside", O_RDONLY as u64) else {
+                let Ok(found) = Handle::open_at(cage, "swap/beside", O_RDONLY as u64) else {
                     continue;
                 };
                 let mut text = [0; 16];

@@ -29,6 +29,7 @@ mod support;
 mod system;
 mod terminals;
 mod unix_sockets;
+mod views;
 
 use crate::run::Case;
 
@@ -39,6 +40,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     contain::CASES,
     escapes::CASES,
     sandbox::CASES,
+    views::CASES,
     cwd::CASES,
     leases::CASES,
     servers::CASES,

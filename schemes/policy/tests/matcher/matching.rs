@@ -55,3 +55,41 @@ fn a_directory_leads_wherever_something_below_it_is_visible() {
     println!("{leads} lead, {empty} of them to nothing that was tried");
     assert!(leads > empty * 2);
 }
+
+#[test]
+fn what_is_said_of_all_below_a_directory_holds_for_each_path_there() {
+    use clavis_policy::{Below, Verdict};
+    let mut random = seeded();
+    let (mut same, mut varies) = (0, 0);
+    for _ in 0..4_000 {
+        let mut lines = lines(&mut random, 4);
+        if random.bool() {
+            lines.insert(0, "allow rwxc /***".into());
+        }
+        let policy = policy(&lines);
+        for above in ["/", "/a", "/scheme/a", "/b/a", "/ab/é", "/a/b"] {
+            let (said, verdict) = (policy.below(above), policy.decide(above).verdict);
+            same += usize::from(said == Below::Same && verdict != Verdict::Hide);
+            varies += usize::from(said == Below::Varies);
+            for _ in 0..40 {
+                let mut below = above.trim_end_matches('/').to_owned();
+                for _ in 0..random.usize(1..4) {
+                    below = below + "/" + random.choice(NAMES).unwrap();
+                }
+                // The files are no directory of all schemes.
+                if above == "/" && below.starts_with("/scheme") {
+                    continue;
+                }
+                let found = policy.decide(&below).verdict;
+                let holds = match said {
+                    Below::Same => found == verdict,
+                    Below::Varies => found != Verdict::Hide,
+                    Below::Hides => true,
+                };
+                assert!(holds, "{said:?} of {above}, {found:?} {below} under {lines:#?}");
+            }
+        }
+    }
+    println!("{same} the same, {varies} without anything hidden");
+    assert!(same > 500 && varies > 500);
+}

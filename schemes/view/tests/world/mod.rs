@@ -2,9 +2,9 @@
 use beneath::Kind;
 use clavis_abi::Rights;
 use clavis_abi::params::open_flags;
+use clavis_ramfs::Handles;
 use clavis_ramfs::content::Data;
 use clavis_ramfs::time::Time;
-use clavis_ramfs::Handles;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -56,13 +56,7 @@ impl Disk {
         let mut handles = Handles::new(1 << 22, NOW);
         let root = handles.root().unwrap();
         let handles = RefCell::new(handles);
-        Rc::new(Disk {
-            handles,
-            root,
-            walks,
-            meddler: RefCell::default(),
-            open: Cell::new(0),
-        })
+        Rc::new(Disk { handles, root, walks, meddler: RefCell::default(), open: Cell::new(0) })
     }
 
     pub fn make(&self, path: &str, flags: usize) -> usize {
@@ -209,12 +203,7 @@ impl Lower for Files {
         self.0.handles.borrow_mut().unlink(number, &name, flags as u64)
     }
 
-    fn rename(
-        &self,
-        old: Place<'_, Handle>,
-        new: Place<'_, Handle>,
-        flags: u32,
-    ) -> Result<()> {
+    fn rename(&self, old: Place<'_, Handle>, new: Place<'_, Handle>, flags: u32) -> Result<()> {
         self.0.interrupted()?;
         let (old, new) = (self.name(old), self.name(new));
         self.0.handles.borrow_mut().rename_at((old.0, &old.1), (new.0, &new.1), flags)
@@ -278,8 +267,13 @@ impl Judge for Rules {
 
     fn below(&self, path: &str) -> Below {
         let path = if path == "/" { "" } else { path };
-        let differs = self.0.iter().any(|(rule, _)| rule != path && covers(path, rule));
-        if differs { Below::Differs } else { Below::Same }
+        let mut others = self.0.iter().filter(|(rule, _)| rule != path && covers(path, rule));
+        let hides = |verdict: &Verdict| *verdict == Verdict::Hide;
+        match others.clone().any(|(_, verdict)| hides(verdict)) || hides(&self.verdict(path)) {
+            true => Below::Hides,
+            false if others.next().is_some() => Below::Varies,
+            false => Below::Same,
+        }
     }
 
     fn used(&self, path: &str, rights: Rights) {

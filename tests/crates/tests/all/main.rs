@@ -8,4 +8,5 @@ mod parallel;
 mod redox;
 mod redoxfs;
 mod scheme;
+mod view;
 mod waiting;

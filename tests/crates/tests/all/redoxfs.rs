@@ -11,7 +11,7 @@ const DISK_BYTES: u64 = 32 << 20;
 const OPERATIONS: u64 = 600;
 
 /// Mounts an empty file system and gives the path of its root.
-fn mount(name: &'static str) -> PathBuf {
+pub(crate) fn mount(name: &'static str) -> PathBuf {
     let (ready, wait) = mpsc::channel();
     thread::spawn(move || {
         let system = FileSystem::create(DiskMemory::new(DISK_BYTES), None, 1, 0).unwrap();
@@ -161,15 +161,19 @@ fn holds(root: &Path) -> Model {
 
 #[test]
 fn random_operations_leave_what_a_model_says() {
-    let root = mount("crates-redoxfs");
-    for seed in [1, 0x0123_4567_89AB_CDEF] {
+    random_operations(&mount("crates-redoxfs"), &[1, 0x0123_4567_89AB_CDEF]);
+}
+
+/// Does what seeds say beneath a path, and compares with the model.
+pub(crate) fn random_operations(root: &Path, seeds: &[u64]) {
+    for &seed in seeds {
         let mut numbers = Numbers(seed);
-        let mut model = holds(&root);
+        let mut model = holds(root);
         for number in 0..OPERATIONS {
-            let (what, done, expected) = step(&root, &mut model, &mut numbers);
+            let (what, done, expected) = step(root, &mut model, &mut numbers);
             assert_eq!(done, expected, "seed {seed:#x}, operation {number}: {what}");
             if number % 100 == 99 {
-                assert!(holds(&root) == model, "seed {seed:#x}, after operation {number}: {what}");
+                assert!(holds(root) == model, "seed {seed:#x}, after operation {number}: {what}");
             }
         }
         assert!(model.values().any(Option::is_some), "seed {seed:#x} left no file to compare");
