@@ -61,6 +61,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "reread" => reread(),
         "here" => here(),
         "open" => open(),
+        "append" => append(),
         "crowd" => match crowd() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -70,6 +71,30 @@ pub(crate) fn main(what: &str) -> ExitCode {
         },
         _ => ExitCode::from(99),
     }
+}
+
+/// Appends to a file, and tries everything else.
+fn append() -> ExitCode {
+    use std::io::{Seek, SeekFrom, Write};
+    let path = std::env::args().nth(3).unwrap_or_default();
+    let mut options = std::fs::OpenOptions::new();
+    let Ok(mut file) = options.append(true).open(&path) else { return ExitCode::from(2) };
+    if file.write_all(b"more").is_err() {
+        return ExitCode::from(3);
+    }
+    _ = file.seek(SeekFrom::Start(0));
+    let others = [
+        file.set_len(0),
+        std::os::unix::fs::FileExt::write_at(&file, b"x", 0).map(drop),
+        std::fs::write(&path, "x"),
+        std::fs::OpenOptions::new().write(true).open(&path).map(drop),
+        std::fs::read(&path).map(drop),
+    ];
+    if others.iter().any(Result::is_ok) {
+        return ExitCode::from(4);
+    }
+    println!("added, and refused to do more");
+    ExitCode::SUCCESS
 }
 
 /// Tells how many threads there can be beside the first.

@@ -44,6 +44,11 @@ pub(crate) const ROWS: &[Row] = &[
         run: open_absolute,
     },
     Row {
+        name: "open-judged",
+        what: "the same through a view, where a policy decides",
+        run: open_judged,
+    },
+    Row {
         name: "openat-beneath",
         what: "open a name beneath a directory handle, and close",
         run: open_beneath,
@@ -151,6 +156,31 @@ fn open_absolute() -> Outcome {
         drop(black_box(file.map_err(|error| said(&path, error))?));
         Ok(())
     })
+}
+
+/// A view over a server, under a policy, and close.
+fn open_judged() -> Outcome {
+    let served = Served::start(COMBINED)?;
+    drop(served.open(O_RDONLY)?);
+    let name = format!("bench-view-{}", std::process::id());
+    let file = format!("/tmp/{name}.policy");
+    let text = format!("allow r /scheme/{name}/***\nhide /scheme/{name}/**/*.key\n");
+    std::fs::write(&file, text).map_err(|error| format!("{file}: {error}"))?;
+    let namespace = Namespace::current().map_err(|error| said("namespace", error))?;
+    drop(namespace.ticket(&name).map_err(|error| said(&name, error))?);
+    let view = "/scheme/initfs/bin/view".to_owned();
+    let below = format!("/scheme/{}", served.name);
+    let view = crate::process::Server::start(&[view, name.clone(), below, file.clone()])?;
+    let path = format!("/scheme/{name}/file");
+    let counted = median(|| {
+        let file = Handle::open(&path, O_RDONLY as u64);
+        drop(black_box(file.map_err(|error| said(&path, error))?));
+        Ok(())
+    });
+    drop(view);
+    _ = namespace.unbind(&name);
+    _ = std::fs::remove_file(file);
+    counted
 }
 
 fn open_beneath() -> Outcome {

@@ -6,7 +6,9 @@
 //! program has ended, all that it started ends with its account.
 #![forbid(unsafe_code)]
 
+mod guarded;
 mod lend;
+mod policy;
 mod view;
 
 use allow_list::{List, Terminal};
@@ -16,6 +18,7 @@ use clavis::{AsNumber, ExitStatus, Give, Handle, Number, Rights};
 use clavis_launch::{Launch, Powers};
 use lend::Lender;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The status of `contain` itself when nothing came of it.
 const FAILED: u8 = 125;
@@ -29,6 +32,8 @@ run a program that gets what is listed here and nothing else
   -l, --limit NAME=NUMBER,...      memory=64M, handles=1024, threads=64 unless said otherwise
   -e, --env NAME[=VALUE]           an environment variable
   -t, --terminal                   let it control the terminal: raw mode, jobs
+  -p, --policy FILE                what paths give, instead of --allow and --scheme
+      --explain PATH               say which line of the policy decides, and run nothing
 
 RIGHTS are letters: r read, w write, x run, c create and remove, a append; or names of rights
 joined by + (caps --legend lists them). Rights of a directory hold for all below it; a directory
@@ -48,7 +53,11 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    match run(&list) {
+    let outcome = match &list.policy {
+        Some(path) if !list.explained.is_empty() => policy::explain(path, &list.explained),
+        _ => run(&list),
+    };
+    match outcome {
         Ok(status) => ExitCode::from(status),
         Err(trouble) => {
             complain(&trouble.why);
@@ -76,6 +85,11 @@ impl Trouble {
         Trouble::own(subject, &clavis_launch::reason_of(error))
     }
 
+    /// In own words, about nothing else.
+    fn plain(why: String) -> Trouble {
+        Trouble { why, status: FAILED }
+    }
+
     /// In own words.
     fn own(subject: &str, why: &str) -> Trouble {
         Trouble { why: format!("{subject}: {why}"), status: FAILED }
@@ -85,7 +99,10 @@ impl Trouble {
 fn run(list: &List) -> Result<u8, Trouble> {
     let lender = Lender::new().map_err(|error| Trouble::failed("lease", &error))?;
     let own = Namespace::current().map_err(|error| Trouble::failed("namespace", &error))?;
-    let view = view::build(&own, list)?;
+    let view = match &list.policy {
+        Some(path) => guarded::build(&own, &Arc::new(policy::guard(path)?))?,
+        None => view::build(&own, list)?,
+    };
     let account =
         Account::new(&list.limits.account()).map_err(|error| Trouble::failed("account", &error))?;
     let view =

@@ -127,7 +127,7 @@ impl Handle {
     }
 
     /// Opens a path from a directory, or from a namespace: only what that handle leads to is
-    /// looked at, absolute paths included.
+    /// looked at, absolute paths included. The empty path opens the handle's own object again.
     ///
     /// # Errors
     /// Why it cannot be opened.

@@ -19,7 +19,9 @@ pub(super) unsafe extern "C" fn clavis_open(
     answer(path.and_then(|path| match choice(dir, None)? {
         // An absolute path is the directory's or namespace's own matter: it is never looked up
         // with authority that was not named.
-        Some(dir) if path.starts_with('/') => sys::file::openat(dir, path, flags, place(to)),
+        Some(dir) if path.is_empty() || path.starts_with('/') => {
+            sys::file::openat(dir, path, flags, place(to))
+        }
         Some(dir) => namespace::open_from(dir, path, flags, place(to)),
         None => namespace::open(path, flags, place(to)),
     }))

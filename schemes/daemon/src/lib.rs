@@ -26,9 +26,7 @@ pub use endpoint::{Endpoint, Resolution, endpoint};
 #[cfg(target_os = "redox")]
 pub use patient::{Attended, Patient, lock, reply, serve_patient};
 #[cfg(target_os = "redox")]
-pub(crate) use serve::answer_all;
-#[cfg(target_os = "redox")]
-pub use serve::{Daemon, Done, Tag, copy_path, exit, serve};
+pub use serve::{Daemon, Done, Tag, answer_all, copy_path, exit, serve};
 
 /// The main function of a daemon: that of its module `daemon`, which is there for the guest only.
 #[macro_export]

@@ -95,11 +95,11 @@ pub fn serve<S: Daemon>(socket: &Socket, name: &str, scheme: &mut S) -> Result<(
     answer_all(socket, scheme)
 }
 
-/// Serves a scheme that is registered.
+/// Serves a scheme that is registered, or whose root was handed out otherwise.
 ///
 /// # Errors
 /// What the socket answers.
-pub(crate) fn answer_all<S: Daemon>(socket: &Socket, scheme: &mut S) -> Result<()> {
+pub fn answer_all<S: Daemon>(socket: &Socket, scheme: &mut S) -> Result<()> {
     let mut state = SchemeState::new();
     let mut next = socket.next_request(SignalBehavior::Restart)?;
     while let Some(request) = next {

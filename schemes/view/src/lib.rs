@@ -23,6 +23,7 @@
     )
 )]
 
+mod guarded;
 #[cfg(target_os = "redox")]
 pub mod guest;
 pub mod judge;
@@ -33,6 +34,7 @@ mod open;
 mod steps;
 mod table;
 
+pub use guarded::Guarded;
 pub use judge::{Below, Decision, Everything, Judge, Verdict};
 pub use lower::{Lower, Walks};
 pub use open::Opened;

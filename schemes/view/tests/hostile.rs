@@ -6,6 +6,7 @@ use clavis_abi::Rights;
 use clavis_abi::error::{EIO, ENOENT, EOWNERDEAD};
 use clavis_abi::params::open_flags;
 use clavis_ramfs::content::Data;
+use clavis_view::{Everything, Judge, Opened, ROOT, Verdict, View, Walks};
 use std::rc::Rc;
 use syscall::Stat;
 use syscall::error::{Error, Result};
@@ -13,7 +14,6 @@ use syscall::flag::{
     AT_REMOVEDIR, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_STAT, O_SYMLINK,
     O_TRUNC, O_WRONLY,
 };
-use view::{Everything, Judge, Opened, ROOT, Verdict, View, Walks};
 use world::{Disk, Files, LIST, LOOK, Rules, kind, path, random, target};
 
 const OPENS: &[usize] = &[

@@ -5,13 +5,13 @@ mod world;
 use clavis_abi::params::open_flags;
 use clavis_ramfs::Handles;
 use clavis_ramfs::content::Data;
+use clavis_view::{Everything, Opened, View, Walks};
 use syscall::Stat;
 use syscall::error::{ENOENT, Error, Result};
 use syscall::flag::{
     AT_REMOVEDIR, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_STAT, O_SYMLINK,
     O_TRUNC, O_WRONLY,
 };
-use view::{Everything, Opened, View, Walks};
 use world::{Disk, Files, NOW, kind, path, random, target, tree};
 
 /// What is open on both sides: a number of the view, one of the file system.

@@ -14,6 +14,7 @@ mod leases;
 mod machine;
 mod names;
 mod place;
+mod policies;
 mod posix;
 mod processes;
 mod rights;
@@ -41,6 +42,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     escapes::CASES,
     sandbox::CASES,
     views::CASES,
+    policies::CASES,
     cwd::CASES,
     leases::CASES,
     servers::CASES,

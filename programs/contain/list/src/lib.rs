@@ -28,6 +28,10 @@ pub struct List {
     pub environment: Vec<(String, Option<String>)>,
     /// Whether it controls the terminal, and does not only read and write.
     pub terminal: Terminal,
+    /// The file with the policy that says what paths give, in the place of what is allowed above.
+    pub policy: Option<String>,
+    /// Paths of which it is to be said which line of the policy decides.
+    pub explained: Vec<String>,
     /// The program and its arguments.
     pub command: Vec<String>,
 }

@@ -24,6 +24,12 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
             Arg::Short('e') | Arg::Long("env") => {
                 list.environment.push(variable(&parser.value()?.string()?)?);
             }
+            Arg::Short('p') | Arg::Long("policy") => {
+                if list.policy.replace(parser.value()?.string()?).is_some() {
+                    return Err(Misuse("one policy at a time: it can include others".into()));
+                }
+            }
+            Arg::Long("explain") => list.explained.push(parser.value()?.string()?),
             Arg::Short('t') | Arg::Long("terminal") => list.terminal = Terminal::Controlled,
             Arg::Value(word) => {
                 list.command.push(word.string()?);
@@ -34,8 +40,16 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
             other => return Err(other.unexpected().into()),
         }
     }
-    if list.command.is_empty() {
+    if !list.explained.is_empty() {
+        if list.policy.is_none() || !list.command.is_empty() {
+            return Err(Misuse("write --policy FILE --explain PATH, and no program".into()));
+        }
+    } else if list.command.is_empty() {
         return Err(Misuse("a program is missing".into()));
+    }
+    if list.policy.is_some() && !(list.allowed.is_empty() && list.schemes.is_empty()) {
+        let why = "a policy says everything: write what --allow and --scheme say as its lines";
+        return Err(Misuse(why.into()));
     }
     check(&mut list)?;
     Ok(list)
@@ -163,6 +177,15 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_stands_in_the_place_of_a_list() {
+        let list = list("--policy file.policy -e A -l threads=2 ls -p");
+        assert_eq!(list.policy.as_deref(), Some("file.policy"));
+        assert_eq!(list.command, ["ls", "-p"]);
+        let list = read(&words("-p x --explain /a --explain /b")).unwrap();
+        assert_eq!(list.explained, ["/a", "/b"]);
+    }
+
+    #[test]
     fn words_that_make_no_sense_are_refused() {
         for line in [
             "",
@@ -178,6 +201,13 @@ mod tests {
             "-l memory ls",
             "-e =x ls",
             "--all ls",
+            "-p a -p b ls",
+            "-p a -a r:/x ls",
+            "-p a -s log ls",
+            "-p a",
+            "--explain /x",
+            "--explain /x ls",
+            "-p a --explain /x ls",
         ] {
             assert!(read(&words(line)).is_err(), "{line}");
         }

@@ -5,6 +5,8 @@ use clavis_abi::params::open_flags;
 use clavis_ramfs::Handles;
 use clavis_ramfs::content::Data;
 use clavis_ramfs::time::Time;
+use clavis_view::lower::{Attribute, Found, Lower, Place};
+use clavis_view::{Below, Decision, Judge, Verdict, Walks};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -15,8 +17,6 @@ use syscall::flag::{
     O_SYMLINK, O_WRONLY,
 };
 use syscall::{Stat, StatVfs};
-use view::lower::{Attribute, Found, Lower, Place};
-use view::{Below, Decision, Judge, Verdict, Walks};
 
 pub const NOW: Time = Time { seconds: 7, nanoseconds: 0 };
 pub const LOOK: u64 = (O_STAT | O_NOFOLLOW) as u64;
