@@ -31,6 +31,7 @@ pub mod lower;
 mod naming;
 mod node;
 mod open;
+mod record;
 mod steps;
 mod table;
 
@@ -38,4 +39,5 @@ pub use guarded::Guarded;
 pub use judge::{Below, Decision, Everything, Judge, Verdict};
 pub use lower::{Lower, Walks};
 pub use open::Opened;
+pub use record::{Record, Recorder};
 pub use table::{MOST, ROOT, View};

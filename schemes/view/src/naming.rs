@@ -10,6 +10,7 @@ use crate::node::{Body, Node};
 use crate::table::{ROOT, View};
 use beneath::{Boundary, Kind, Place, Rules, Tree, walk};
 use clavis_abi::Rights;
+use clavis_abi::limits::PATH_MAX;
 use syscall::AT_REMOVEDIR;
 use syscall::error::{EBUSY, EEXIST, EINVAL, ENOENT, ENOTDIR, ENOTEMPTY, EXDEV, Error, Result};
 
@@ -189,6 +190,8 @@ impl<L: Lower, J: Judge> View<L, J> {
         for (number, path) in moved {
             let Some(open) = self.open.get(number) else { continue };
             let node = match self.lower.walks() {
+                // Too long to be kept: what is below directories can be moved ever deeper.
+                _ if path.len() > PATH_MAX.saturating_mul(2) => open.node.unnamed(Some(Body::Gone)),
                 Walks::ByNode => open.node.moved(path),
                 _ if matches!(open.node.0.body, Body::Gone) => continue,
                 Walks::ByPath => {

@@ -7,11 +7,13 @@ use beneath::{Kind, Place, Rules, Tree, walk};
 use clavis_abi::Rights;
 use clavis_abi::params::open_flags;
 use std::rc::Rc;
+use syscall::Stat;
 use syscall::error::{
     EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ESTALE, Error, Result,
 };
 use syscall::flag::{
-    O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_STAT, O_SYMLINK, O_TRUNC, O_WRONLY,
+    MODE_FILE, MODE_TYPE, O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_STAT, O_SYMLINK,
+    O_TRUNC, O_WRONLY,
 };
 
 /// What of the rights of a handle of the file system below would reach beyond its own object.
@@ -59,6 +61,13 @@ impl Flags {
 /// Whether a path is names and single slashes and nothing else.
 fn is_plain(path: &str) -> bool {
     !path.split('/').any(|name| matches!(name, "" | "." | ".."))
+}
+
+/// A program that is opened to be read is taken to be run: that is not seen here.
+fn runs(stat: Option<&Stat>, rights: Rights) -> Rights {
+    let runs =
+        stat.is_some_and(|stat| stat.st_mode & MODE_TYPE == MODE_FILE && stat.st_mode & 0o111 != 0);
+    if runs { rights & Rights::EXEC } else { Rights::empty() }
 }
 
 impl<L: Lower, J: Judge> View<L, J> {
@@ -109,7 +118,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         if !own && !rights.contains(Rights::TRANSFER) {
             return Err(Error::new(EACCES));
         }
-        let most = if own { Rights::all() } else { rights - BEYOND };
+        let most = if own { Rights::all() } else { rights.difference(BEYOND) };
         let opened = match self.lower.open(&from, path, asked, most) {
             Ok(opened) => opened,
             // A link, or something that can only be told from a walk.
@@ -124,7 +133,8 @@ impl<L: Lower, J: Judge> View<L, J> {
         }
         // What is written is no directory, and what is opened as a link is one.
         let known = flags.has(O_WRONLY) || flags.has(O_SYMLINK);
-        if !known && kind_of(&self.lower.stat(&opened)?) == Kind::Directory {
+        let stat = if known { None } else { Some(self.lower.stat(&opened)?) };
+        if stat.as_ref().is_some_and(|stat| kind_of(stat) == Kind::Directory) {
             let asked = asked | O_DIRECTORY as u64;
             let directory = self.lower.open(&from, path, asked, Rights::all())?;
             self.judge.used(&true_path, demanded);
@@ -132,7 +142,7 @@ impl<L: Lower, J: Judge> View<L, J> {
             let node = Node::new(true_path, body, Some(Kind::Directory));
             return self.insert(node).map(|number| Some(Opened::Own(number)));
         }
-        self.judge.used(&true_path, demanded);
+        self.judge.used(&true_path, demanded | runs(stat.as_ref(), rights));
         Ok(Some(Opened::Lower(opened)))
     }
 
@@ -161,17 +171,17 @@ impl<L: Lower, J: Judge> View<L, J> {
         let mut demanded = Rights::demanded(flags.0);
         if kind == Kind::Directory && decision.leads {
             // The list of a directory that leads somewhere shows what is visible.
-            demanded -= Rights::READ;
+            demanded = demanded.difference(Rights::READ);
         }
         if node.is_masked() {
-            let nothing = (demanded - Rights::READ).is_empty();
+            let nothing = demanded.difference(Rights::READ).is_empty();
             return if nothing { self.own(node) } else { Err(Error::new(EACCES)) };
         }
         if !rights.contains(demanded) {
             return Err(Error::new(EACCES));
         }
-        self.judge.used(node.judged(), demanded);
         if kind == Kind::Directory || !flags.reads_or_writes() {
+            self.judge.used(node.judged(), demanded);
             return self.own(node);
         }
         if !rights.contains(Rights::TRANSFER) {
@@ -180,15 +190,17 @@ impl<L: Lower, J: Judge> View<L, J> {
         let asked = flags.0 & !(O_CREAT as u64) | O_NOFOLLOW as u64;
         let opened = match &name {
             Some((directory, name)) => {
-                self.lower.open(directory.lower()?, name, asked, rights - BEYOND)?
+                self.lower.open(directory.lower()?, name, asked, rights.difference(BEYOND))?
             }
-            None => self.lower.open(node.lower()?, "", asked, rights - BEYOND)?,
+            None => self.lower.open(node.lower()?, "", asked, rights.difference(BEYOND))?,
         };
         // Somebody else may have put something there since.
-        match kind_of(&self.lower.stat(&opened)?) {
-            found if found == kind => Ok(Opened::Lower(opened)),
-            _ => Err(Error::new(ESTALE)),
+        let stat = self.lower.stat(&opened)?;
+        if kind_of(&stat) != kind {
+            return Err(Error::new(ESTALE));
         }
+        self.judge.used(node.judged(), demanded | runs(Some(&stat), rights));
+        Ok(Opened::Lower(opened))
     }
 
     fn own(&mut self, node: Node<L::Handle>) -> Result<Opened<L::Handle>> {
@@ -214,7 +226,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         if !own && !rights.contains(Rights::TRANSFER) {
             return Err(Error::new(EACCES));
         }
-        let most = if own { Rights::all() } else { rights - BEYOND };
+        let most = if own { Rights::all() } else { rights.difference(BEYOND) };
         let asked = flags.0 | O_NOFOLLOW as u64;
         let opened = self.lower.open(directory.lower()?, name, asked, most)?;
         self.judge.used(&path, Rights::demanded(flags.0));

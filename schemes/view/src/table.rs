@@ -5,10 +5,13 @@ use crate::node::{Body, Node};
 use crate::steps::Steps;
 use beneath::{Kind, Tree};
 use clavis_abi::Rights;
+use clavis_abi::limits::PATH_MAX;
 use slab::Slab;
 use std::rc::Rc;
 use syscall::dirent::DirentKind;
-use syscall::error::{EACCES, EBADF, ENFILE, ENOENT, ENOTDIR, EXDEV, Error, Result};
+use syscall::error::{
+    EACCES, EBADF, EIO, EISDIR, ENAMETOOLONG, ENFILE, ENOENT, ENOTDIR, EXDEV, Error, Result,
+};
 use syscall::flag::{MODE_DIR, MODE_FILE, O_DIRECTORY, O_RDONLY};
 use syscall::{Stat, StatVfs};
 
@@ -16,6 +19,9 @@ use syscall::{Stat, StatVfs};
 pub const ROOT: usize = 0;
 /// Most that can be open: each keeps a handle of the file system below.
 pub const MOST: usize = 4096;
+
+/// Pieces of a list that are passed over at once: one that never ends is an error.
+const CHUNKS: usize = 1 << 16;
 
 /// Reads the names of a directory.
 const LIST: u64 = (O_RDONLY | O_DIRECTORY) as u64;
@@ -63,6 +69,9 @@ impl<L: Lower, J: Judge> View<L, J> {
     pub(crate) fn insert(&mut self, node: Node<L::Handle>) -> Result<usize> {
         if self.open.len() >= MOST {
             return Err(Error::new(ENFILE));
+        }
+        if node.0.path.len() > PATH_MAX {
+            return Err(Error::new(ENAMETOOLONG));
         }
         Ok(self.open.insert(Open { node, listing: None }))
     }
@@ -182,7 +191,7 @@ impl<L: Lower, J: Judge> View<L, J> {
     /// `EISDIR`; `EBADF`.
     pub fn read(&self, number: usize) -> Result<usize> {
         match self.steps().kind(&self.node(number)?)? {
-            Kind::Directory => Err(Error::new(syscall::error::EISDIR)),
+            Kind::Directory => Err(Error::new(EISDIR)),
             _ if self.node(number)?.is_masked() => Ok(0),
             _ => Err(Error::new(EBADF)),
         }
@@ -234,7 +243,10 @@ impl<L: Lower, J: Judge> View<L, J> {
         each: &mut dyn FnMut(Found<'_>) -> bool,
     ) -> Result<()> {
         let mut going = true;
-        while going {
+        for _ in 0..CHUNKS {
+            if !going {
+                return Ok(());
+            }
             let mut any = false;
             let mut failed = None;
             self.lower.list(listing, after, &mut |found| {
@@ -259,7 +271,7 @@ impl<L: Lower, J: Judge> View<L, J> {
             }
             going &= any;
         }
-        Ok(())
+        if going { Err(Error::new(EIO)) } else { Ok(()) }
     }
 
     /// What a name is shown as; `None`: it is not.

@@ -1,7 +1,6 @@
 //! What surrounds a view means it no good: somebody changes the file system between its steps, it
 //! answers errors, and what is hidden is looked for.
-mod world;
-
+use crate::world::{Disk, Files, LIST, LOOK, Rules, kind, path, random, target};
 use clavis_abi::Rights;
 use clavis_abi::error::{EIO, ENOENT, EOWNERDEAD};
 use clavis_abi::params::open_flags;
@@ -14,7 +13,6 @@ use syscall::flag::{
     AT_REMOVEDIR, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_STAT, O_SYMLINK,
     O_TRUNC, O_WRONLY,
 };
-use world::{Disk, Files, LIST, LOOK, Rules, kind, path, random, target};
 
 const OPENS: &[usize] = &[
     O_RDONLY,
@@ -374,8 +372,8 @@ fn a_mask_is_empty_and_stays_so() {
     side.disk.directory("top/directory");
     side.disk.file("top/directory/in", "in");
     side.disk.file("top/file", "file");
-    let errno = |opened: Result<Opened<world::Handle>>| opened.map(drop).unwrap_err().errno;
-    let own = |opened: Result<Opened<world::Handle>>| match opened.unwrap() {
+    let errno = |opened: Result<Opened<crate::world::Handle>>| opened.map(drop).unwrap_err().errno;
+    let own = |opened: Result<Opened<crate::world::Handle>>| match opened.unwrap() {
         Opened::Own(number) => number,
         Opened::Lower(_) => panic!("it was opened below"),
     };

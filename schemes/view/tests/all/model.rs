@@ -1,18 +1,16 @@
 //! A view that allows everything, against the file system itself: random operations have the same
 //! outcome on both, whether the file system below walks by node or by path.
-mod world;
-
+use crate::world::{Disk, Files, NOW, kind, path, random, target, tree};
 use clavis_abi::params::open_flags;
 use clavis_ramfs::Handles;
 use clavis_ramfs::content::Data;
-use clavis_view::{Everything, Opened, View, Walks};
+use clavis_view::{Everything, Opened, ROOT, View, Walks};
 use syscall::Stat;
 use syscall::error::{ENOENT, Error, Result};
 use syscall::flag::{
     AT_REMOVEDIR, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, O_STAT, O_SYMLINK,
     O_TRUNC, O_WRONLY,
 };
-use world::{Disk, Files, NOW, kind, path, random, target, tree};
 
 /// What is open on both sides: a number of the view, one of the file system.
 type Pair = (usize, usize);
@@ -33,7 +31,7 @@ impl Both {
         let view = View::new(Files(disk.clone()), Everything, disk.at("top"));
         let mut plain = Handles::new(1 << 22, NOW);
         let root = plain.root().unwrap();
-        Both { disk, view, plain, open: vec![(view::ROOT, root)], walks }
+        Both { disk, view, plain, open: vec![(ROOT, root)], walks }
     }
 
     /// Where a directory was removed that a file system by path cannot find any more, only the
@@ -186,7 +184,7 @@ fn run(walks: Walks, seed: u64) {
         both.plain.close(its);
     }
     let mut handles = both.disk.handles.borrow_mut();
-    let top = handles.open(both.disk.root, "top", world::LIST).unwrap().number;
+    let top = handles.open(both.disk.root, "top", crate::world::LIST).unwrap().number;
     let root = both.open[0].1;
     assert_eq!(tree(&mut handles, top), tree(&mut both.plain, root));
     // The root, and the root again for lists.

@@ -18,29 +18,29 @@ use syscall::flag::{
 };
 use syscall::{Stat, StatVfs};
 
-pub const NOW: Time = Time { seconds: 7, nanoseconds: 0 };
-pub const LOOK: u64 = (O_STAT | O_NOFOLLOW) as u64;
-pub const LIST: u64 = (O_RDONLY | O_DIRECTORY) as u64;
+pub(crate) const NOW: Time = Time { seconds: 7, nanoseconds: 0 };
+pub(crate) const LOOK: u64 = (O_STAT | O_NOFOLLOW) as u64;
+pub(crate) const LIST: u64 = (O_RDONLY | O_DIRECTORY) as u64;
 
 /// What somebody else does before each call of the view.
 type Meddler = Box<dyn FnMut(&mut Handles) -> Result<()>>;
 
 /// A real file system in memory; `ByPath` forgets where a directory is and looks again.
-pub struct Disk {
-    pub handles: RefCell<Handles>,
-    pub root: usize,
+pub(crate) struct Disk {
+    pub(crate) handles: RefCell<Handles>,
+    pub(crate) root: usize,
     walks: Walks,
-    pub meddler: RefCell<Option<Meddler>>,
-    pub open: Cell<usize>,
+    pub(crate) meddler: RefCell<Option<Meddler>>,
+    pub(crate) open: Cell<usize>,
 }
 
 /// A handle of it.
-pub struct Handle {
+pub(crate) struct Handle {
     disk: Rc<Disk>,
-    pub number: usize,
+    pub(crate) number: usize,
     /// The path from the root of the file system.
     path: String,
-    pub rights: Rights,
+    pub(crate) rights: Rights,
     inherit: Rights,
 }
 
@@ -52,38 +52,38 @@ impl Drop for Handle {
 }
 
 impl Disk {
-    pub fn new(walks: Walks) -> Rc<Disk> {
+    pub(crate) fn new(walks: Walks) -> Rc<Disk> {
         let mut handles = Handles::new(1 << 22, NOW);
         let root = handles.root().unwrap();
         let handles = RefCell::new(handles);
         Rc::new(Disk { handles, root, walks, meddler: RefCell::default(), open: Cell::new(0) })
     }
 
-    pub fn make(&self, path: &str, flags: usize) -> usize {
+    pub(crate) fn make(&self, path: &str, flags: usize) -> usize {
         let flags = (flags | O_CREAT | 0o755) as u64;
         self.handles.borrow_mut().open(self.root, path, flags).unwrap().number
     }
 
-    pub fn directory(&self, path: &str) {
+    pub(crate) fn directory(&self, path: &str) {
         let number = self.make(path, O_DIRECTORY | O_STAT);
         self.handles.borrow_mut().close(number);
     }
 
-    pub fn file(&self, path: &str, text: &str) {
+    pub(crate) fn file(&self, path: &str, text: &str) {
         let number = self.make(path, O_WRONLY);
         let mut handles = self.handles.borrow_mut();
         handles.write(number, Data::Bytes(text.as_bytes()), 0, 0).unwrap();
         handles.close(number);
     }
 
-    pub fn link(&self, path: &str, target: &str) {
+    pub(crate) fn link(&self, path: &str, target: &str) {
         let number = self.make(path, O_SYMLINK | O_WRONLY);
         let mut handles = self.handles.borrow_mut();
         handles.write(number, Data::Bytes(target.as_bytes()), 0, 0).unwrap();
         handles.close(number);
     }
 
-    pub fn text(&self, number: usize) -> Result<String> {
+    pub(crate) fn text(&self, number: usize) -> Result<String> {
         let mut bytes = vec![0; 4096];
         let length = self.handles.borrow().read(number, &mut bytes, 0)?;
         bytes.truncate(length);
@@ -91,7 +91,7 @@ impl Disk {
     }
 
     /// A handle to a directory, as a view gets it.
-    pub fn at(self: &Rc<Disk>, path: &str) -> Handle {
+    pub(crate) fn at(self: &Rc<Disk>, path: &str) -> Handle {
         let opened = self.handles.borrow_mut().open(self.root, path, LIST).unwrap();
         self.handle(opened.number, path.trim_matches('/').into(), Rights::all(), Rights::all())
     }
@@ -116,7 +116,7 @@ impl Disk {
 }
 
 /// The disk as a view sees it.
-pub struct Files(pub Rc<Disk>);
+pub(crate) struct Files(pub(crate) Rc<Disk>);
 
 impl Files {
     fn name(&self, place: Place<'_, Handle>) -> (usize, String) {
@@ -239,7 +239,7 @@ impl Lower for Files {
 
 /// What is said of a path, and of all below it unless a later rule says otherwise.
 #[derive(Clone, Debug, Default)]
-pub struct Rules(pub Vec<(String, Verdict)>);
+pub(crate) struct Rules(pub(crate) Vec<(String, Verdict)>);
 
 fn covers(rule: &str, path: &str) -> bool {
     path.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -287,7 +287,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// What a directory holds, all the way down: paths, and what is there.
-pub fn tree(handles: &mut Handles, root: usize) -> BTreeSet<(String, String)> {
+pub(crate) fn tree(handles: &mut Handles, root: usize) -> BTreeSet<(String, String)> {
     let mut all = BTreeSet::new();
     let mut pending = vec![String::new()];
     while let Some(path) = pending.pop() {
@@ -324,7 +324,7 @@ pub fn tree(handles: &mut Handles, root: usize) -> BTreeSet<(String, String)> {
 }
 
 /// What kind of thing metadata tell of.
-pub fn kind(stat: &Stat) -> Kind {
+pub(crate) fn kind(stat: &Stat) -> Kind {
     match stat.st_mode & MODE_TYPE {
         MODE_DIR => Kind::Directory,
         MODE_SYMLINK => Kind::Link,
@@ -333,7 +333,7 @@ pub fn kind(stat: &Stat) -> Kind {
 }
 
 /// A generator whose seed is printed, and can be given.
-pub fn random() -> fastrand::Rng {
+pub(crate) fn random() -> fastrand::Rng {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     println!("SEED={seed}");
@@ -341,7 +341,7 @@ pub fn random() -> fastrand::Rng {
 }
 
 /// A path of few names and odd ones.
-pub fn path(random: &mut fastrand::Rng) -> String {
+pub(crate) fn path(random: &mut fastrand::Rng) -> String {
     const PARTS: &[&str] = &["a", "b", "c", "d", "..", ".", "", "l", "m", "~\n*"];
     let mut path = String::new();
     for index in 0..random.usize(1..5) {
@@ -354,7 +354,7 @@ pub fn path(random: &mut fastrand::Rng) -> String {
 }
 
 /// Where a link leads.
-pub fn target(random: &mut fastrand::Rng) -> String {
+pub(crate) fn target(random: &mut fastrand::Rng) -> String {
     match random.u32(..6) {
         0 => "/top/a".into(),
         1 => "..".into(),

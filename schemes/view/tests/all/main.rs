@@ -1,0 +1,4 @@
+//! Views of file systems in memory.
+mod hostile;
+mod model;
+mod world;
