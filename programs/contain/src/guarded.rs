@@ -6,7 +6,7 @@ use clavis::server::mint;
 use clavis::{Handle, Number, Rights};
 use clavis_policy::{Below, Guard, Verdict};
 use clavis_view::guest::Server;
-use clavis_view::{Guarded, ROOT};
+use clavis_view::{Guarded, Judge, ROOT};
 use scheme_daemon::{Resolution, answer_all, endpoint};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -27,25 +27,49 @@ pub(crate) fn build(own: &Namespace, guard: &Arc<Guard>) -> Result<Namespace, Tr
             _ => viewed.push(name),
         }
     }
-    let namespace = own.fork_closed(&plain).map_err(failed)?;
+    let mut roots = Vec::new();
     for name in viewed {
-        let path = format!("/scheme/{name}");
-        let directory = Handle::open(&path, (O_RDONLY | O_DIRECTORY) as u64)
-            .map_err(|error| Trouble::failed(&path, &error))?;
-        let root = serve(&name, directory, guard)?;
-        let bound = namespace.bind(&Name::whole(&name), &root);
-        bound.map_err(|error| Trouble::failed(&path, &error))?;
+        let root = root(&name)?;
+        let judge = Guarded::new(guard, &name);
+        let root = serve(&name, root, judge)?;
+        roots.push((name, root));
+    }
+    sealed(own, &plain, &roots)
+}
+
+/// The directory behind a name.
+pub(crate) fn root(name: &str) -> Result<Handle, Trouble> {
+    let path = format!("/scheme/{name}");
+    Handle::open(&path, (O_RDONLY | O_DIRECTORY) as u64)
+        .map_err(|error| Trouble::failed(&path, &error))
+}
+
+/// A namespace with some of its parent's names, and views, that nothing changes any more.
+pub(crate) fn sealed(
+    own: &Namespace,
+    plain: &[Name],
+    roots: &[(String, Handle)],
+) -> Result<Namespace, Trouble> {
+    let failed = |error| Trouble::failed("namespace", &error);
+    let namespace = own.fork_closed(plain).map_err(failed)?;
+    for (name, root) in roots {
+        let bound = namespace.bind(&Name::whole(name), root);
+        bound.map_err(|error| Trouble::failed(name, &error))?;
     }
     namespace.seal().map_err(failed)?;
     namespace.shrink(permissions::LIST).map_err(failed)
 }
 
 /// Serves a view of a directory, as long as this process lives. Answers its root.
-fn serve(name: &str, directory: Handle, guard: &Arc<Guard>) -> Result<Handle, Trouble> {
+pub(crate) fn serve(
+    name: &str,
+    directory: Handle,
+    judge: impl Judge + Send + 'static,
+) -> Result<Handle, Trouble> {
     let (ready, root) = channel();
-    let (own, guard) = (name.to_owned(), Arc::clone(guard));
+    let own = name.to_owned();
     std::thread::spawn(move || {
-        let failed = match run(&own, &directory, &guard, &ready) {
+        let failed = match run(&own, &directory, judge, &ready) {
             // Its clients see that nobody answers any more.
             Ok(()) => return,
             Err(error) => error,
@@ -61,7 +85,7 @@ fn serve(name: &str, directory: Handle, guard: &Arc<Guard>) -> Result<Handle, Tr
 
 type Ready = Sender<syscall::Result<Handle>>;
 
-fn run(name: &str, directory: &Handle, guard: &Arc<Guard>, ready: &Ready) -> syscall::Result<()> {
+fn run(name: &str, directory: &Handle, judge: impl Judge, ready: &Ready) -> syscall::Result<()> {
     let socket = endpoint(Resolution::Structural)?;
     let all = Rights::all().bits();
     let params = MintParams {
@@ -73,7 +97,7 @@ fn run(name: &str, directory: &Handle, guard: &Arc<Guard>, ready: &Ready) -> sys
     };
     let root = mint(&Number::from_raw(socket.inner().raw()), &params);
     let root = root.map_err(|error| syscall::Error::new(error.errno()))?;
-    let mut server = Server::new(name, directory, Guarded::new(guard, name))?;
+    let mut server = Server::new(name, directory, judge)?;
     // Who waits for it may have given up.
     _ = ready.send(Ok(root));
     answer_all(&socket, &mut server)

@@ -50,9 +50,9 @@ fn watched(own: &Namespace, list: &List, record: &Arc<Record>) -> Result<Namespa
 /// Whether something is the root of files: a directory that is walked by node.
 fn is_file_system(root: &Handle) -> bool {
     let below = Below::new(root);
-    let directory = below.stat(root).is_ok_and(|stat| {
-        stat.st_mode & syscall::flag::MODE_TYPE == syscall::flag::MODE_DIR
-    });
+    let directory = below
+        .stat(root)
+        .is_ok_and(|stat| stat.st_mode & syscall::flag::MODE_TYPE == syscall::flag::MODE_DIR);
     directory && below.walks() == Walks::ByNode
 }
 

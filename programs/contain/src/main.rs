@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod guarded;
+mod learn;
 mod lend;
 mod policy;
 mod view;
@@ -34,6 +35,8 @@ run a program that gets what is listed here and nothing else
   -t, --terminal                   let it control the terminal: raw mode, jobs
   -p, --policy FILE                what paths give, instead of --allow and --scheme
       --explain PATH               say which line of the policy decides, and run nothing
+      --learn FILE                 run it with every file, write the least policy for what it used,
+                                   and run it again under that
 
 RIGHTS are letters: r read, w write, x run, c create and remove, a append; or names of rights
 joined by + (caps --legend lists them). Rights of a directory hold for all below it; a directory
@@ -97,16 +100,22 @@ impl Trouble {
 }
 
 fn run(list: &List) -> Result<u8, Trouble> {
-    let lender = Lender::new().map_err(|error| Trouble::failed("lease", &error))?;
     let own = Namespace::current().map_err(|error| Trouble::failed("namespace", &error))?;
-    let view = match &list.policy {
-        Some(path) => guarded::build(&own, &Arc::new(policy::guard(path)?))?,
-        None => view::build(&own, list)?,
+    let view = match (&list.policy, &list.learned) {
+        (Some(path), _) => guarded::build(&own, &Arc::new(policy::guard(path)?))?,
+        (None, Some(file)) => return learn::learn(list, &own, file),
+        (None, None) => view::build(&own, list)?,
     };
+    contained(list, &view)
+}
+
+/// Runs the program in a namespace.
+fn contained(list: &List, view: &Namespace) -> Result<u8, Trouble> {
+    let lender = Lender::new().map_err(|error| Trouble::failed("lease", &error))?;
     let account =
         Account::new(&list.limits.account()).map_err(|error| Trouble::failed("account", &error))?;
     let view =
-        lender.lend(&view, Rights::all()).map_err(|error| Trouble::failed("namespace", &error))?;
+        lender.lend(view, Rights::all()).map_err(|error| Trouble::failed("namespace", &error))?;
     let current = view::current(&view);
     let streams = streams(list.terminal, &lender);
     let descriptors: Vec<(u16, Number)> =

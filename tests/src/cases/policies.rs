@@ -17,6 +17,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "contain_explains_which_line_decides", run: explained },
     Case { name: "mistakes_in_a_policy_are_told_with_their_place", run: mistakes },
     Case { name: "a_program_that_may_be_run_only_under_a_policy_is_run_from_it", run: programs },
+    Case { name: "a_policy_is_learned_and_suffices", run: learned },
+    Case { name: "a_policy_that_does_not_suffice_is_told", run: not_learned },
 ];
 
 /// Runs words under a policy, in which `{}` stands for the directory.
@@ -172,4 +174,29 @@ fn programs() -> Verdict {
     let run = "sh -c {}/in/true";
     under(&place, &format!("{SHELL}allow r {{}}/in/***"), run)?.fails(126, "")?;
     under(&place, &format!("{SHELL}allow rx {{}}/in/***"), run)?.says("")
+}
+
+fn learned() -> Verdict {
+    let place = place("learned")?;
+    let sh = "-s memory -s pipe sh -c cat_{}/in/file_>_{}/copy;_ls_-1_{}/in;_cat_{}/copy";
+    let outcome = contain(&format!("--learn {{}}/policy {sh}"), &place)?;
+    // It ran twice.
+    outcome.says("deep\nfile\ninsidedeep\nfile\ninside")?;
+    let text = io("policy", fs::read_to_string(place.at("policy")))?;
+    let own = place.at("").display().to_string();
+    let own = own.trim_end_matches('/');
+    for line in [format!("allow r {own}/in/file\n"), format!("{own}/in/*\n")] {
+        check(text.contains(&line), &format!("{line:?} is not in {text}"))?;
+    }
+    check(!text.contains("beside") && !text.contains("/***\nallow all /***"), &text)?;
+    let under = |line: &str| contain(&format!("-p {{}}/policy {line}"), &place);
+    under("cat {}/in/file")?.says("inside")?;
+    under("cat {}/beside")?.fails(1, "no such file")?;
+    under("cat {}/in/deep/file")?.fails(1, "no such file")
+}
+
+fn not_learned() -> Verdict {
+    // What it makes is there when it runs again.
+    let line = "--learn {}/policy mkdir {}/in/new";
+    contain(line, &place("not-learned")?)?.fails(125, "does not suffice")
 }

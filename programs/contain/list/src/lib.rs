@@ -30,6 +30,8 @@ pub struct List {
     pub terminal: Terminal,
     /// The file with the policy that says what paths give, in the place of what is allowed above.
     pub policy: Option<String>,
+    /// The file for the policy that is learned by running the program.
+    pub learned: Option<String>,
     /// Paths of which it is to be said which line of the policy decides.
     pub explained: Vec<String>,
     /// The program and its arguments.

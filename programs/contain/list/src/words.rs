@@ -29,6 +29,11 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
                     return Err(Misuse("one policy at a time: it can include others".into()));
                 }
             }
+            Arg::Long("learn") => {
+                if list.learned.replace(parser.value()?.string()?).is_some() {
+                    return Err(Misuse("one policy is learned at a time".into()));
+                }
+            }
             Arg::Long("explain") => list.explained.push(parser.value()?.string()?),
             Arg::Short('t') | Arg::Long("terminal") => list.terminal = Terminal::Controlled,
             Arg::Value(word) => {
@@ -49,6 +54,10 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
     }
     if list.policy.is_some() && !(list.allowed.is_empty() && list.schemes.is_empty()) {
         let why = "a policy says everything: write what --allow and --scheme say as its lines";
+        return Err(Misuse(why.into()));
+    }
+    if list.learned.is_some() && !(list.allowed.is_empty() && list.policy.is_none()) {
+        let why = "to learn what a program uses it gets every file: no --allow and no --policy";
         return Err(Misuse(why.into()));
     }
     check(&mut list)?;
@@ -181,6 +190,8 @@ mod tests {
         let list = list("--policy file.policy -e A -l threads=2 ls -p");
         assert_eq!(list.policy.as_deref(), Some("file.policy"));
         assert_eq!(list.command, ["ls", "-p"]);
+        let list = read(&words("--learn file -s memory ls")).unwrap();
+        assert_eq!((list.learned.as_deref(), list.schemes.len()), (Some("file"), 1));
         let list = read(&words("-p x --explain /a --explain /b")).unwrap();
         assert_eq!(list.explained, ["/a", "/b"]);
     }
@@ -208,6 +219,10 @@ mod tests {
             "--explain /x",
             "--explain /x ls",
             "-p a --explain /x ls",
+            "--learn a",
+            "--learn a --learn b ls",
+            "--learn a -p b ls",
+            "--learn a -a r:/x ls",
         ] {
             assert!(read(&words(line)).is_err(), "{line}");
         }
