@@ -1,7 +1,7 @@
 //! One who judges by a policy.
 use crate::judge::{Below, Decision, Judge, Verdict};
 use clavis_abi::Rights;
-use clavis_policy::{Below as Said, Guard, Verdict as Says};
+use clavis_policy::{Below as Said, Guard, Policy, Refused, Verdict as Says};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -21,6 +21,16 @@ impl Guarded {
         let path = format!("/scheme/{name}");
         let front = path.len();
         Guarded { guard: Arc::clone(guard), path: RefCell::new(path), front }
+    }
+
+    /// The guard with a further policy.
+    ///
+    /// # Errors
+    /// It has too many.
+    pub(crate) fn narrowed(&self, policy: Arc<Policy>) -> Result<Guard, Refused> {
+        let mut guard = Guard::clone(&self.guard);
+        guard.shrink(policy)?;
+        Ok(guard)
     }
 
     /// Asks about a path beneath the name.

@@ -1,4 +1,5 @@
 //! Who decides what a path gives.
+use crate::guarded::Guarded;
 use clavis_abi::Rights;
 
 /// What becomes of a path.
@@ -35,8 +36,26 @@ impl Decision {
     }
 }
 
+impl Decision {
+    /// What two say who both have to agree: hidden before denied before masked before the rights
+    /// that both give.
+    #[must_use]
+    fn and(self, other: Decision) -> Decision {
+        let verdict = match (self.verdict, other.verdict) {
+            (Verdict::Allow(one), Verdict::Allow(two)) => match one & two {
+                both if both.is_empty() => Verdict::Deny,
+                both => Verdict::Allow(both),
+            },
+            (Verdict::Hide, _) | (_, Verdict::Hide) => Verdict::Hide,
+            (Verdict::Deny, _) | (_, Verdict::Deny) => Verdict::Deny,
+            (Verdict::Mask, _) | (_, Verdict::Mask) => Verdict::Mask,
+        };
+        Decision { verdict, leads: self.leads && other.leads }
+    }
+}
+
 /// What is said of everything below a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Below {
     /// The same as of the path itself.
     Same,
@@ -73,4 +92,25 @@ impl Judge for Everything {
     }
 
     fn used(&self, _: &str, _: Rights) {}
+}
+
+/// Who judges for all, and perhaps somebody who has to agree.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) base: &'a dyn Judge,
+    pub(crate) limit: Option<&'a Guarded>,
+}
+
+impl Asked<'_> {
+    /// As [`Judge::decide`].
+    pub(crate) fn decide(&self, path: &str) -> Decision {
+        let said = self.base.decide(path);
+        self.limit.map_or(said, |limit| said.and(limit.decide(path)))
+    }
+
+    /// As [`Judge::below`].
+    pub(crate) fn below(&self, path: &str) -> Below {
+        let said = self.base.below(path);
+        self.limit.map_or(said, |limit| said.max(limit.below(path)))
+    }
 }

@@ -75,11 +75,11 @@ impl<L: Lower, J: Judge> View<L, J> {
         })?;
         let node = removed.node.as_ref().ok_or(Error::new(ENOENT))?;
         let true_path = removed.path();
-        self.writable(&true_path, Rights::REMOVE)?;
+        self.writable(&removed.directory, &true_path, Rights::REMOVE)?;
         // A directory that is empty to look at and is not would tell what is in it.
         if directory
             && self.kind(node)? == Kind::Directory
-            && self.judge.below(&true_path) == Below::Hides
+            && removed.directory.asked(&self.judge).below(&true_path) == Below::Hides
         {
             return Err(Error::new(EBUSY));
         }
@@ -110,12 +110,16 @@ impl<L: Lower, J: Judge> View<L, J> {
             return Err(Error::new(ENOTDIR));
         }
         let (old_path, new_path) = (from.path(), to.path());
-        let had = self.writable(&old_path, Rights::RENAME)?;
+        let had = self.writable(&from.directory, &old_path, Rights::RENAME)?;
         let replaces = to.node.is_some() && flags & RENAME_NOREPLACE == 0;
         let takes = if replaces { Rights::RENAME | Rights::REMOVE } else { Rights::RENAME };
-        let gets = self.writable(&new_path, takes)?;
-        let uniform = |path: &str| self.judge.below(path) == Below::Same;
-        if !had.contains(gets) || directory && !(uniform(&old_path) && uniform(&new_path)) {
+        let gets = self.writable(&to.directory, &new_path, takes)?;
+        let uniform = |name: &Name<L::Handle>, path: &str| {
+            name.directory.asked(&self.judge).below(path) == Below::Same
+        };
+        let alike = || uniform(&from, &old_path) && uniform(&to, &new_path);
+        let grows = !had.contains(gets) || self.grows(&old_path, &new_path);
+        if grows || directory && !alike() {
             return Err(Error::new(EXDEV));
         }
         let places = ((from.directory.lower()?, &*from.name), (to.directory.lower()?, &*to.name));
@@ -146,14 +150,14 @@ impl<L: Lower, J: Judge> View<L, J> {
             return Err(Error::new(ENOENT));
         }
         let new_path = to.path();
-        let had = self.writable(object.judged(), Rights::LINK)?;
-        let gets = self.writable(&new_path, Rights::LINK)?;
-        if !had.contains(gets) {
+        let had = self.writable(&object, object.judged(), Rights::LINK)?;
+        let gets = self.writable(&to.directory, &new_path, Rights::LINK)?;
+        if !had.contains(gets) || self.grows(object.judged(), &new_path) {
             return Err(Error::new(EXDEV));
         }
         // By its name, which has to be the same thing still.
         let (above, name) = object.0.path.rsplit_once('/').ok_or(Error::new(EBUSY))?;
-        let above = self.steps().reach(above)?;
+        let above = self.steps().reach(above, None)?;
         let now = self.steps().find(&above, name)?.ok_or(Error::new(ENOENT))?;
         let now = self.lower.stat(now.lower()?)?;
         if (now.st_dev, now.st_ino) != (stat.st_dev, stat.st_ino) {
@@ -163,6 +167,12 @@ impl<L: Lower, J: Judge> View<L, J> {
         self.judge.used(object.judged(), Rights::LINK);
         self.judge.used(&new_path, Rights::LINK);
         Ok(())
+    }
+
+    /// Whether who is under no limit could do more under a new name than under the old one.
+    fn grows(&self, old: &str, new: &str) -> bool {
+        let [old, new] = [old, new].map(|path| self.judge.decide(path).rights());
+        !old.contains(new)
     }
 
     /// A name is gone. A file system that walks by path would take what comes in its place for
@@ -195,7 +205,8 @@ impl<L: Lower, J: Judge> View<L, J> {
                 Walks::ByNode => open.node.moved(path),
                 _ if matches!(open.node.0.body, Body::Gone) => continue,
                 Walks::ByPath => {
-                    self.steps().reach(&path).unwrap_or_else(|_| Node::new(path, Body::Gone, None))
+                    let found = self.steps().reach(&path, open.node.0.limit.as_ref());
+                    found.unwrap_or_else(|_| open.node.unnamed(Some(Body::Gone)))
                 }
             };
             if let Some(open) = self.open.get_mut(number) {

@@ -1,4 +1,6 @@
 //! What a view has in its hands: a true path, and the handle that was found there.
+use crate::guarded::Guarded;
+use crate::judge::{Asked, Judge};
 use beneath::Kind;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -20,6 +22,8 @@ pub(crate) enum Body<H> {
 /// What is open, or was walked over.
 #[derive(Debug)]
 pub(crate) struct Entry<H> {
+    /// What is said here beside who judges for all: of this, and of what is found through it.
+    pub(crate) limit: Option<Rc<Guarded>>,
     /// The path from the view's root: empty for that, else with a slash before each name. No name
     /// in it is a link's.
     pub(crate) path: String,
@@ -48,7 +52,24 @@ impl<H> PartialEq for Node<H> {
 
 impl<H> Node<H> {
     pub(crate) fn new(path: String, body: Body<H>, kind: Option<Kind>) -> Node<H> {
-        Node(Rc::new(Entry { path, body, kind: Cell::new(kind), named: true }))
+        Node(Rc::new(Entry { limit: None, path, body, kind: Cell::new(kind), named: true }))
+    }
+
+    /// What was found through this one: it is under the same limit.
+    pub(crate) fn found(&self, path: String, body: Body<H>, kind: Option<Kind>) -> Node<H> {
+        let limit = self.0.limit.clone();
+        Node(Rc::new(Entry { limit, path, body, kind: Cell::new(kind), named: true }))
+    }
+
+    /// The same under another limit.
+    pub(crate) fn limited(&self, limit: Rc<Guarded>) -> Node<H> {
+        let (path, kind, named) = (self.0.path.clone(), self.0.kind.clone(), self.0.named);
+        Node(Rc::new(Entry { limit: Some(limit), path, body: self.body(), kind, named }))
+    }
+
+    /// Who judges for all, and the limit.
+    pub(crate) fn asked<'a>(&'a self, base: &'a dyn Judge) -> Asked<'a> {
+        Asked { base, limit: self.0.limit.as_deref() }
     }
 
     /// The path for who judges.
@@ -87,14 +108,15 @@ impl<H> Node<H> {
 
     /// The same under another path.
     pub(crate) fn moved(&self, path: String) -> Node<H> {
-        Node::new(path, self.body(), self.0.kind.get())
+        self.found(path, self.body(), self.0.kind.get())
     }
 
     /// The same, to which no path leads any more.
     pub(crate) fn unnamed(&self, body: Option<Body<H>>) -> Node<H> {
         let body = body.unwrap_or_else(|| self.body());
-        let (path, kind) = (self.0.path.clone(), self.0.kind.clone());
-        Node(Rc::new(Entry { path, body, kind, named: false }))
+        let (limit, kind) = (self.0.limit.clone(), self.0.kind.clone());
+        let path = self.0.path.clone();
+        Node(Rc::new(Entry { limit, path, body, kind, named: false }))
     }
 }
 

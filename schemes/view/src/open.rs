@@ -106,7 +106,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         let Body::Here(from) = &start.0.body else { return Ok(None) };
         let from = Rc::clone(from);
         let true_path = start.child(path);
-        let Verdict::Allow(rights) = self.judge.decide(&true_path).verdict else {
+        let Verdict::Allow(rights) = start.asked(&self.judge).decide(&true_path).verdict else {
             return Ok(None);
         };
         let demanded = Rights::demanded(flags.0);
@@ -128,7 +128,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         if own {
             self.judge.used(&true_path, demanded);
             let kind = flags.has(O_DIRECTORY).then_some(Kind::Directory);
-            let node = Node::new(true_path, Body::Here(Rc::new(opened)), kind);
+            let node = start.found(true_path, Body::Here(Rc::new(opened)), kind);
             return self.insert(node).map(|number| Some(Opened::Own(number)));
         }
         // What is written is no directory, and what is opened as a link is one.
@@ -139,7 +139,7 @@ impl<L: Lower, J: Judge> View<L, J> {
             let directory = self.lower.open(&from, path, asked, Rights::all())?;
             self.judge.used(&true_path, demanded);
             let body = Body::Here(Rc::new(directory));
-            let node = Node::new(true_path, body, Some(Kind::Directory));
+            let node = start.found(true_path, body, Some(Kind::Directory));
             return self.insert(node).map(|number| Some(Opened::Own(number)));
         }
         self.judge.used(&true_path, demanded | runs(stat.as_ref(), rights));
@@ -166,7 +166,7 @@ impl<L: Lower, J: Judge> View<L, J> {
             Kind::File | Kind::Directory if flags.has(O_SYMLINK) => return Err(Error::new(EINVAL)),
             _ => {}
         }
-        let decision = self.judge.decide(node.judged());
+        let decision = node.asked(&self.judge).decide(node.judged());
         let rights = decision.rights();
         let mut demanded = Rights::demanded(flags.0);
         if kind == Kind::Directory && decision.leads {
@@ -215,7 +215,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         flags: Flags,
     ) -> Result<Opened<L::Handle>> {
         let path = directory.child(name);
-        let rights = self.writable(&path, Rights::demanded(flags.0))?;
+        let rights = self.writable(directory, &path, Rights::demanded(flags.0))?;
         let own = flags.has(O_DIRECTORY) || !flags.reads_or_writes();
         let kind = match (flags.has(O_DIRECTORY), flags.has(O_SYMLINK)) {
             (true, true) => return Err(Error::new(EINVAL)),
@@ -231,17 +231,22 @@ impl<L: Lower, J: Judge> View<L, J> {
         let opened = self.lower.open(directory.lower()?, name, asked, most)?;
         self.judge.used(&path, Rights::demanded(flags.0));
         if own {
-            return self.own(Node::new(path, Body::Here(Rc::new(opened)), Some(kind)));
+            return self.own(directory.found(path, Body::Here(Rc::new(opened)), Some(kind)));
         }
         Ok(Opened::Lower(opened))
     }
 
-    /// The rights at a path whose name is to be changed.
+    /// The rights at a path whose name is to be changed, found through a node.
     ///
     /// # Errors
     /// `ENOENT`: it is not there, whatever is; `EACCES`.
-    pub(crate) fn writable(&self, path: &str, takes: Rights) -> Result<Rights> {
-        match self.judge.decide(path).verdict {
+    pub(crate) fn writable(
+        &self,
+        from: &Node<L::Handle>,
+        path: &str,
+        takes: Rights,
+    ) -> Result<Rights> {
+        match from.asked(&self.judge).decide(path).verdict {
             Verdict::Allow(rights) if rights.contains(takes) => Ok(rights),
             Verdict::Hide => Err(Error::new(ENOENT)),
             _ => Err(Error::new(EACCES)),

@@ -1,5 +1,6 @@
 //! One step of a walk: a name in a directory, as who judges lets it be seen.
-use crate::judge::{Judge, Verdict};
+use crate::guarded::Guarded;
+use crate::judge::{Below, Judge, Verdict};
 use crate::lower::Lower;
 use crate::node::{Body, Node, kind_of};
 use beneath::{Kind, Tree};
@@ -35,12 +36,15 @@ impl<L: Lower, J: Judge> Steps<'_, L, J> {
             Err(error) => return Err(error),
         };
         let kind = kind_of(&self.lower.stat(&handle)?);
-        Ok(Some(Node::new(directory.child(name), Body::Here(Rc::new(handle)), Some(kind))))
+        Ok(Some(directory.found(directory.child(name), Body::Here(Rc::new(handle)), Some(kind))))
     }
 
-    /// What lies at a true path, whatever is said of it.
-    pub(crate) fn reach(&self, path: &str) -> Result<Node<L::Handle>> {
-        let mut here = self.root.clone();
+    /// What lies at a true path, whatever is said of it, under a limit.
+    pub(crate) fn reach(&self, path: &str, limit: Option<&Rc<Guarded>>) -> Result<Node<L::Handle>> {
+        let mut here = match limit {
+            Some(limit) => self.root.limited(Rc::clone(limit)),
+            None => self.root.clone(),
+        };
         for name in path.split('/').filter(|name| !name.is_empty()) {
             // A link has no place in a true path: somebody put it there since.
             if here.0.kind.get() != Some(Kind::Directory) {
@@ -79,7 +83,7 @@ impl<L: Lower, J: Judge> Tree for Steps<'_, L, J> {
             return Err(Error::new(ENOENT));
         }
         let path = directory.child(name);
-        let decision = self.judge.decide(&path);
+        let decision = directory.asked(self.judge).decide(&path);
         match decision.verdict {
             Verdict::Hide if !decision.leads => return Ok(None),
             Verdict::Deny if !decision.leads => return Err(Error::new(EACCES)),
@@ -88,13 +92,17 @@ impl<L: Lower, J: Judge> Tree for Steps<'_, L, J> {
         let Some(node) = self.find(directory, name)? else { return Ok(None) };
         let kind = node.0.kind.get();
         // Only a directory can lead to anything.
-        let through = decision.leads && kind == Some(Kind::Directory);
+        let mut through = decision.leads && kind == Some(Kind::Directory);
+        if through && decision.verdict == Verdict::Mask {
+            // With all that is in it.
+            through = directory.asked(self.judge).below(&path) != Below::Same;
+        }
         match decision.verdict {
             Verdict::Hide if !through => Ok(None),
             Verdict::Deny if !through => Err(Error::new(EACCES)),
             Verdict::Mask if !through => {
                 let kind = if kind == Some(Kind::Directory) { kind } else { Some(Kind::File) };
-                Ok(Some(Node::new(path, Body::Masked, kind)))
+                Ok(Some(directory.found(path, Body::Masked, kind)))
             }
             _ => Ok(Some(node)),
         }
@@ -105,7 +113,7 @@ impl<L: Lower, J: Judge> Tree for Steps<'_, L, J> {
             return Err(Error::new(ENOENT));
         }
         let above = directory.0.path.rsplit_once('/').map_or("", |(above, _)| above);
-        self.reach(above)
+        self.reach(above, directory.0.limit.as_ref())
     }
 
     fn target(&self, link: &Self::Node) -> Result<Cow<'_, str>> {

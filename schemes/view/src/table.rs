@@ -1,4 +1,5 @@
 //! What a view has open, and what can be asked of it.
+use crate::guarded::Guarded;
 use crate::judge::{Below, Decision, Judge, Verdict};
 use crate::lower::{Attribute, Found, Lower};
 use crate::node::{Body, Node};
@@ -6,11 +7,13 @@ use crate::steps::Steps;
 use beneath::{Kind, Tree};
 use clavis_abi::Rights;
 use clavis_abi::limits::PATH_MAX;
+use clavis_policy::{Guard, Lock, Policy};
 use slab::Slab;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use syscall::dirent::DirentKind;
 use syscall::error::{
-    EACCES, EBADF, EIO, EISDIR, ENAMETOOLONG, ENFILE, ENOENT, ENOTDIR, EXDEV, Error, Result,
+    E2BIG, EACCES, EBADF, EIO, EISDIR, ENAMETOOLONG, ENFILE, ENOENT, ENOTDIR, EXDEV, Error, Result,
 };
 use syscall::flag::{MODE_DIR, MODE_FILE, O_DIRECTORY, O_RDONLY};
 use syscall::{Stat, StatVfs};
@@ -19,6 +22,9 @@ use syscall::{Stat, StatVfs};
 pub const ROOT: usize = 0;
 /// Most that can be open: each keeps a handle of the file system below.
 pub const MOST: usize = 4096;
+
+/// Policies that open handles can be under beside the view's own.
+const MOST_LIMITS: usize = 64;
 
 /// Pieces of a list that are passed over at once: one that never ends is an error.
 const CHUNKS: usize = 1 << 16;
@@ -38,6 +44,7 @@ pub struct View<L: Lower, J> {
     pub(crate) judge: J,
     pub(crate) root: Node<L::Handle>,
     pub(crate) open: Slab<Open<L::Handle>>,
+    limits: Vec<Weak<Guarded>>,
 }
 
 impl<L: Lower, J: Judge> View<L, J> {
@@ -48,7 +55,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         let root = Node::new(String::new(), body, Some(Kind::Directory));
         let mut open = Slab::new();
         open.insert(Open { node: root.clone(), listing: None });
-        View { lower, judge, root, open }
+        View { lower, judge, root, open, limits: Vec::new() }
     }
 
     /// Who judges.
@@ -76,6 +83,25 @@ impl<L: Lower, J: Judge> View<L, J> {
         Ok(self.open.insert(Open { node, listing: None }))
     }
 
+    /// What is open, once more: it and what is opened through it under a further policy.
+    ///
+    /// # Errors
+    /// `EBADF`, `ENFILE`; `E2BIG`: it is under too many.
+    pub fn narrow(&mut self, number: usize, policy: Arc<Policy>, name: &str) -> Result<usize> {
+        let node = self.node(number)?;
+        self.limits.retain(|limit| limit.strong_count() > 0);
+        if self.limits.len() >= MOST_LIMITS {
+            return Err(Error::new(ENFILE));
+        }
+        let guard = match &node.0.limit {
+            Some(limit) => limit.narrowed(policy).map_err(|_| Error::new(E2BIG))?,
+            None => Guard::new(policy, Lock::ShrinkOnly),
+        };
+        let limit = Rc::new(Guarded::new(&Arc::new(guard), name));
+        self.limits.push(Rc::downgrade(&limit));
+        self.insert(node.limited(limit))
+    }
+
     /// The last handle to a number is gone.
     pub fn close(&mut self, number: usize) {
         if number != ROOT {
@@ -91,7 +117,7 @@ impl<L: Lower, J: Judge> View<L, J> {
 
     /// What is said of a node now; the path may be another than the one that it was opened under.
     fn decide(&self, node: &Node<L::Handle>) -> Result<Decision> {
-        let decision = self.judge.decide(node.judged());
+        let decision = node.asked(&self.judge).decide(node.judged());
         match decision.verdict {
             Verdict::Hide if !decision.leads => Err(Error::new(ENOENT)),
             Verdict::Deny if !decision.leads => Err(Error::new(EACCES)),
@@ -128,7 +154,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         }
         let stat = self.lower.stat(node.lower()?)?;
         let directory = crate::node::kind_of(&stat) == Kind::Directory;
-        if directory && self.judge.below(node.judged()) == Below::Hides {
+        if directory && node.asked(&self.judge).below(node.judged()) == Below::Hides {
             return Ok(Stat { st_size: 0, st_blocks: 0, st_nlink: 1, ..stat });
         }
         Ok(stat)
@@ -279,7 +305,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         if matches!(found.name, "." | "..") {
             return Ok(None);
         }
-        let decision = self.judge.decide(&node.child(found.name));
+        let decision = node.asked(&self.judge).decide(&node.child(found.name));
         let otherwise = match decision.verdict {
             Verdict::Allow(_) => return Ok(Some(found.kind)),
             Verdict::Hide => None,

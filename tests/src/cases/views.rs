@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "a_file_opened_through_a_view_outlives_the_view", run: outlives },
     Case { name: "a_file_opened_through_a_view_reaches_nothing_beside_it", run: alone },
     Case { name: "links_in_a_view_lead_where_the_namespace_says", run: links },
+    Case { name: "a_handle_under_a_policy_opens_what_matches_and_only_weakens", run: narrowed },
     Case { name: "an_open_directory_of_a_view_follows_its_directory", run: follows },
 ];
 
@@ -144,4 +145,32 @@ fn follows() -> Verdict {
     // Also when somebody else moves it.
     io("rename below", fs::rename(place.at("in/moved"), place.at("elsewhere")))?;
     at("file", Handle::open_at(&deep, "file", O_RDONLY as u64)).map(drop)
+}
+
+fn narrowed() -> Verdict {
+    use clavis::abi::error::{EACCES, EINVAL, ENOENT, ENOTCAPABLE};
+    use syscall::flag::O_RDWR;
+    let (place, view) = viewed("narrowed")?;
+    io("write", fs::write(place.at("in/a.txt"), "text"))?;
+    let root = at("root", Handle::open(&view.at(""), LIST))?;
+    let name = view.at("");
+    let ask = |of: &Handle, text: &str| {
+        Handle::ask(of, format!("policy\n{text}").as_bytes(), clavis::Place::Upper)
+    };
+    let narrow = at("policy", ask(&root, &format!("allow r {name}*.txt\n")))?;
+    let errno = |of: &Handle, path: &str, flags: usize| {
+        Handle::open_at(of, path, flags as u64).err().map(|error| error.errno())
+    };
+    check(errno(&narrow, "a.txt", O_RDONLY).is_none(), "what matches is not opened")?;
+    check(errno(&narrow, "a.txt", O_RDWR) == Some(EACCES), "it is written")?;
+    check(errno(&narrow, "file", O_RDONLY) == Some(ENOENT), "what does not match is opened")?;
+    check(errno(&root, "file", O_RDWR).is_none(), "the other handle is narrow too")?;
+    // It is handed on, and weakened again: by a policy, and by rights.
+    let again = at("again", ask(&narrow, &format!("allow rw {name}***\nhide {name}a*\n")))?;
+    check(errno(&again, "a.txt", O_RDONLY) == Some(ENOENT), "it was widened")?;
+    let all = Rights::all();
+    let weak = at("derive", Handle::derive(&narrow, all, all - Rights::READ))?;
+    check(errno(&weak, "a.txt", O_RDONLY) == Some(ENOTCAPABLE), "READ is back")?;
+    let wrong = ask(&narrow, "allow everything\n").err().map(|error| error.errno());
+    check(wrong == Some(EINVAL), "it is no policy")
 }

@@ -3,9 +3,11 @@ use crate::guest::Below;
 use crate::lower::Attribute;
 use crate::{Judge, Opened, ROOT, View};
 use clavis::{Handle, Rights};
+use clavis_policy::Draft;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
 use scheme_daemon::{Daemon, copy_path};
+use std::sync::Arc;
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
 use syscall::error::{EBADF, EINVAL, EOPNOTSUPP, EPERM, Error, Result};
 use syscall::flag::{EventFlags, StdFsCallKind};
@@ -56,6 +58,17 @@ impl<J: Judge> SchemeSync for Server<J> {
             Opened::Own(number) => OpenResult::ThisScheme { number, flags: NewFdFlags::POSITIONED },
             Opened::Lower(handle) => OpenResult::OtherScheme { fd: handle.into_number().raw() },
         })
+    }
+
+    /// A handle under a further policy: `policy`, a line break, and its text.
+    fn dup(&mut self, id: usize, message: &[u8], _: &CallerCtx) -> Result<OpenResult> {
+        let text = message.strip_prefix(b"policy\n").ok_or(Error::new(EINVAL))?;
+        let text = core::str::from_utf8(text).map_err(|_| Error::new(EINVAL))?;
+        let mut include = |_: &str| Err("a policy on its way includes no files".to_owned());
+        let policy = Draft::new().read("policy", text, &mut include).and_then(Draft::seal);
+        let policy = policy.map_err(|_| Error::new(EINVAL))?;
+        let number = self.view.narrow(id, Arc::new(policy), &self.name)?;
+        Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::POSITIONED })
     }
 
     fn unlinkat(&mut self, number: usize, path: &str, flags: usize, _: &CallerCtx) -> Result<()> {
