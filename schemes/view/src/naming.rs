@@ -27,6 +27,12 @@ struct Name<H> {
 }
 
 impl<H> Name<H> {
+    /// The same, without keeping open what it stands for: file systems have their own ways with
+    /// what is open when its name goes.
+    fn closed(self) -> Name<H> {
+        Name { node: None, ..self }
+    }
+
     fn path(&self) -> String {
         self.directory.child(&self.name)
     }
@@ -83,9 +89,9 @@ impl<L: Lower, J: Judge> View<L, J> {
         {
             return Err(Error::new(EBUSY));
         }
+        let removed = removed.closed();
         self.lower.unlink((removed.directory.lower()?, &removed.name), flags)?;
         self.judge.used(&true_path, Rights::REMOVE);
-        drop(removed);
         self.vanished(&true_path);
         Ok(())
     }
@@ -122,11 +128,11 @@ impl<L: Lower, J: Judge> View<L, J> {
         if grows || directory && !alike() {
             return Err(Error::new(EXDEV));
         }
+        let (from, to) = (from.closed(), to.closed());
         let places = ((from.directory.lower()?, &*from.name), (to.directory.lower()?, &*to.name));
         self.lower.rename(places.0, places.1, flags)?;
         self.judge.used(&old_path, Rights::RENAME);
         self.judge.used(&new_path, takes);
-        drop((from, to));
         if old_path != new_path {
             self.vanished(&new_path);
             self.moved(&old_path, &new_path);

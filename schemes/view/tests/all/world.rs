@@ -13,14 +13,28 @@ use std::rc::Rc;
 use syscall::dirent::{DirentBuf, DirentHeader, DirentIter};
 use syscall::error::{EBADF, EIO, Error, Result};
 use syscall::flag::{
-    MODE_DIR, MODE_SYMLINK, MODE_TYPE, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_STAT,
-    O_SYMLINK, O_WRONLY,
+    MODE_DIR, MODE_SYMLINK, MODE_TYPE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR,
+    O_STAT, O_SYMLINK, O_TRUNC, O_WRONLY,
 };
 use syscall::{Stat, StatVfs};
 
 pub(crate) const NOW: Time = Time { seconds: 7, nanoseconds: 0 };
 pub(crate) const LOOK: u64 = (O_STAT | O_NOFOLLOW) as u64;
 pub(crate) const LIST: u64 = (O_RDONLY | O_DIRECTORY) as u64;
+
+/// Ways to open something.
+pub(crate) const OPENS: &[usize] = &[
+    O_RDONLY,
+    O_RDWR,
+    O_STAT,
+    O_STAT | O_NOFOLLOW,
+    O_RDONLY | O_DIRECTORY,
+    O_RDONLY | O_SYMLINK | O_NOFOLLOW,
+    O_RDWR | O_CREAT,
+    O_WRONLY | O_CREAT | O_EXCL,
+    O_WRONLY | O_TRUNC,
+    O_CREAT | O_EXCL | O_DIRECTORY | O_STAT,
+];
 
 /// What somebody else does before each call of the view.
 type Meddler = Box<dyn FnMut(&mut Handles) -> Result<()>>;
