@@ -224,12 +224,11 @@ impl Manager<'_> {
             Subject::Listing { .. } | Subject::Bare { .. } if !path.starts_with('/') => {
                 split_relative(path)
             }
-            _ => split_path(path),
+            _ => split_path(path).ok_or(Error::new(ENOENT))?,
         };
         match (subject, target) {
-            (_, None) => Err(Error::new(ENOENT)),
-            (Subject::Bare { .. }, Some(Target::Name { .. })) => Err(Error::new(EKEYREJECTED)),
-            (_, Some(target)) => Ok((namespace, permissions, target)),
+            (Subject::Bare { .. }, Target::Name { .. }) => Err(Error::new(EKEYREJECTED)),
+            _ => Ok((namespace, permissions, target)),
         }
     }
 
