@@ -28,7 +28,6 @@ pub(crate) const NAMES: [&str; 15] = [
     "r11",
 ];
 /// Places of some of them.
-pub(crate) const RBP: usize = 4;
 pub(crate) const R9: usize = 6;
 pub(crate) const RDI: usize = 11;
 pub(crate) const RAX: usize = 12;

@@ -16,7 +16,7 @@ pub(crate) fn smap_is_on() {
     SMAP.store(true, Ordering::Relaxed);
 }
 
-// clavis_copy(rdi to, rsi from, rdx bytes) -> rax bytes left, rdx address of the fault.
+// clavis_copy(rdi to, rsi from, rdx bytes) -> rax bytes left, rdx address of the fault if any are.
 // Words first, then the rest: a repeated instruction costs one per round. The two instructions
 // that may fault have labels; `fix_up` sends a fault at either to the label behind it, with the
 // registers as the fault left them (RCX counts what is left of that round).
@@ -35,7 +35,7 @@ global_asm!(
     "mov ecx, edx",
     "clavis_copy_rest:",
     "rep movsb",
-    "xor eax, eax; xor edx, edx",
+    "xor eax, eax",
     "3:",
     "cmp byte ptr [rip + {smap}], 0",
     "je 4f",

@@ -172,10 +172,9 @@ impl Block {
     pub(crate) unsafe fn adopt(context: u64) {
         // SAFETY: a plain write to this CPU's block.
         unsafe { (*block()).current = context };
-        let top = VirtAddr::new_truncate(context + REGISTERS);
         // SAFETY: the place lies in this CPU's block, which lives for ever.
         let place = unsafe { &raw mut (*block()).task.privilege_stack_table };
         // SAFETY: the segment is packed, so the place may be unaligned; it is writable.
-        unsafe { place.cast::<VirtAddr>().write_unaligned(top) };
+        unsafe { place.cast::<u64>().write_unaligned(context + REGISTERS) };
     }
 }

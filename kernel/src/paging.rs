@@ -192,6 +192,11 @@ unsafe extern "C" {
     static __image_end: u8;
 }
 
+/// Whether an address is one of the kernel's code.
+pub(crate) fn is_code(address: u64) -> bool {
+    (&raw const __image_start as u64..&raw const __text_end as u64).contains(&address)
+}
+
 /// Makes the kernel's half and loads it.
 ///
 /// # Safety

@@ -1,27 +1,29 @@
 //! The report of what should not have happened: what, where, registers, and who called whom, on
-//! the serial line and the screen.
+//! the serial line and the screen. The kernel has no frame pointers, which every call would pay for:
+//! the trace is of all words on the stack that are addresses of code, so it may show more than
+//! called.
 use core::arch::asm;
 use core::fmt::{Arguments, Write};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::console::CONSOLE;
-use crate::context::{NAMES, RBP, Registers};
-use crate::{copy, descriptor, power, registers};
+use crate::context::{NAMES, Registers};
+use crate::{copy, descriptor, paging, power, registers};
 
-/// Frames that the back trace shows at most.
+/// Addresses that the back trace shows at most.
 const DEPTH: usize = 32;
 
 static PANICKING: AtomicBool = AtomicBool::new(false);
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let frame: u64;
+    let stack: u64;
     // SAFETY: reads a register.
-    unsafe { asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack, preserves_flags)) };
+    unsafe { asm!("mov {}, rsp", out(reg) stack, options(nomem, nostack, preserves_flags)) };
     match info.location() {
-        Some(place) => report(format_args!("{} ({place})", info.message()), None, frame),
-        None => report(format_args!("{}", info.message()), None, frame),
+        Some(place) => report(format_args!("{} ({place})", info.message()), None, stack),
+        None => report(format_args!("{}", info.message()), None, stack),
     }
 }
 
@@ -37,11 +39,11 @@ pub(crate) extern "sysv64" fn exception(frame: &Registers) -> ! {
     let vector = frame.entered;
     let ring = frame.cs & 3;
     let what = format_args!("{name} (vector {vector}, error {:#x}) in ring {ring}", frame.error);
-    report(what, Some(frame), frame.general[RBP])
+    report(what, Some(frame), frame.rsp)
 }
 
 /// Prints the report and stops.
-fn report(what: Arguments<'_>, frame: Option<&Registers>, mut base: u64) -> ! {
+fn report(what: Arguments<'_>, frame: Option<&Registers>, stack: u64) -> ! {
     x86_64::instructions::interrupts::disable();
     if PANICKING.swap(true, Ordering::Relaxed) {
         // The report itself has failed.
@@ -65,23 +67,20 @@ fn report(what: Arguments<'_>, frame: Option<&Registers>, mut base: u64) -> ! {
         let _ = writeln!(console, "  #0 {:#x}", r.rip);
         count = 1;
     }
-    while count < DEPTH {
-        // Frames lie on one of the kernel's stacks, each above the one that it called.
-        let Some((_, top)) = descriptor::stack_of(base) else { break };
-        if !base.is_multiple_of(8) || base + 16 > top {
-            break;
+    // A stack that has run out ends in the page below it.
+    let (bottom, top) = [stack, stack.saturating_add(4096)]
+        .into_iter()
+        .find_map(descriptor::stack_of)
+        .unwrap_or_default();
+    let mut place = stack.max(bottom).next_multiple_of(8);
+    while place + 8 <= top && count < DEPTH {
+        // SAFETY: a word within a stack, which is mapped.
+        let word = unsafe { (place as *const u64).read() };
+        if paging::is_code(word) {
+            let _ = writeln!(console, "  #{count} {word:#x}");
+            count += 1;
         }
-        // SAFETY: two words within a stack, which is mapped.
-        let [above, caller] = unsafe { (base as *const [u64; 2]).read() };
-        if caller == 0 {
-            break;
-        }
-        let _ = writeln!(console, "  #{count} {caller:#x}");
-        count += 1;
-        if above <= base {
-            break;
-        }
-        base = above;
+        place += 8;
     }
     drop(console);
     power::exit_after_panic();

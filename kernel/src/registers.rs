@@ -3,18 +3,16 @@
 //! them. Nothing else in the kernel writes one.
 use core::arch::asm;
 use core::sync::atomic::{AtomicU8, Ordering};
-use x86_64::PhysAddr;
 use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
 use x86_64::instructions::segmentation::{CS, DS, ES, FS, GS, SS, Segment};
 use x86_64::instructions::tables::load_tss;
-use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Cr4, Cr4Flags, Efer, EferFlags};
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr4, Cr4Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::{FsBase, GsBase, KernelGsBase, LStar, Msr, SFMask, Star};
 use x86_64::registers::rflags::RFlags;
 use x86_64::registers::xcontrol::{XCr0, XCr0Flags};
 use x86_64::structures::gdt::{GlobalDescriptorTable, SegmentSelector};
 use x86_64::structures::idt::InterruptDescriptorTable;
-use x86_64::structures::paging::PhysFrame;
 use x86_64::structures::port::{PortRead, PortWrite};
 
 use crate::context::VECTOR_BYTES;
@@ -23,8 +21,8 @@ use crate::cpu::Features;
 /// How vector state is saved: see [`vectors_pass`].
 static VECTORS: AtomicU8 = AtomicU8::new(FXSAVE);
 const FXSAVE: u8 = 0;
-const XSAVE: u8 = 1;
-const XSAVEOPT: u8 = 2;
+const XSAVEOPT: u8 = 1;
+const XSAVE: u8 = 2;
 /// x87, SSE and AVX: the components that contexts have room for.
 const COMPONENTS: u32 = 7;
 
@@ -178,9 +176,8 @@ pub(crate) fn five_levels() -> bool {
 /// # Safety
 /// The table maps the kernel's half as [`crate::paging`] made it.
 pub(crate) unsafe fn load_root(root: u64) {
-    let frame = PhysFrame::containing_address(PhysAddr::new_truncate(root));
     // SAFETY: by this function's contract.
-    unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+    unsafe { asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };
 }
 
 /// Writes the base of local storage of the thread that runs next on this CPU. The address is

@@ -1,12 +1,5 @@
 //! Accounts: who pays, and who is ended together.
-use crate::container::{Arena, Id, Link, List, links};
-use crate::event::Watchers;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::task::process::ProcessK;
-use clavis_abi::error::{EAGAIN, EDQUOT, EMFILE, ENOMEM, Error, Result};
-use clavis_abi::limits;
-use clavis_abi::params::{AccountLimits, AccountUsage};
+use crate::prelude::*;
 
 pub use clavis_abi::params::Resource;
 
@@ -125,9 +118,7 @@ impl<M: Machine> Kernel<M> {
         limits: AccountLimits,
     ) -> Result<AccountId> {
         let depth = self.accounts[parent].depth;
-        if depth >= limits::ACCOUNT_DEPTH {
-            return Err(Error::new(EDQUOT));
-        }
+        refuse_if(depth >= limits::ACCOUNT_DEPTH, EDQUOT)?;
         self.charge(parent, Resource::KernelBytes, size_of::<Account>() as u64)?;
         match self.account_insert(Some(parent), depth.wrapping_add(1), limits) {
             Ok(id) => {

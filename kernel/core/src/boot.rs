@@ -1,17 +1,6 @@
 //! Boot: the first process, and the handles to everything there is.
-use crate::handle::description::{Object, View};
-use crate::kernel::Kernel;
-use crate::machine::{Machine, NoMemory, Start};
-use crate::memory::object::{Backing, MemoryId};
-use crate::memory::space::{Mapping, Place};
-use crate::memory::{PAGE, Protection, page_of};
-use crate::task::process::{ProcessId, ProcessState};
-use alloc::vec::Vec;
-use clavis_abi::error::Result;
-use clavis_abi::limits::PRIORITIES;
-use clavis_abi::params::{FIRST_GRANT_INDEX, FactoryKind, upper_number};
+use crate::prelude::*;
 use clavis_abi::startup::{Entry, EntryKind, Header, MAGIC};
-use zerocopy::IntoBytes;
 
 /// What the machine hands over for the first process.
 pub struct Boot<'a, M: Machine> {

@@ -1,21 +1,6 @@
 //! Events: who is told what about which object. A registration belongs to one handle and dies with
 //! it; its events are edges, coalesced, so a queue is bounded by its registrations.
-use crate::account::AccountId;
-use crate::container::{Id, Link, List, links};
-use crate::handle::description::{Object, SchemeObject};
-use crate::handle::table::TableId;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::object::irq::IrqId;
-use crate::object::lease::LeaseId;
-use crate::object::pipe::PipeId;
-use crate::object::queue::QueueId;
-use crate::object::slot::SlotId;
-use crate::object::timer::TimerId;
-use crate::scheme::endpoint::{EndpointId, WATCH_BUCKETS};
-use crate::task::process::{ProcessId, ProcessState};
-use crate::task::thread::Blocked;
-use clavis_abi::error::{ENOSPC, EPERM, Error, Result};
+use crate::prelude::*;
 use clavis_abi::limits::{self, QUANTUM_EVENTS};
 
 /// Something can be read, or happened.
@@ -191,11 +176,11 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<RegistrationId> {
         let source = self.source_of(object)?;
         self.unregister(queue, table, number);
-        if self.watchers(source).is_none_or(|w| w.count >= WATCHERS_MAX)
-            || self.queues[queue].count >= limits::EVENTS_PER_QUEUE as u32
-        {
-            return Err(Error::new(ENOSPC));
-        }
+        refuse_if(
+            self.watchers(source).is_none_or(|w| w.count >= WATCHERS_MAX)
+                || self.queues[queue].count >= limits::EVENTS_PER_QUEUE as u32,
+            ENOSPC,
+        )?;
         let account = self.queues[queue].account;
         self.registrations.reserve(&mut self.machine)?;
         self.charge_object::<Registration>(account)?;

@@ -1,35 +1,19 @@
 //! The kernel: one value that holds everything.
-use crate::account::{Account, AccountId, AccountK};
-use crate::container::{Arena, Deadline, DeadlineHeap, List};
-use crate::event::{Registration, RegistrationK};
-use crate::handle::description::{Description, DescriptionK};
-use crate::handle::table::{HandleTable, TableK};
-use crate::machine::{Cpu, Machine, NoMemory};
-use crate::memory::object::{Memory, MemoryK};
-use crate::memory::region::{Region, RegionK};
-use crate::memory::space::{Space, SpaceId, SpaceK};
-use crate::object::irq::{Irq, IrqK};
-use crate::object::lease::{Lease, LeaseId, LeaseK};
+use crate::account::AccountK;
+use crate::container::{Deadline, DeadlineHeap};
+use crate::handle::table::TableK;
+use crate::object::irq::IrqK;
+use crate::object::lease::LeaseK;
 use crate::object::log::LogRing;
-use crate::object::pipe::{Pipe, PipeK};
-use crate::object::queue::{Queue, QueueK};
-use crate::object::slot::{Slot, SlotK};
-use crate::object::timer::{Timer, TimerId, TimerK};
-use crate::run::Caller;
-use crate::scheme::endpoint::{Endpoint, EndpointId, EndpointK};
-use crate::scheme::grant::{Grant, GrantK};
-use crate::scheme::inbox::{Seat, SeatK};
-use crate::scheme::request::{Request, RequestK};
-use crate::scheme::transfer::{Batch, BatchK};
+use crate::object::pipe::PipeK;
+use crate::object::queue::QueueK;
+use crate::object::timer::TimerK;
+use crate::prelude::*;
+use crate::scheme::endpoint::EndpointK;
+use crate::scheme::transfer::BatchK;
 use crate::task::futex::Futexes;
-use crate::task::process::{Process, ProcessId, ProcessK};
 use crate::task::sched::Ready;
 use crate::task::signal::Round;
-use crate::task::thread::{Thread, ThreadId, ThreadK};
-use alloc::boxed::Box;
-use alloc::vec::Vec;
-use clavis_abi::error::{ENOMEM, Error};
-use clavis_abi::limits;
 
 /// Frames that only init's own accounts may still take.
 pub const RESERVED_FRAMES: usize = 256;

@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod machine;
 pub mod memory;
 pub mod object;
+mod prelude;
 pub mod run;
 pub mod scheme;
 mod syscall;

@@ -5,7 +5,7 @@
 //! only a machine can mint, so no call of core can make a page table or kernel memory user-visible.
 //! Core is written against single calls that either fail before they change anything or cannot
 //! fail at all.
-use crate::memory::Protection;
+use crate::prelude::*;
 
 /// Number of a CPU, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,16 +1,6 @@
 //! Entering and leaving the kernel: calls, faults, interrupts, and what runs next.
-use crate::account::AccountId;
-use crate::handle::table::TableId;
-use crate::kernel::{CpuState, Kernel, Owners, Waiter};
-use crate::machine::{Cpu, Machine, Next};
-use crate::memory::fault::{Access, Unresolved};
-use crate::memory::space::SpaceId;
-use crate::task::process::ProcessId;
-use crate::task::sched::SLICE;
-use crate::task::thread::{Resume, Thread, ThreadId};
-use clavis_abi::call::Call;
-use clavis_abi::error::{ENOSYS, Error, Result};
-use clavis_abi::params::{ExitKind, ExitStatus};
+use crate::machine::Next;
+use crate::prelude::*;
 
 /// Who calls: looked up once per entry.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +36,12 @@ pub enum Outcome {
 
 /// What a call handler answers.
 pub type Reply = Result<Outcome>;
+
+/// Fails with that error if that is so.
+#[inline(always)]
+pub(crate) fn refuse_if(is_so: bool, errno: i32) -> Result<()> {
+    if is_so { Err(Error::new(errno)) } else { Ok(()) }
+}
 
 /// An exception that user code raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,14 +80,14 @@ impl<M: Machine> Kernel<M> {
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
-        let state = self.cpu(cpu);
-        let Some(caller) = state.current else { return self.decide(cpu) };
-        (state.call, state.first, state.lease) = (number, args[0], None);
         if number == Call::Call as usize
-            && let Some(name) = self.call_direct(&caller, &args)
+            && let Some(name) = self.call_direct(args)
         {
             return Next::User(name);
         }
+        let state = self.cpu(cpu);
+        let Some(caller) = state.current else { return self.decide(cpu) };
+        (state.call, state.first, state.lease) = (number, args[0], None);
         let reply = match Call::from_number(number) {
             Some(call) => self.dispatch(&caller, call, &args),
             None => Err(Error::new(ENOSYS)),
@@ -126,7 +122,7 @@ impl<M: Machine> Kernel<M> {
             }
         };
         let thread = &mut self.threads[caller.thread];
-        let value = clavis_abi::error::mux(result);
+        let value = mux(result);
         self.machine.context_result(&mut thread.context, value);
         let (name, priority) = (thread.name, thread.priority);
         if self.may_go_on(cpu, priority) { Next::User(name) } else { self.decide(cpu) }
@@ -326,7 +322,7 @@ impl<M: Machine> Kernel<M> {
         };
         let thread = &mut self.threads[caller.thread];
         thread.progress = 0;
-        self.machine.context_result(&mut thread.context, clavis_abi::error::mux(result));
+        self.machine.context_result(&mut thread.context, mux(result));
         None
     }
 

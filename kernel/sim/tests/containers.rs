@@ -1,5 +1,5 @@
 //! Core's containers against models.
-use clavis_core::container::{Arena, Chunks, Deadline, DeadlineHeap, Id};
+use clavis_core::container::{Arena, Deadline, DeadlineHeap, Id};
 use clavis_core::memory::region::{Region, RegionK, RegionTree};
 use clavis_sim::SimMachine;
 use std::collections::{BTreeMap, HashMap};
@@ -49,25 +49,6 @@ fn an_arena_that_may_not_grow_says_so_and_stays_whole() {
     }
     assert_eq!(arena.iter().count() as u64, made);
     assert!(arena.insert(&mut machine, [made; 64]).is_ok(), "the next request succeeds");
-}
-
-#[test]
-fn chunks_keep_order_and_take_no_room_that_was_not_reserved() {
-    let mut machine = SimMachine::new(1, 0);
-    let mut chunks: Chunks<u32> = Chunks::new();
-    assert_eq!(chunks.push(1), Err(1));
-    chunks.reserve(&mut machine, 5000).unwrap();
-    for value in 0..5000 {
-        assert_eq!(chunks.push(value), Ok(value as usize));
-    }
-    for value in (2500..5000).rev() {
-        assert_eq!(chunks.pop(), Some(value));
-    }
-    for value in 2500..5000 {
-        assert_eq!(chunks.push(value), Ok(value as usize));
-    }
-    assert!(chunks.iter().copied().eq(0..5000));
-    assert!((0..5000).all(|at| chunks.get(at) == Some(&(at as u32))) && chunks.get(5000).is_none());
 }
 
 #[derive(Default)]

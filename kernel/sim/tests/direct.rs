@@ -2,8 +2,11 @@
 //! queue, whatever is asked and however it is answered.
 #[expect(dead_code, reason = "its scenes are run in one weather only")]
 mod common;
+use clavis_abi::Rights;
 use clavis_abi::call::Call;
+use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::error::{EBADF, ENOENT, Error};
+use clavis_abi::params::{ForwardParams, HandleInfo, handle_flags};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::{CallFlags, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
 use clavis_abi::syscall::schemev2::{NewFdFlags, Opcode, Sqe};
@@ -11,6 +14,7 @@ use clavis_sim::calls::{cqe_bytes, sqe_of};
 use clavis_sim::{Give, Thread};
 use common::{calm, errno};
 use std::sync::{Arc, Mutex};
+use zerocopy::IntoBytes;
 
 const SQE: usize = 64;
 /// Where nothing is mapped.
@@ -66,6 +70,9 @@ fn serve(t: &mut Thread, socket: usize, late: bool, heard: &Mutex<Vec<(u8, u64)>
         let Ok(mut sqe) = t.receive(socket) else { return };
         loop {
             heard.lock().unwrap().push((sqe.opcode, sqe.args[0]));
+            if sqe.opcode == Opcode::OpenAt as u8 {
+                heard.lock().unwrap().push((u8::MAX, sqe.args[3]));
+            }
             if sqe.opcode == Opcode::CloseMsg as u8 {
                 break;
             }
@@ -146,6 +153,129 @@ fn exercise(t: &mut Thread, root: usize) -> Seen {
         assert_eq!(errno(t.open(root, "missing", O_RDONLY as u64)), ENOENT);
     }
     seen
+}
+
+/// Where a forwarder sends what it is asked: the target's number, path, masks and handle flags.
+fn ways() -> Vec<(usize, &'static str, Rights, Rights, u64)> {
+    let (all, few) = (Rights::all(), Rights::READING | Rights::LOOKUP);
+    let mut ways = Vec::new();
+    for target in [4, 5, 6, 7] {
+        for path in ["plain", "missing", "", "..", "a/../..", "\u{0}"] {
+            for (rights, inherit) in [(all, all), (few, all), (all, few), (Rights::empty(), all)] {
+                for flags in [0, handle_flags::BENEATH] {
+                    ways.push((target, path, rights, inherit, flags));
+                }
+            }
+        }
+    }
+    ways
+}
+
+/// Forwards opens from a socket, as their paths say; `late`: is busy whenever somebody asks.
+fn lead(t: &mut Thread, late: bool) {
+    let ways = ways();
+    let (buffer, word) = (t.room(SQE), |n: u64| n.to_le_bytes());
+    let both = t.put(&[word(0), word(1), word(1)].concat()) as usize;
+    let call_flags = (CallFlags::READ | CallFlags::WRITE).bits() | 3;
+    loop {
+        if late && t.sleep(50_000).is_err() {
+            return;
+        }
+        let Ok(mut sqe) = t.receive(3) else { return };
+        while sqe.opcode == Opcode::OpenAt as u8 {
+            let way: usize = t.path(&sqe).parse().unwrap();
+            let (target, path, rights, inherit, flags) = ways[way];
+            let path_at = t.put(path.as_bytes());
+            let params = ForwardParams {
+                fd: target as u64,
+                path: path_at,
+                path_len: path.len() as u64,
+                rights: rights.bits(),
+                inherit: inherit.bits(),
+                flags,
+            };
+            let at = t.put(params.as_bytes());
+            let cqe = cqe_bytes(CQE_FORWARD, sqe.tag, at, 0);
+            let went = if late {
+                t.write(3, &cqe)
+            } else {
+                t.poke(buffer, &cqe);
+                t.call(Call::Call, [3, buffer as usize, SQE, call_flags, both])
+            };
+            match went {
+                Err(error) => _ = t.refuse(3, sqe.tag, error.errno),
+                Ok(_) if !late => {
+                    sqe = sqe_of(&t.peek(buffer, SQE));
+                    continue;
+                }
+                Ok(_) => {}
+            }
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_forward_leads_to_the_same_whether_servers_waited_or_were_busy() {
+    let outcomes = [(false, false), (false, true), (true, false), (true, true)];
+    let outcomes = outcomes.map(|(forwards_late, late)| {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (to, notes) = (Arc::clone(&seen), Arc::clone(&heard));
+        calm(move |t| {
+            let (scheme, account) =
+                (t.entry(EntryKind::FactoryScheme), t.entry(EntryKind::Account));
+            let slots = t.entry(EntryKind::FactorySlot);
+            let socket = t.socket(scheme).unwrap();
+            let root = t.mint(socket, 1, 0).unwrap();
+            let slot = t.slot(slots, "label").unwrap();
+            t.send_handles(slot, &[root], CallFlags::FD_CLONE).unwrap();
+            t.process(account, &[Give::all(socket, 3)], move |t| serve(t, 3, late, &notes))
+                .unwrap();
+            t.close(socket).unwrap();
+            let names = t.socket(scheme).unwrap();
+            let dir = t.mint(names, 1, 0).unwrap();
+            let narrow = t.derive(root, Rights::all(), Rights::READING).unwrap();
+            // It can be passed on and looked through, but not forwarded to.
+            let blind = Rights::LOOKUP | Rights::DUP | Rights::TRANSFER;
+            let blind = t.derive(root, blind, Rights::all()).unwrap();
+            let give = [(names, 3), (root, 4), (slot, 5), (narrow, 6), (blind, 7)];
+            let give = give.map(|(number, at)| Give::all(number, at));
+            t.process(account, &give, move |t| lead(t, forwards_late)).unwrap();
+            t.close(names).unwrap();
+            t.settle();
+            let mut seen = Vec::new();
+            for way in 0..ways().len() {
+                for flags in [O_RDONLY, O_RDWR, O_WRONLY | O_APPEND] {
+                    let opened = t.open(dir, &way.to_string(), flags as u64);
+                    let told = match opened {
+                        Ok(fd) => {
+                            let info = t.query(fd).unwrap();
+                            let at = t.room(16);
+                            let read = t.call(Call::Read2, [fd, at as usize, 9, 3, usize::MAX]);
+                            t.close(fd).unwrap();
+                            let HandleInfo { rights, inherit, flags, label, .. } = info;
+                            format!("{rights:x} {inherit:x} {flags:x} {label:?} {read:?}")
+                        }
+                        Err(error) => format!("{error:?} {:?}", t.denial()),
+                    };
+                    seen.push(told);
+                }
+            }
+            *to.lock().unwrap() = seen;
+        });
+        let heard = heard.lock().unwrap().clone();
+        (Arc::into_inner(seen).unwrap().into_inner().unwrap(), heard)
+    });
+    let [(first, heard), others @ ..] = outcomes;
+    assert_eq!(first.len(), ways().len() * 3);
+    assert!(first.iter().filter(|told| told.contains("Ok(")).count() > 20, "hardly any was opened");
+    for (seen, heard_then) in others {
+        for (index, (a, b)) in first.iter().zip(&seen).enumerate() {
+            assert_eq!(a, b, "open {index}: {:?}", ways()[index / 3]);
+        }
+        assert_eq!(heard, heard_then, "the server heard otherwise");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) fn kernel(workspace: &Workspace, part: &Freestanding) -> anyhow::Resu
         packages: vec![&part.package],
         bins: vec![&part.bin],
         features: part.features(),
-        flags: words(&["-Crelocation-model=static", "-Cforce-frame-pointers"]),
+        flags: words(&["-Crelocation-model=static"]),
     }
     .run(workspace)?;
     find(built, &part.bin)

@@ -1,28 +1,6 @@
 //! What accounts say is used is what is there.
 use super::{Checked, ensure};
-use crate::account::{Account, AccountId, Resource};
-use crate::event::Registration;
-use crate::handle::description::{Description, Object};
-use crate::handle::table::HandleTable;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::object::Memory;
-use crate::memory::region::Region;
-use crate::memory::space::Space;
-use crate::object::irq::Irq;
-use crate::object::lease::Lease;
-use crate::object::pipe::Pipe;
-use crate::object::queue::Queue;
-use crate::object::slot::Slot;
-use crate::object::timer::Timer;
-use crate::scheme::endpoint::Endpoint;
-use crate::scheme::grant::Grant;
-use crate::scheme::inbox::Seat;
-use crate::scheme::transfer::Batch;
-use crate::task::process::{Process, ProcessState};
-use crate::task::thread::Thread;
-use alloc::vec::Vec;
-use clavis_abi::params::AccountLimits;
+use crate::prelude::*;
 
 /// What is charged to each account directly, and who refers to it.
 struct Ledger {

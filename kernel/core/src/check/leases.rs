@@ -1,12 +1,7 @@
 //! Leases know all that is under them, and nothing acts under one that has ended.
 use super::lists::members;
 use super::{Checked, Tally, ensure};
-use crate::handle::Handle;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::object::lease::LeaseId;
-use crate::task::thread::Blocked;
+use crate::prelude::*;
 
 impl<M: Machine> Kernel<M> {
     pub(super) fn check_leases(&self) -> Checked {

@@ -1,16 +1,9 @@
 //! Lists are whole: each holds what claims to be in it, and links lead both ways.
 use super::{Checked, Tally, ensure};
-use crate::container::{Arena, Id, Linked, List};
-use crate::event::Source;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
+use crate::container::Linked;
 use crate::kernel::Work;
-use crate::machine::Machine;
-use crate::memory::space::{Space, SpaceId, SpaceK};
-use crate::scheme::endpoint::Notice;
-use crate::task::process::ProcessState;
+use crate::prelude::*;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 /// The members of a list, after looking at every link.
 pub(crate) fn members<K, T: Linked<K, L>, const L: usize>(

@@ -1,9 +1,6 @@
 //! Regions lie in order, inside their objects, and say of their objects what is true.
 use super::{Checked, Tally, ensure};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::{Protection, USER_END, USER_START};
-use crate::task::process::ProcessState;
+use crate::prelude::*;
 
 impl<M: Machine> Kernel<M> {
     pub(super) fn check_memory(&self) -> Checked {

@@ -7,13 +7,8 @@ mod memory;
 mod references;
 mod waits;
 
-use crate::account::AccountId;
-use crate::handle::Handle;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
+use crate::prelude::*;
 use alloc::string::String;
-use alloc::vec::Vec;
-use clavis_abi::params::{ExitKind, ExitStatus, ObjectType};
 
 /// What is wrong.
 pub type Checked = Result<(), String>;

@@ -1,14 +1,7 @@
 //! Every reference count equals the number of those who refer.
 use super::{Checked, Tally, ensure};
-use crate::handle::Handle;
-use crate::handle::description::Object;
 use crate::handle::table::{Half, State};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::object::Backing;
-use crate::scheme::request::Stage;
-use crate::task::process::ProcessState;
-use crate::task::thread::Resume;
+use crate::prelude::*;
 use alloc::string::String;
 
 impl<M: Machine> Kernel<M> {

@@ -1,14 +1,7 @@
 //! Everybody who waits has somebody who will end the wait.
 use super::lists::members;
 use super::{Checked, Tally, ensure};
-use crate::container::List;
-use crate::kernel::{Kernel, Waiter};
-use crate::machine::Machine;
-use crate::scheme::request::{Request, RequestId, Stage};
-use crate::task::process::ProcessState;
-use crate::task::thread::{Blocked, Resume, Thread, ThreadId, ThreadK};
-use alloc::vec::Vec;
-use clavis_abi::limits::ENDPOINT_DEPTH;
+use crate::prelude::*;
 
 impl<M: Machine> Kernel<M> {
     pub(super) fn check_waits(&self) -> Checked {

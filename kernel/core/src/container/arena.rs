@@ -1,6 +1,5 @@
 //! Typed, generation-stamped storage for kernel objects.
-use super::Blocks;
-use crate::machine::{Machine, NoMemory};
+use crate::prelude::*;
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::{NonZeroU32, NonZeroU64};
@@ -84,23 +83,45 @@ struct Entry<K, T> {
     value: Option<T>,
 }
 
-/// What may become the next object.
-pub struct Draft<'a, K, T> {
+/// An object at hand, one that lives or the draft of the next, and its place.
+pub struct Tenant<'a, K, T> {
     /// It.
     pub value: &'a mut T,
-    id: Id<K>,
+    /// Where it lives.
+    pub place: Place<'a, K>,
+}
+
+/// The place of an object at hand.
+pub struct Place<'a, K> {
+    id: &'a mut Id<K>,
     next: &'a mut u32,
     free: &'a mut u32,
     created: &'a mut u64,
+    destroyed: &'a mut u64,
 }
 
-impl<'a, K, T> Draft<'a, K, T> {
-    /// Makes it an object.
+impl<K> Place<'_, K> {
+    /// The id of what lives there, or is the next to.
     #[inline(always)]
-    pub fn adopt(self) -> (Id<K>, &'a mut T) {
+    pub fn id(&self) -> Id<K> {
+        *self.id
+    }
+
+    /// Makes a draft an object.
+    #[inline(always)]
+    pub fn adopt(self) -> Id<K> {
         *self.free = core::mem::replace(self.next, LIVE);
         *self.created = self.created.wrapping_add(1);
-        (self.id, self.value)
+        *self.id
+    }
+
+    /// Ends an object; its id is stale from now on. What remains of it stays until its place is
+    /// used again.
+    #[inline(always)]
+    pub fn retire(self) {
+        *self.next = core::mem::replace(self.free, self.id.index());
+        *self.id = self.id.next();
+        *self.destroyed = self.destroyed.wrapping_add(1);
     }
 }
 
@@ -177,34 +198,37 @@ impl<K, T, const N: usize> Arena<K, T, N> {
 
     /// The draft, if there is one.
     #[inline(always)]
-    pub fn drafted(&mut self) -> Option<Draft<'_, K, T>> {
-        let Entry { id, next, value } = self.entries.get_mut(self.free as usize)?;
-        let (free, created) = (&mut self.free, &mut self.created);
-        Some(Draft { value: value.as_mut()?, id: *id, next, free, created })
+    pub fn drafted(&mut self) -> Option<Tenant<'_, K, T>> {
+        let Self { entries, free, created, destroyed } = self;
+        let Entry { id, next, value } = entries.get_mut(*free as usize)?;
+        let place = Place { id, next, free, created, destroyed };
+        Some(Tenant { value: value.as_mut()?, place })
+    }
+
+    /// The object and its place, unless the id is stale.
+    #[inline(always)]
+    pub fn tenant(&mut self, wanted: Id<K>) -> Option<Tenant<'_, K, T>> {
+        let Self { entries, free, created, destroyed } = self;
+        let Entry { id, next, value } = entries.get_mut(wanted.index() as usize)?;
+        if *id != wanted || *next != LIVE {
+            return None;
+        }
+        let place = Place { id, next, free, created, destroyed };
+        Some(Tenant { value: value.as_mut()?, place })
     }
 
     /// Takes an object out; its id is stale from now on.
     pub fn remove(&mut self, id: Id<K>) -> Option<T> {
-        self.vacate(id)?.take()
+        self.tenant(id)?.place.retire();
+        self.entries.get_mut(id.index() as usize)?.value.take()
     }
 
-    /// Ends an object; its id is stale from now on. What remains of it stays until its place is
-    /// used again.
+    /// Ends an object, as [`Place::retire`] does.
     #[inline]
     pub fn retire(&mut self, id: Id<K>) {
-        self.vacate(id);
-    }
-
-    #[inline(always)]
-    fn vacate(&mut self, id: Id<K>) -> Option<&mut Option<T>> {
-        let entry = self.entries.get_mut(id.index() as usize)?;
-        if entry.id != id || entry.next != LIVE {
-            return None;
+        if let Some(tenant) = self.tenant(id) {
+            tenant.place.retire();
         }
-        entry.id = id.next();
-        entry.next = core::mem::replace(&mut self.free, id.index());
-        self.destroyed = self.destroyed.wrapping_add(1);
-        Some(&mut entry.value)
     }
 
     /// The object, unless the id is stale.

@@ -1,7 +1,5 @@
 //! A growing array in blocks of `N`: elements never move, and one bounds check finds one.
-use crate::machine::{Machine, NoMemory};
-use alloc::boxed::Box;
-use alloc::vec::Vec;
+use crate::prelude::*;
 
 /// Greatest number of blocks in one array.
 const BLOCKS_MAX: usize = 65_536;

@@ -1,6 +1,5 @@
 //! Deadlines of threads and timers in one binary heap.
-use super::Chunks;
-use crate::machine::{Machine, NoMemory};
+use crate::prelude::*;
 
 /// A heap entry: when, and who. The owner keeps its place to take it out early.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +17,8 @@ pub trait Deadline<W> {
 /// Earliest first. Room is reserved when an owner is made, so that arming never fails.
 #[derive(Debug)]
 pub struct DeadlineHeap<W> {
-    entries: Chunks<Entry<W>>,
+    entries: Blocks<Option<Entry<W>>, 128>,
+    len: usize,
     owners: usize,
 }
 
@@ -26,7 +26,7 @@ impl<W: Copy> DeadlineHeap<W> {
     /// An empty heap.
     #[must_use]
     pub const fn new() -> Self {
-        Self { entries: Chunks::new(), owners: 0 }
+        Self { entries: Blocks::new(), len: 0, owners: 0 }
     }
 
     /// Makes room for one more owner.
@@ -35,7 +35,9 @@ impl<W: Copy> DeadlineHeap<W> {
     /// The kernel heap may not grow.
     pub fn add_owner<M: Machine>(&mut self, machine: &mut M) -> Result<(), NoMemory> {
         let owners = self.owners.wrapping_add(1);
-        self.entries.reserve(machine, owners)?;
+        if self.entries.len() < owners {
+            self.entries.grow(machine, || None)?;
+        }
         self.owners = owners;
         Ok(())
     }
@@ -53,21 +55,28 @@ impl<W: Copy> DeadlineHeap<W> {
 
     /// When and who, by place: earliest first, as a heap is ordered.
     pub fn iter(&self) -> impl Iterator<Item = (u64, W)> {
-        self.entries.iter().map(|entry| (entry.when, entry.who))
+        self.entries.iter().flatten().map(|entry| (entry.when, entry.who))
     }
 
     /// When the first deadline is.
     #[must_use]
     pub fn first(&self) -> Option<u64> {
-        self.entries.get(0).map(|entry| entry.when)
+        self.at(0).map(|entry| entry.when)
+    }
+
+    fn at(&self, place: usize) -> Option<Entry<W>> {
+        *self.entries.get(place)?
     }
 
     /// Arms a deadline for an owner that is not in the heap.
     pub fn insert(&mut self, owners: &mut impl Deadline<W>, when: u64, who: W) {
-        let Ok(place) = self.entries.push(Entry { when, who }) else {
+        let place = self.len;
+        let Some(entry) = self.entries.get_mut(place) else {
             debug_assert!(false, "a deadline was armed without room");
             return;
         };
+        *entry = Some(Entry { when, who });
+        self.len = place.wrapping_add(1);
         owners.placed(who, Some(place as u32));
         self.up(owners, place);
     }
@@ -75,13 +84,16 @@ impl<W: Copy> DeadlineHeap<W> {
     /// Takes the entry at that place out.
     pub fn remove(&mut self, owners: &mut impl Deadline<W>, place: u32) {
         let place = place as usize;
-        let Some(last) = self.entries.pop() else { return };
-        if place == self.entries.len() {
+        let end = self.len.wrapping_sub(1);
+        let Some(last) = self.entries.get_mut(end).and_then(Option::take) else { return };
+        self.len = end;
+        if place == end {
             owners.placed(last.who, None);
             return;
         }
-        let Some(entry) = self.entries.get_mut(place) else { return };
-        let gone = core::mem::replace(entry, last);
+        let Some(gone) = self.entries.get_mut(place).and_then(|entry| entry.replace(last)) else {
+            return;
+        };
         owners.placed(gone.who, None);
         owners.placed(last.who, Some(place as u32));
         self.up(owners, place);
@@ -90,7 +102,7 @@ impl<W: Copy> DeadlineHeap<W> {
 
     /// Takes the first entry out if it is due.
     pub fn pop_due(&mut self, owners: &mut impl Deadline<W>, now: u64) -> Option<W> {
-        let first = *self.entries.get(0)?;
+        let first = self.at(0)?;
         if first.when > now {
             return None;
         }
@@ -99,23 +111,18 @@ impl<W: Copy> DeadlineHeap<W> {
     }
 
     fn when(&self, place: usize) -> u64 {
-        self.entries.get(place).map_or(u64::MAX, |entry| entry.when)
+        self.at(place).map_or(u64::MAX, |entry| entry.when)
     }
 
     fn swap(&mut self, owners: &mut impl Deadline<W>, a: usize, b: usize) {
-        let (Some(first), Some(second)) =
-            (self.entries.get(a).copied(), self.entries.get(b).copied())
-        else {
-            return;
-        };
-        if let Some(entry) = self.entries.get_mut(a) {
-            *entry = second;
+        if let Some((first, second)) = self.entries.pair_mut(a, b) {
+            core::mem::swap(first, second);
         }
-        if let Some(entry) = self.entries.get_mut(b) {
-            *entry = first;
+        for place in [a, b] {
+            if let Some(entry) = self.at(place) {
+                owners.placed(entry.who, Some(place as u32));
+            }
         }
-        owners.placed(second.who, Some(a as u32));
-        owners.placed(first.who, Some(b as u32));
     }
 
     fn up(&mut self, owners: &mut impl Deadline<W>, mut place: usize) {

@@ -1,5 +1,5 @@
 //! Lists whose links lie in the objects themselves: joining and leaving needs no memory.
-use super::{Arena, Id};
+use crate::prelude::*;
 
 /// A place in a list of `K`s.
 #[derive(Debug)]

@@ -2,13 +2,11 @@
 //! memory only where they say so, and report when there is none.
 mod arena;
 mod blocks;
-mod chunks;
 mod heap;
 mod list;
 
-pub use arena::{Arena, Draft, Id};
+pub use arena::{Arena, Id, Tenant};
 pub use blocks::Blocks;
-pub use chunks::Chunks;
 pub use heap::{Deadline, DeadlineHeap};
 pub(crate) use list::links;
 pub use list::{Link, Linked, List};

@@ -1,22 +1,5 @@
 //! Descriptions: what handles point to.
-use super::Handle;
-use super::table::TableId;
-use crate::account::AccountId;
-use crate::container::{Id, Link, links};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::object::MemoryId;
-use crate::object::irq::IrqId;
-use crate::object::lease::LeaseId;
-use crate::object::pipe::PipeId;
-use crate::object::queue::QueueId;
-use crate::object::slot::SlotId;
-use crate::object::timer::TimerId;
-use crate::scheme::endpoint::EndpointId;
-use crate::scheme::grant::GrantId;
-use crate::task::process::ProcessId;
-use clavis_abi::error::Result;
-use clavis_abi::params::{FactoryKind, ObjectType};
+use crate::prelude::*;
 
 /// Kind of [`Description`] ids.
 #[derive(Debug)]

@@ -1,15 +1,6 @@
 //! The door: the only way from a number to an object. Checks number, generation and rights
 //! together, and records what was missing.
-use super::description::Object;
-use super::{Handle, description::Description};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::run::Caller;
-use crate::task::process::ProcessId;
-use crate::task::thread::ThreadId;
-use clavis_abi::Rights;
-use clavis_abi::error::{EBADF, EINVAL, ENOTCAPABLE, Error, Result};
-use clavis_abi::params::{Denial, DenialRule, SIGNAL_SELF};
+use crate::prelude::*;
 
 impl<M: Machine> Kernel<M> {
     /// The handle with that number, if it has all rights in `need`.

@@ -3,9 +3,7 @@ pub mod description;
 pub mod door;
 pub mod table;
 
-use crate::object::lease::LeaseId;
-use clavis_abi::Rights;
-use clavis_abi::params::handle_flags;
+use crate::prelude::*;
 use description::DescriptionId;
 
 /// A handle: a description and what may be done with it. It *is* the capability.

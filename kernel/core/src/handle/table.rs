@@ -1,15 +1,7 @@
 //! Handle tables: numbers to handles. Lower numbers are plain POSIX ones; upper numbers carry a
 //! generation, so that a stale one never means somebody else's handle.
-use super::Handle;
-use crate::account::{AccountId, Resource, charge};
-use crate::container::{Blocks, Chunks, Id, Link, links};
-use crate::event::RegistrationId;
-use crate::kernel::Kernel;
-use crate::machine::{Machine, NoMemory};
-use crate::syscall::AGAIN;
-use clavis_abi::error::{EBADF, EEXIST, EINVAL, EMFILE, Error, Result};
-use clavis_abi::limits;
-use clavis_abi::params::{OUT_LOWEST, OUT_UPPER, UPPER_INDEX_BITS, UPPER_TAG, upper_number};
+use crate::account::charge;
+use crate::prelude::*;
 
 /// Kind of [`HandleTable`] ids.
 #[derive(Debug)]
@@ -46,7 +38,7 @@ const QUANTUM_BLOCKS: usize = 16;
 pub(crate) struct Half {
     pub(crate) entries: Blocks<Entry, BLOCK>,
     /// A set bit is a number in use.
-    pub(crate) used: Chunks<u64>,
+    pub(crate) used: Blocks<u64, BLOCK>,
     /// A set bit is a word of `used` that is full.
     pub(crate) full: [u64; WORDS / 64],
     /// Numbers in use.
@@ -55,7 +47,7 @@ pub(crate) struct Half {
 
 impl Half {
     const fn new() -> Self {
-        Self { entries: Blocks::new(), used: Chunks::new(), full: [0; WORDS / 64], live: 0 }
+        Self { entries: Blocks::new(), used: Blocks::new(), full: [0; WORDS / 64], live: 0 }
     }
 
     fn lowest_free(&self) -> Option<usize> {
@@ -71,10 +63,8 @@ impl Half {
 
     /// Adds a block of entries.
     fn grow<M: Machine>(&mut self, machine: &mut M) -> Result<(), NoMemory> {
-        let words = (self.entries.len() + BLOCK) / 64;
-        self.used.reserve(machine, words)?;
-        while self.used.len() < words {
-            self.used.push(0).map_err(|_| NoMemory)?;
+        if self.used.len() <= self.entries.len() / 64 {
+            self.used.grow(machine, || 0)?;
         }
         let blank = || Entry { state: State::Free, generation: 0, registration: None };
         self.entries.grow(machine, blank)
@@ -210,7 +200,8 @@ impl HandleTable {
             let upper = at >= limits::TABLE_HANDLES;
             let index = at % limits::TABLE_HANDLES;
             let half = self.half(upper);
-            let Some(word) = half.used.get(index / 64) else {
+            let word = half.used.get(index / 64).filter(|_| index < half.entries.len());
+            let Some(word) = word else {
                 if upper {
                     return None;
                 }
@@ -283,12 +274,11 @@ impl<M: Machine> Kernel<M> {
         let account = table.account;
         let half = table.half_mut(upper);
         let entry = half.entries.get_mut(index).ok_or(Error::new(EMFILE))?;
-        if entry.state != State::Free {
-            return Err(Error::new(EEXIST));
-        }
-        if upper && generation.is_some_and(|generation| generation != entry.generation) {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(entry.state != State::Free, EEXIST)?;
+        refuse_if(
+            upper && generation.is_some_and(|generation| generation != entry.generation),
+            EINVAL,
+        )?;
         let number = if upper { upper_number(index as u16, entry.generation) } else { index };
         charge(accounts, account, Resource::Handles, 1)?;
         entry.state = State::Reserved;
@@ -427,9 +417,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn number_reserve_from(&mut self, id: TableId, least: usize) -> Result<Reserved> {
         let mut number = least;
         loop {
-            if number >= limits::TABLE_HANDLES {
-                return Err(Error::new(EMFILE));
-            }
+            refuse_if(number >= limits::TABLE_HANDLES, EMFILE)?;
             let used = self.tables[id].lower.used.get(number / 64).copied().unwrap_or(0);
             if used & (1 << (number % 64)) == 0 {
                 return self.number_reserve(id, number);

@@ -4,15 +4,8 @@
 //! Frames are shared between *private* objects only. Each page of such an object is shown in one
 //! place, so a page that is copied at its first write has one entry to change. Before an object is
 //! shown in a second place ([`Kernel::memory_own`]), it stops sharing and is private no more.
-use super::object::{Backing, LEAF, Leaf, Memory, MemoryId};
-use super::region::Region;
-use super::space::{Mapping, Place, SpaceId};
-use super::{PAGE, Protection};
-use crate::account::Resource;
-use crate::kernel::Kernel;
-use crate::machine::{Machine, NoMemory};
-use clavis_abi::error::{ENOMEM, Error, Result};
-use clavis_abi::limits;
+use super::object::{LEAF, Leaf};
+use crate::prelude::*;
 
 impl<M: Machine> Kernel<M> {
     /// Copies a quantum of a space into another, from page `at` on. Where to go on; `None`: that

@@ -1,9 +1,5 @@
 //! Page faults: resolved by the kernel alone, or they fail.
-use super::object::Backing;
-use super::space::SpaceId;
-use super::{PAGE, Protection, page_of};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
+use crate::prelude::*;
 
 /// What a page was touched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

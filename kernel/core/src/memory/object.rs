@@ -1,12 +1,5 @@
 //! Memory objects: what every region maps.
-use super::pages_for;
-use crate::account::{AccountId, Resource};
-use crate::container::{Id, Link, links};
-use crate::kernel::Kernel;
-use crate::machine::{Machine, NoMemory};
-use alloc::vec::Vec;
-use clavis_abi::error::{EINVAL, ENOMEM, Error, Result};
-use clavis_abi::limits;
+use crate::prelude::*;
 
 /// Kind of [`Memory`] ids.
 #[derive(Debug)]
@@ -184,9 +177,7 @@ impl<M: Machine> Kernel<M> {
         backing: Backing,
     ) -> Result<MemoryId> {
         let pages = pages_for(bytes).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
-        if pages > limits::MEMORY_PAGES as u64 {
-            return Err(Error::new(ENOMEM));
-        }
+        refuse_if(pages > limits::MEMORY_PAGES as u64, ENOMEM)?;
         let root = (pages as usize).div_ceil(LEAF);
         let mut leaves = Vec::new();
         self.machine.chunk_permit()?;
@@ -320,9 +311,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Makes an object of zeroes longer.
     pub(crate) fn memory_extend(&mut self, id: MemoryId, pages: u64) -> Result<()> {
-        if pages > limits::MEMORY_PAGES as u64 {
-            return Err(Error::new(ENOMEM));
-        }
+        refuse_if(pages > limits::MEMORY_PAGES as u64, ENOMEM)?;
         let memory = &mut self.memories[id];
         let old = usize::try_from(memory.pages).map_err(|_| NoMemory)?;
         let new = usize::try_from(pages).map_err(|_| NoMemory)?;

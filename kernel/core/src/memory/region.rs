@@ -1,10 +1,5 @@
 //! Regions in an ordered tree: a treap whose nodes are the regions themselves.
-use super::Protection;
-use super::object::MemoryId;
-use super::space::SpaceId;
-use crate::container::{Arena, Id, Link, links};
-use crate::object::lease::LeaseId;
-use crate::scheme::grant::GrantId;
+use crate::prelude::*;
 
 /// Kind of [`Region`] ids.
 #[derive(Debug)]

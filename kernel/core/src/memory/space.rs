@@ -1,16 +1,7 @@
 //! Spaces: what a process can address.
-use super::object::{Backing, LEAF, Memory, MemoryId};
-use super::region::{Region, RegionId, RegionTree};
-use super::{PAGE, Protection, USER_END, USER_START};
-use crate::account::{AccountId, Resource};
-use crate::container::{Id, Link, links};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::object::lease::LeaseId;
-use crate::scheme::grant::GrantId;
-use crate::syscall::AGAIN;
-use clavis_abi::error::{EACCES, EEXIST, EINVAL, ENOMEM, Error, Result};
-use clavis_abi::limits;
+use super::object::LEAF;
+use super::region::{RegionId, RegionTree};
+use crate::prelude::*;
 
 /// Kind of [`Space`] ids.
 #[derive(Debug)]
@@ -169,9 +160,7 @@ impl<M: Machine> Kernel<M> {
                 let mut wrapped = false;
                 loop {
                     if at.checked_add(pages).is_none_or(|end| end > LAST) {
-                        if wrapped {
-                            return Err(Error::new(ENOMEM));
-                        }
+                        refuse_if(wrapped, ENOMEM)?;
                         wrapped = true;
                         at = SEARCH;
                         continue;
@@ -198,17 +187,14 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn space_map(&mut self, id: SpaceId, map: &Mapping, place: Place) -> Result<u64> {
         let memory = &self.memories[map.memory];
         let end = map.offset.checked_add(map.pages).ok_or(Error::new(EINVAL))?;
-        if map.pages == 0 || end > memory.pages {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(map.pages == 0 || end > memory.pages, EINVAL)?;
         self.check_write_execute(id, map.memory, map.protection, map.shared)?;
-        if self.spaces[id].regions.count() >= REGIONS_MAX {
-            return Err(Error::new(ENOMEM));
-        }
+        refuse_if(self.spaces[id].regions.count() >= REGIONS_MAX, ENOMEM)?;
         let start = self.space_place(id, map.pages, place)?;
-        if matches!(place, Place::Fixed(_)) && !self.space_unmap(id, start, map.pages)? {
-            return Err(Error::new(AGAIN));
-        }
+        refuse_if(
+            matches!(place, Place::Fixed(_)) && !self.space_unmap(id, start, map.pages)?,
+            AGAIN,
+        )?;
         let mut region = Region::new(start, map.pages, map.memory, map.offset);
         region.protection = map.protection;
         region.most = map.most;
@@ -253,13 +239,13 @@ impl<M: Machine> Kernel<M> {
         let both = Protection::WRITE | Protection::EXEC;
         let writes = shared && protection.contains(Protection::WRITE);
         let executes = protection.contains(Protection::EXEC);
-        if protection.contains(both)
-            || (writes && (memory.executors > 0 || memory.sealed))
-            || (executes && memory.writers > 0)
-            || (executes && !memory.sealed && !jit)
-        {
-            return Err(Error::new(EACCES));
-        }
+        refuse_if(
+            protection.contains(both)
+                || (writes && (memory.executors > 0 || memory.sealed))
+                || (executes && memory.writers > 0)
+                || (executes && !memory.sealed && !jit),
+            EACCES,
+        )?;
         Ok(())
     }
 
@@ -506,9 +492,7 @@ impl<M: Machine> Kernel<M> {
             let region = self.spaces[id].regions.find(&self.regions, at);
             let region = region.ok_or(Error::new(ENOMEM))?;
             let Region { most, memory, shared, protection: old, .. } = self.regions[region];
-            if !most.contains(protection) {
-                return Err(Error::new(EACCES));
-            }
+            refuse_if(!most.contains(protection), EACCES)?;
             self.check_write_execute(id, memory, protection, shared)?;
             let mut to = self.regions[region].end().min(end);
             if old != protection {

@@ -1,12 +1,7 @@
 //! User memory: a pointer from a process is an allegation until it was copied through here.
-use super::fault::{Access, Unresolved};
-use super::object::MemoryId;
-use super::space::SpaceId;
-use super::{PAGE, USER_END};
-use crate::kernel::Kernel;
-use crate::machine::{Copied, Machine};
-use clavis_abi::error::{EFAULT, ENOMEM, Error, Result};
-use zerocopy::{FromBytes, IntoBytes};
+use crate::machine::Copied;
+use crate::prelude::*;
+use zerocopy::FromBytes;
 
 /// A range of user memory that a process claims to own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,9 +19,7 @@ impl UserSlice {
     /// `EFAULT`.
     pub fn new(address: usize, len: usize) -> Result<Self> {
         let (address, end) = (address as u64, (address as u64).checked_add(len as u64));
-        if len > 0 && end.is_none_or(|end| end > USER_END) {
-            return Err(Error::new(EFAULT));
-        }
+        refuse_if(len > 0 && end.is_none_or(|end| end > USER_END), EFAULT)?;
         Ok(Self { address, len })
     }
 
@@ -58,9 +51,7 @@ impl<M: Machine> Kernel<M> {
         direction: Direction,
         last: &mut Option<u64>,
     ) -> Result<()> {
-        if last.replace(address) == Some(address) {
-            return Err(Error::new(EFAULT));
-        }
+        refuse_if(last.replace(address) == Some(address), EFAULT)?;
         let access = match direction {
             Direction::In => Access::Read,
             Direction::Out => Access::Write,
@@ -136,9 +127,7 @@ impl<M: Machine> Kernel<M> {
         address: usize,
         size: usize,
     ) -> Result<T> {
-        if size != size_of::<T>() {
-            return Err(Error::new(clavis_abi::error::EINVAL));
-        }
+        refuse_if(size != size_of::<T>(), EINVAL)?;
         let slice = UserSlice::new(address, size)?;
         let mut value = T::new_zeroed();
         self.read_user(space, slice.address, value.as_mut_bytes())?;
@@ -156,9 +145,7 @@ impl<M: Machine> Kernel<M> {
         size: usize,
         value: &T,
     ) -> Result<()> {
-        if size != size_of::<T>() {
-            return Err(Error::new(clavis_abi::error::EINVAL));
-        }
+        refuse_if(size != size_of::<T>(), EINVAL)?;
         let slice = UserSlice::new(address, size)?;
         self.write_user(space, slice.address, value.as_bytes())
     }

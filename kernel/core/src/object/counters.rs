@@ -1,11 +1,6 @@
 //! Counters: how many objects of each type were made and destroyed, and what else tests ask.
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::run::Caller;
-use clavis_abi::error::Result;
+use crate::prelude::*;
 use clavis_abi::params::CounterRow;
-use zerocopy::IntoBytes;
 
 fn row(name: &str, (created, destroyed): (u64, u64)) -> CounterRow {
     let mut row = CounterRow { created, destroyed, ..CounterRow::default() };

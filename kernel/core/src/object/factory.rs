@@ -1,15 +1,5 @@
 //! Factories: kernel objects that make other objects.
-use crate::handle::description::{Object, View};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::object::Backing;
-use crate::memory::{PAGE, pages_for};
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::process::ProcessId;
-use clavis_abi::Rights;
-use clavis_abi::error::{EINVAL, ENOENT, Error, Result};
-use clavis_abi::limits::NAME_MAX;
-use clavis_abi::params::{AccountLimits, FactoryKind};
+use crate::prelude::*;
 
 /// The one name that the scheme factory knows.
 const CREATION_CAPABILITY: &str = "scheme-creation-cap";
@@ -95,9 +85,7 @@ impl<M: Machine> Kernel<M> {
             Object::Factory(FactoryKind::Memory) => self.memory_object(payer, first as u64),
             Object::Factory(FactoryKind::Table) => self.table_create(payer).map(Object::Table),
             Object::Factory(FactoryKind::Slot) => {
-                if second == 0 || second > NAME_MAX {
-                    return Err(Error::new(EINVAL));
-                }
+                refuse_if(second == 0 || second > NAME_MAX, EINVAL)?;
                 self.read_path(caller, first, second)?;
                 let mut name = [0; NAME_MAX];
                 for (place, byte) in name.iter_mut().zip(self.scratch.iter().take(second)) {
@@ -115,17 +103,16 @@ impl<M: Machine> Kernel<M> {
                 let (first, count) =
                     (u16::try_from(first).map_err(wrong)?, u16::try_from(second).map_err(wrong)?);
                 let fits = count > 0 && first.checked_add(count - 1).is_some();
-                if !fits || !self.machine.port_permit(first, count) {
-                    return Err(Error::new(EINVAL));
-                }
+                refuse_if(!fits || !self.machine.port_permit(first, count), EINVAL)?;
                 Ok(Object::Ports { first, count })
             }
             Object::Factory(FactoryKind::Window) => {
                 let pages = pages_for(second as u64).ok_or(Error::new(EINVAL))?;
                 let aligned = (first as u64).is_multiple_of(PAGE);
-                if !aligned || !self.machine.window_permit(first as u64, pages as usize) {
-                    return Err(Error::new(EINVAL));
-                }
+                refuse_if(
+                    !aligned || !self.machine.window_permit(first as u64, pages as usize),
+                    EINVAL,
+                )?;
                 self.window(payer, first as u64, second as u64)
             }
             _ => Err(Error::new(EINVAL)),

@@ -1,13 +1,5 @@
 //! Interrupt lines as handles: masked until acknowledged, reclaimed when the driver is gone.
-use crate::account::AccountId;
-use crate::container::{Id, List};
-use crate::event::{READABLE, Source, Watchers};
-use crate::kernel::Kernel;
-use crate::machine::{Cpu, Machine};
-use crate::memory::user::UserSlice;
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, ThreadK};
-use clavis_abi::error::{EAGAIN, EBUSY, EINVAL, Error, Result};
+use crate::prelude::*;
 
 /// Kind of [`Irq`] ids.
 #[derive(Debug)]
@@ -46,12 +38,8 @@ impl<M: Machine> Kernel<M> {
     /// # Errors
     /// `EINVAL` for lines that do not exist or belong to the kernel, `EBUSY` when it is taken.
     pub(crate) fn irq_create(&mut self, account: AccountId, line: u32) -> Result<IrqId> {
-        if !self.machine.irq_permit(line) {
-            return Err(Error::new(EINVAL));
-        }
-        if self.irqs.iter().any(|(_, irq)| irq.line == line) {
-            return Err(Error::new(EBUSY));
-        }
+        refuse_if(!self.machine.irq_permit(line), EINVAL)?;
+        refuse_if(self.irqs.iter().any(|(_, irq)| irq.line == line), EBUSY)?;
         self.irqs.reserve(&mut self.machine)?;
         self.charge_object::<Irq>(account)?;
         let irq = Irq {
@@ -98,14 +86,10 @@ impl<M: Machine> Kernel<M> {
         to: UserSlice,
         nonblock: bool,
     ) -> Reply {
-        if to.len < RECORD {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(to.len < RECORD, EINVAL)?;
         let Irq { count, when, .. } = self.irqs[id];
         if count == 0 {
-            if nonblock {
-                return Err(Error::new(EAGAIN));
-            }
+            refuse_if(nonblock, EAGAIN)?;
             return self.wait_and_retry(caller, Blocked::Irq(id));
         }
         self.write_user(caller.space, to.address, &count.to_le_bytes())?;

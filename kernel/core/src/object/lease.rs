@@ -5,24 +5,10 @@
 //! with the first of them: what is obtained through two handles is under a lease that joins theirs.
 //! Leases that have ended are not looked for in tables: the door finds them ended. What acts without
 //! coming through the door is ended before anything else runs.
-use crate::account::AccountId;
-use crate::container::{Id, Link, List, links};
-use crate::event::{HANGUP, RegistrationK};
-use crate::handle::Handle;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::region::RegionK;
-use crate::memory::user::UserSlice;
-use crate::object::timer::TimerId;
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, Metered, Resume, ThreadId, ThreadK};
-use clavis_abi::Rights;
-use clavis_abi::error::{EEXPIRED, EINVAL, ELOOP, EREVOKED, Error, Result};
+use crate::prelude::*;
+use crate::task::thread::Metered;
 use clavis_abi::limits::{LEASES_ABOVE, QUANTUM_LEASES, QUANTUM_PAGES};
-use clavis_abi::params::{DenialRule, LeaseInfo, LeaseParams, LeaseState, NO_LEASE};
-use clavis_abi::syscall::flag::CLOCK_MONOTONIC;
-use zerocopy::IntoBytes;
+use clavis_abi::params::{LeaseInfo, LeaseParams, LeaseState, NO_LEASE};
 
 /// Kind of [`Lease`] ids.
 #[derive(Debug)]
@@ -262,9 +248,7 @@ impl<M: Machine> Kernel<M> {
         let is_metered = params.uses != u64::MAX
             || params.bytes != u64::MAX
             || above().any(|parent| parent.is_metered);
-        if weight > LEASES_ABOVE {
-            return Err(Error::new(ELOOP));
-        }
+        refuse_if(weight > LEASES_ABOVE, ELOOP)?;
         self.leases.reserve(&mut self.machine)?;
         self.charge_object::<Lease>(account)?;
         let lease = Lease {
@@ -437,9 +421,7 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let now = self.machine.now();
-        if params.until != 0 && params.until <= now {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(params.until != 0 && params.until <= now, EINVAL)?;
         let made = self.number_with(caller.table, out, |kernel| {
             kernel.lease_made(caller.account, parents, &params, now)
         });

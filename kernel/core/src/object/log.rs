@@ -1,11 +1,5 @@
 //! The kernel log: a ring that is read by handle.
-use crate::event::{READABLE, Source, Watchers};
-use crate::kernel::Kernel;
-use crate::machine::{Machine, NoMemory};
-use crate::memory::user::UserSlice;
-use crate::run::{Caller, Outcome, Reply};
-use alloc::vec::Vec;
-use clavis_abi::error::{EAGAIN, Error, Result};
+use crate::prelude::*;
 use clavis_abi::limits::LOG_BYTES;
 
 /// The newest bytes of the log.
@@ -62,9 +56,7 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<(usize, u64)> {
         let oldest = self.log.written.saturating_sub(LOG_BYTES as u64);
         let from = cursor.max(oldest);
-        if from >= self.log.written {
-            return Err(Error::new(EAGAIN));
-        }
+        refuse_if(from >= self.log.written, EAGAIN)?;
         let mut piece = [0; PIECE];
         let n = to.len.min(PIECE).min(usize::try_from(self.log.written - from).unwrap_or(PIECE));
         for (place, at) in piece.iter_mut().take(n).zip(from..) {

@@ -1,16 +1,6 @@
 //! Pipes: bytes and handles, in order, within bounds.
-use crate::account::AccountId;
-use crate::container::{Id, List};
-use crate::event::{HANGUP, READABLE, Source, WRITABLE, Watchers};
-use crate::handle::Handle;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::object::{Backing, MemoryId};
-use crate::memory::user::{Direction, UserSlice};
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, Resume, ThreadK};
-use clavis_abi::error::{EAGAIN, EPIPE, Error, Result};
-use clavis_abi::limits::{BATCH_MAX, PIPE_ATOMIC, PIPE_BYTES};
+use crate::prelude::*;
+use clavis_abi::limits::{PIPE_ATOMIC, PIPE_BYTES};
 use core::marker::PhantomData;
 
 /// Kind of [`Pipe`] ids.
@@ -157,9 +147,7 @@ impl<M: Machine> Kernel<M> {
             if pipe.writers == 0 {
                 return Ok(Outcome::Done(0));
             }
-            if nonblock {
-                return Err(Error::new(EAGAIN));
-            }
+            refuse_if(nonblock, EAGAIN)?;
             return self.wait_and_retry(caller, Blocked::PipeRead(id));
         }
         let (memory, head) = (pipe.memory, pipe.head);

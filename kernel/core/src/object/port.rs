@@ -1,9 +1,5 @@
 //! Port ranges: a read or write at an offset goes to that one port, byte by byte.
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::error::{EINVAL, Error};
+use crate::prelude::*;
 
 /// Bytes moved by one call.
 const BURST: usize = 64;

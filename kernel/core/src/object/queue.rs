@@ -1,18 +1,7 @@
 //! Event queues.
-use crate::account::AccountId;
-use crate::container::{Id, List};
-use crate::event::{READABLE, RegistrationK};
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::object::timer::TimerId;
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, ThreadK};
-use clavis_abi::Rights;
-use clavis_abi::error::{EAGAIN, EBADF, EINVAL, Error, Result};
+use crate::prelude::*;
 use clavis_abi::syscall::data::Event;
-use clavis_abi::syscall::flag::{CLOCK_MONOTONIC, EVENT_TIMEOUT_ID, EventFlags};
+use clavis_abi::syscall::flag::{EVENT_TIMEOUT_ID, EventFlags};
 
 /// Kind of [`Queue`] ids.
 #[derive(Debug)]
@@ -71,9 +60,7 @@ impl<M: Machine> Kernel<M> {
         to: UserSlice,
         nonblock: bool,
     ) -> Reply {
-        if to.len < EVENT_BYTES {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(to.len < EVENT_BYTES, EINVAL)?;
         let mut done = 0;
         while to.len - done >= EVENT_BYTES
             && let Some(registration) = self.queues[id].ready.front()
@@ -95,17 +82,13 @@ impl<M: Machine> Kernel<M> {
         if done > 0 {
             return Ok(Outcome::Done(done));
         }
-        if nonblock {
-            return Err(Error::new(EAGAIN));
-        }
+        refuse_if(nonblock, EAGAIN)?;
         self.wait_and_retry(caller, Blocked::Queue(id))
     }
 
     /// Registers interest in one handle: one event per write. Flags of 0 end the registration.
     pub(crate) fn queue_write(&mut self, caller: &Caller, id: QueueId, from: UserSlice) -> Reply {
-        if from.len < EVENT_BYTES {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(from.len < EVENT_BYTES, EINVAL)?;
         let mut event = Event::default();
         self.read_user(caller.space, from.address, &mut event)?;
         let interest = (event.flags.bits() & 3) as u8;
@@ -113,9 +96,7 @@ impl<M: Machine> Kernel<M> {
             return self.queue_timeout(caller, id, interest != 0, event.data);
         }
         if interest == 0 {
-            if self.tables[caller.table].get(event.id).is_none() {
-                return Err(Error::new(EBADF));
-            }
+            refuse_if(self.tables[caller.table].get(event.id).is_none(), EBADF)?;
             self.unregister(id, caller.table, event.id);
             return Ok(Outcome::Done(EVENT_BYTES));
         }

@@ -1,14 +1,5 @@
 //! Slots: a place that a name is bound to, and that may be empty while its service restarts.
-use crate::account::AccountId;
-use crate::container::{Id, Link, List, links};
-use crate::event::{READABLE, Source, WRITABLE, Watchers};
-use crate::handle::Handle;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::scheme::request::RequestK;
-use clavis_abi::error::{EEXIST, Error, Result};
-use clavis_abi::limits::NAME_MAX;
+use crate::prelude::*;
 
 /// Kind of [`Slot`] ids.
 #[derive(Debug)]
@@ -74,7 +65,7 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         while let Some(request) = self.slots[id].waiters.front() {
-            self.request_fail(request, clavis_abi::error::ENODEV);
+            self.request_fail(request, ENODEV);
         }
         self.slot_take_root(id);
         if let Some(slot) = self.slots.remove(id) {
@@ -88,9 +79,7 @@ impl<M: Machine> Kernel<M> {
     /// # Errors
     /// `EEXIST` when it is filled; the handle stays the caller's.
     pub(crate) fn slot_fill(&mut self, id: SlotId, root: Handle) -> Result<()> {
-        if self.slots[id].root.is_some() {
-            return Err(Error::new(EEXIST));
-        }
+        refuse_if(self.slots[id].root.is_some(), EEXIST)?;
         self.slots[id].root = Some(root);
         if let Object::Scheme(object) = self.descriptions[root.description].object {
             let Self { endpoints, slots, .. } = self;

@@ -1,15 +1,7 @@
 //! Timers: a clock that can be read, and an alarm on it that posts an event.
-use crate::account::AccountId;
-use crate::container::Id;
-use crate::event::{READABLE, Source, Watchers};
-use crate::kernel::{Kernel, Owners, Waiter};
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::object::lease::LeaseId;
-use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::error::{EEXPIRED, EINVAL, Error, Result};
+use crate::prelude::*;
 use clavis_abi::syscall::data::TimeSpec;
-use clavis_abi::syscall::flag::{CLOCK_MONOTONIC, CLOCK_REALTIME};
+use clavis_abi::syscall::flag::CLOCK_REALTIME;
 
 /// Kind of [`Timer`] ids.
 #[derive(Debug)]
@@ -92,9 +84,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Sets the wall clock. Timers that are armed fire when they would have.
     pub(crate) fn clock_write(&mut self, caller: &Caller, from: UserSlice) -> Reply {
-        if from.len != size_of::<TimeSpec>() {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(from.len != size_of::<TimeSpec>(), EINVAL)?;
         let now = self.read_timespec(caller, from.address as usize)?;
         self.clock_shift = now.wrapping_sub(self.machine.wall_clock());
         Ok(Outcome::Done(from.len))
@@ -103,18 +93,14 @@ impl<M: Machine> Kernel<M> {
     /// Reads the time on the timer's clock.
     pub(crate) fn timer_read(&mut self, caller: &Caller, id: TimerId, to: UserSlice) -> Reply {
         let time = timespec(self.clock(self.timers[id].clock)?);
-        if to.len < size_of::<TimeSpec>() {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(to.len < size_of::<TimeSpec>(), EINVAL)?;
         self.write_user(caller.space, to.address, &time)?;
         Ok(Outcome::Done(size_of::<TimeSpec>()))
     }
 
     /// Arms the timer for an instant on its clock; one of zero disarms it.
     pub(crate) fn timer_write(&mut self, caller: &Caller, id: TimerId, from: UserSlice) -> Reply {
-        if from.len < size_of::<TimeSpec>() {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(from.len < size_of::<TimeSpec>(), EINVAL)?;
         let instant = self.read_timespec(caller, from.address as usize)?;
         self.timer_disarm(id);
         if instant != 0 {

@@ -1,24 +1,8 @@
 //! Answers: a server writes Cqes to its socket.
-use super::endpoint::EndpointId;
-use super::receive::{NOTICE_TAG, Receive};
-use super::request::{Opening, Request, RequestId, Stage};
-use crate::event::Source;
-use crate::handle::Handle;
-use crate::handle::description::{Object, SchemeObject};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::object::lease::LeaseId;
-use crate::run::{Caller, Outcome, Reply};
+use super::receive::NOTICE_TAG;
+use crate::prelude::*;
 use crate::syscall::Asked;
-use crate::task::thread::{Resume, ThreadId};
-use clavis_abi::Rights;
-use clavis_abi::class::{CQE_FORWARD, Class};
-use clavis_abi::error::{EBADF, EINVAL, EIO, Error, MAX_ERRNO, Result};
-use clavis_abi::limits::{METADATA_WORDS, SOCKET_BATCH};
-use clavis_abi::params::UPPER_TAG;
-use clavis_abi::syscall::flag::{CallFlags, O_APPEND, O_NONBLOCK, O_WRONLY};
-use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode, NewFdFlags, Sqe};
+use clavis_abi::syscall::schemev2::NewFdFlags;
 
 const CQE: usize = size_of::<Cqe>();
 const SQE: usize = size_of::<Sqe>();
@@ -60,20 +44,21 @@ impl<M: Machine> Kernel<M> {
         let Asked {
             first, payload: buffer, flags, metadata: [verb, answers, wanted], words, ..
         } = *asked;
-        if flags - CallFlags::ALLOW_DIRECT_SWITCH != BOTH || words != METADATA_WORDS {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(
+            flags - CallFlags::ALLOW_DIRECT_SWITCH != BOTH || words != METADATA_WORDS,
+            EINVAL,
+        )?;
         let socket = self.door(caller, first, Rights::READ | Rights::WRITE)?;
         let nonblock = self.descriptions[socket.description].flags as usize & O_NONBLOCK != 0;
         let (answers, wanted) = (answers as usize, wanted as usize);
-        if verb != 0
-            || answers > SOCKET_BATCH
-            || wanted > SOCKET_BATCH
-            || answers * CQE > buffer.len
-            || wanted * SQE > buffer.len
-        {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(
+            verb != 0
+                || answers > SOCKET_BATCH
+                || wanted > SOCKET_BATCH
+                || answers * CQE > buffer.len
+                || wanted * SQE > buffer.len,
+            EINVAL,
+        )?;
         self.inbox_base(caller, endpoint)?;
         for index in 0..answers {
             self.answer_at(caller, endpoint, buffer, index, Style::Combined)?;

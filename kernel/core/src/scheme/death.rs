@@ -1,15 +1,5 @@
 //! How requests end otherwise: the caller goes away, the server dies, or it says no.
-use super::endpoint::{EndpointId, Notice, WATCH_BUCKETS};
-use super::request::{Request, RequestId, Stage};
-use crate::account::Resource;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::object::slot::SlotId;
-use crate::task::thread::Resume;
-use clavis_abi::class::Class;
-use clavis_abi::error::{ENODEV, EOWNERDEAD, Error};
-use clavis_abi::limits::{ENDPOINT_DEPTH, QUANTUM_HANDLES};
-use clavis_abi::params::endpoint_flags;
+use crate::prelude::*;
 
 impl<M: Machine> Kernel<M> {
     /// Takes a request off its endpoint: its place and pages are free.

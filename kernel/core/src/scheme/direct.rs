@@ -5,58 +5,115 @@
 //! the queue and the caller's own end ([`super::finish`]), with the same outcome.
 //!
 //! Each object is looked up once and held until the end: instructions are what counts here.
-use super::endpoint::{Endpoint, EndpointId, Notice};
-use super::receive::{Receive, close_sqe};
-use super::request::{Gives, Request, RequestId, RequestK, Stage};
-use super::send::PayloadFrom;
-use crate::container::{Arena, Draft, List};
-use crate::handle::description::{Description, Object};
-use crate::kernel::{CpuState, Kernel};
-use crate::machine::Machine;
-use crate::memory::PAGE;
-use crate::memory::object::{Memory, MemoryK};
-use crate::memory::space::{Space, SpaceId, SpaceK};
-use crate::memory::user::UserSlice;
-use crate::object::lease::Lease;
-use crate::run::Caller;
-use crate::task::thread::{Blocked, Resume, Thread, ThreadK};
-use clavis_abi::Rights;
-use clavis_abi::class::Class;
-use clavis_abi::limits::{METADATA_WORDS, SOCKET_BATCH};
-use clavis_abi::syscall::flag::{CallFlags, O_NONBLOCK};
-use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode, Sqe};
-use zerocopy::IntoBytes;
+use super::receive::close_sqe;
+use super::send::Address;
+use crate::container::Tenant;
+use crate::prelude::*;
 
 /// Threads that wait for the same thing.
-type Waiting = List<ThreadK, 0>;
+pub(super) type Waiting = List<ThreadK, 0>;
 
 /// Both ways at once.
 const BOTH: usize = CallFlags::READ.union(CallFlags::WRITE).bits();
 /// What a call has that is about payload and metadata alone: those ways, and how many words.
 const PLAIN: usize = BOTH | CallFlags::ALLOW_DIRECT_SWITCH.bits() | 0xFF;
 
-/// The parts of the kernel that both steps work with.
-struct Step<'a, M: Machine> {
-    cpu: &'a mut CpuState<M::ContextRef>,
-    threads: &'a mut Arena<ThreadK, Thread<M>>,
-    spaces: &'a Arena<SpaceK, Space<M>>,
-    memories: &'a mut Arena<MemoryK, Memory<M::Frame>>,
-    machine: &'a mut M,
-    switches: &'a mut u64,
+/// What a delivery is to know beside its message.
+struct Way<'a> {
+    /// What the message ends with.
+    lease: Option<LeaseId>,
+    /// Number and first argument of the call.
+    call: usize,
+    first: usize,
+    /// What it says, if that is not in the draft yet.
+    message: Option<Message<'a>>,
+    /// What is heard of before.
+    notice: Option<&'a Description>,
+}
+
+/// What a call says.
+struct Message<'a> {
+    handle: &'a Handle,
+    object: &'a SchemeObject,
+    payload: UserSlice,
+    flags: usize,
+    given: [u64; METADATA_WORDS],
+}
+
+impl Message<'_> {
+    /// Puts it into a draft.
+    #[inline(always)]
+    fn write(&self, caller: &Caller, request: &mut Request) {
+        // All is loaded first, so that each word is stored once.
+        let Message { handle, object, payload, flags, given } = *self;
+        let (caller, handle, object) = (*caller, *handle, *object);
+        request.begin(&caller, Class::Call, &handle);
+        request.aim(&object);
+        request.fill(payload, flags, given);
+    }
+}
+
+/// A payload of at most a page, and the place that it goes to.
+pub(super) struct Payload {
+    pub(super) from: PayloadFrom,
+    pub(super) user: UserSlice,
+    pub(super) len: usize,
+    pub(super) place: u8,
+}
+
+/// The parts of the kernel that all steps work with.
+pub(super) struct Step<'a, M: Machine> {
+    pub(super) cpu: &'a mut CpuState<M::ContextRef>,
+    pub(super) spaces: &'a Arena<SpaceK, Space<M>>,
+    pub(super) memories: &'a mut Arena<MemoryK, Memory<M::Frame>>,
+    pub(super) machine: &'a mut M,
+    pub(super) switches: &'a mut u64,
 }
 
 /// The parts of a kernel, beside which the others can be used.
 macro_rules! step {
     ($kernel:ident) => {
-        Step {
+        $crate::scheme::direct::Step {
             cpu: &mut $kernel.cpus[0],
-            threads: &mut $kernel.threads,
             spaces: &$kernel.spaces,
             memories: &mut $kernel.memories,
             machine: &mut $kernel.machine,
             switches: &mut $kernel.statistics.switches,
         }
     };
+}
+
+pub(super) use step;
+
+impl<M: Machine> Thread<M> {
+    /// Where the inbox lies for a thread that waits for messages and nothing else, and if so `alone`
+    /// for one at a time.
+    #[inline(always)]
+    pub(super) fn receives(&self, alone: bool) -> Option<u64> {
+        match &self.resume {
+            Resume::Receive(receive) if !(alone && receive.most > 1) && self.waits_plainly() => {
+                Some(receive.base)
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits for messages. What comes back is for [`List::join`].
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn park(
+        &mut self,
+        id: ThreadId,
+        endpoint: &mut Endpoint,
+        receive: Receive,
+    ) -> Option<ThreadId> {
+        self.blocked = Blocked::Receive(receive.endpoint);
+        self.resume = Resume::Receive(receive);
+        // It serves nobody of a higher priority any more.
+        self.priority = self.base;
+        self.waits_under = None;
+        endpoint.receivers.append(id, self)
+    }
 }
 
 impl<M: Machine> Kernel<M> {
@@ -70,24 +127,23 @@ impl<M: Machine> Kernel<M> {
     /// A call with a payload and metadata and nothing else, if it can go the direct way: to a server
     /// that waits, or as a server's answer. The thread that goes on.
     #[inline(always)]
-    pub(crate) fn call_direct(
-        &mut self,
-        caller: &Caller,
-        args: &[usize; 5],
-    ) -> Option<M::ContextRef> {
-        let [first, payload, len, flags, metadata] = *args;
+    pub(crate) fn call_direct(&mut self, args: [usize; 5]) -> Option<M::ContextRef> {
+        let [first, payload, len, flags, metadata] = args;
         let words = flags & 0xFF;
-        if flags & !PLAIN != 0 || words > METADATA_WORDS || !self.is_calm() {
+        // All of the buffer lies in the user's half, be it empty.
+        let room = USER_END.checked_sub(payload as u64)?;
+        if flags & !PLAIN != 0 || words > METADATA_WORDS || len as u64 > room || !self.is_calm() {
             return None;
         }
+        let payload = UserSlice { address: payload as u64, len };
+        let [cpu] = &self.cpus;
+        let caller = &cpu.current?;
+        debug_assert_eq!(cpu.loaded, Some(caller.space), "a thread calls from a space not loaded");
         let handle = self.tables.get(caller.table)?.get(first)?;
         let through = self.descriptions.get_mut(handle.description)?;
-        let payload = UserSlice::new(payload, len).ok()?;
         let mut given = [0; METADATA_WORDS];
         let bytes = given.get_mut(..words)?.as_mut_bytes();
-        if self.cpus[0].loaded != Some(caller.space)
-            || self.machine.read_user(metadata as u64, bytes).fault.is_some()
-        {
+        if self.machine.read_user(metadata as u64, bytes).fault.is_some() {
             return None;
         }
         let object = match &through.object {
@@ -113,12 +169,11 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let draft = self.requests.drafted()?;
-        let request = &mut *draft.value;
-        request.begin(caller, Class::Call, handle);
-        request.aim(object);
-        request.fill(payload, flags, given);
-        let step = step!(self);
-        let name = step.deliver(caller, endpoint, draft, &self.scratch, None)?;
+        let message = Some(Message { handle, object, payload, flags, given });
+        let (lease, call) = (handle.lease, Call::Call as usize);
+        let way = Way { lease, call, first, message, notice: None };
+        let (step, threads) = (step!(self), &mut self.threads);
+        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way)?;
         through.refs = through.refs.wrapping_add(1);
         Some(name)
     }
@@ -136,15 +191,21 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let draft = self.requests.drafted()?;
-        let Request { endpoint, epoch, through, positioned, .. } = *draft.value;
+        let Request { endpoint, epoch, through, positioned, lease, .. } = *draft.value;
         let at = endpoint?;
         let endpoint = self.endpoints.get_mut(at)?;
         if !endpoint.is_ready(epoch) {
             return None;
         }
         let notice = endpoint.closes.front();
+        if notice.is_some() && endpoint.in_hand.is_some() {
+            return None;
+        }
+        let [CpuState { call, first, .. }] = self.cpus;
         let noticed = notice.map(|notice| &self.descriptions[notice]);
-        let name = step!(self).deliver(caller, endpoint, draft, &self.scratch, noticed)?;
+        let way = Way { lease, call, first, message: None, notice: noticed };
+        let (step, threads) = (step!(self), &mut self.threads);
+        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way)?;
         let [cpu] = &mut self.cpus;
         cpu.user = Some(name);
         let through = &mut self.descriptions[through];
@@ -174,6 +235,7 @@ impl<M: Machine> Kernel<M> {
             || answers != 1
             || wanted.wrapping_sub(1) >= SOCKET_BATCH as u64
             || most * size_of::<Sqe>() > buffer.len
+            || buffer.len > PAYLOAD_MAX
         {
             return None;
         }
@@ -187,8 +249,13 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let (place, id) = endpoint.holder_of(cqe.tag)?;
-        let request = self.requests.get_mut(id)?;
+        let tenant = self.requests.tenant(id)?;
+        let request = tenant.value;
         let client = request.caller?;
+        if cqe.flags == CQE_FORWARD {
+            let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
+            return self.forward_direct(receive, id, cqe.result);
+        }
         let value = cqe.result as usize;
         let is_error = cqe.result > 4096u64.wrapping_neg();
         let bound = match request.class {
@@ -199,7 +266,7 @@ impl<M: Machine> Kernel<M> {
             || is_error
             || value > bound
             || request.stage != Stage::Delivered
-            || request.server != Some(caller.process)
+            || request.server.is_none_or(|server| server != caller.process)
             || request.bulk > 0
             || request.gives == Gives::More
             || request.batch.is_some_and(|batch| self.batches[batch].paid > 0)
@@ -208,8 +275,8 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let through = self.descriptions.get_mut(request.through)?;
-        let step = step!(self);
-        let (thread, server) = step.threads.pair_mut(client, caller.thread)?;
+        let mut step = step!(self);
+        let (thread, server) = self.threads.pair_mut(client, caller.thread)?;
         if through.refs <= 1
             || !thread.waits_plainly()
             || !server.waits_plainly()
@@ -217,14 +284,14 @@ impl<M: Machine> Kernel<M> {
         {
             return None;
         }
-        load(step.cpu, step.machine, step.spaces, thread.space)?;
+        step.load(thread.space)?;
         request.result = value;
         let bytes = request.bytes_back();
         if bytes > 0 {
             let inbox = step.memories[endpoint.inbox].run(request.page as u64, 1);
             if step.machine.copy_out(request.user.address, inbox, 0, bytes).done < bytes {
                 // The client meets its fault in its own time.
-                load(step.cpu, step.machine, step.spaces, caller.space);
+                step.load(caller.space);
                 return None;
             }
         }
@@ -242,18 +309,14 @@ impl<M: Machine> Kernel<M> {
         thread.resume = Resume::User;
         let name = thread.name;
         step.cpu.current = Some(thread.as_caller(client, caller.cpu));
-        server.blocked = Blocked::Receive(at);
         let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
-        server.resume = Resume::Receive(receive);
-        server.priority = server.base;
-        server.waits_under = None;
-        let last = endpoint.receivers.append(caller.thread, server);
-        Waiting::join(step.threads, last, caller.thread);
+        let last = server.park(caller.thread, endpoint, receive);
+        Waiting::join(&mut self.threads, last, caller.thread);
         *step.switches = step.switches.wrapping_add(1);
         if number.is_some() || request.batch.is_some() {
             self.handed_back(at, id, &cqe);
         } else {
-            self.requests.retire(id);
+            tenant.place.retire();
         }
         Some(name)
     }
@@ -273,101 +336,158 @@ impl<M: Machine> Kernel<M> {
     }
 }
 
-/// Loads a space. `None`: it has no tables.
-#[inline(always)]
-fn load<M: Machine>(
-    cpu: &mut CpuState<M::ContextRef>,
-    machine: &mut M,
-    spaces: &Arena<SpaceK, Space<M>>,
-    id: SpaceId,
-) -> Option<()> {
-    let tables = spaces.get(id)?.tables.as_ref()?;
-    cpu.loaded = Some(id);
-    machine.space_load(cpu.number, Some(tables));
-    Some(())
-}
-
 impl<M: Machine> Step<'_, M> {
+    /// Loads a space. `None`: it has no tables.
+    #[inline(always)]
+    pub(super) fn load(&mut self, id: SpaceId) -> Option<()> {
+        let tables = self.spaces.get(id)?.tables.as_ref()?;
+        self.cpu.loaded = Some(id);
+        self.machine.space_load(self.cpu.number, Some(tables));
+        Some(())
+    }
+
     /// Delivers a drafted message to the first thread that waits at an endpoint, or a close notice
     /// that lies before it.
     #[inline(always)]
     fn deliver(
-        self,
+        mut self,
         caller: &Caller,
+        threads: &mut Arena<ThreadK, Thread<M>>,
         endpoint: &mut Endpoint,
-        draft: Draft<'_, RequestK, Request>,
+        draft: Tenant<'_, RequestK, Request>,
         scratch: &[u8],
-        notice: Option<&Description>,
+        way: &Way<'_>,
     ) -> Option<M::ContextRef> {
-        let Self { cpu, threads, spaces, memories, machine, switches } = self;
-        let (place, taker) = (endpoint.place_next()?, endpoint.receivers.front()?);
-        let request = &mut *draft.value;
-        let (client, server) = threads.pair_mut(caller.thread, taker)?;
-        let Resume::Receive(receive) = &server.resume else { return None };
-        if !client.waits_plainly()
-            || !server.waits_plainly()
-            || request.len > PAGE as usize
-            || request.lease.is_some() && client.lease != request.lease
-            || notice.is_some() && (receive.most > 1 || endpoint.in_hand.is_some())
-        {
+        let Way { lease, call, first, .. } = *way;
+        let client = threads.get_mut(caller.thread)?;
+        if !client.waits_plainly() || lease.is_some() && client.lease != lease {
             return None;
         }
-        (request.place, request.page) = (place, usize::from(place));
-        if request.payload != PayloadFrom::Absent && request.len > 0 {
-            let inbox = memories[endpoint.inbox].run_mut(u64::from(place));
-            let (len, from) = (request.len, request.user.address);
-            match (request.payload, scratch.get(..len), inbox) {
+        let priority = client.priority;
+        // What a refusal behind a forward is put down to.
+        client.call = call;
+        client.args[0] = first;
+        client.blocked = Blocked::Request(draft.place.id());
+        let name = self.deliver_to(caller, threads, endpoint, draft, scratch, way, priority);
+        if name.is_none()
+            && let Some(client) = threads.get_mut(caller.thread)
+        {
+            client.blocked = Blocked::No;
+        }
+        name
+    }
+
+    /// As [`Step::deliver`], for a client that waits already.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "each is an object at hand")]
+    fn deliver_to(
+        &mut self,
+        caller: &Caller,
+        threads: &mut Arena<ThreadK, Thread<M>>,
+        endpoint: &mut Endpoint,
+        draft: Tenant<'_, RequestK, Request>,
+        scratch: &[u8],
+        way: &Way<'_>,
+        priority: u8,
+    ) -> Option<M::ContextRef> {
+        let Way { ref message, notice, .. } = *way;
+        let Tenant { value: request, place: home } = draft;
+        let (place, taker) = (endpoint.place_next()?, endpoint.receivers.front()?);
+        let server = threads.get_mut(taker)?;
+        let base = server.receives(notice.is_some())?;
+        if let Some(message) = message {
+            message.write(caller, request);
+        }
+        request.address(Address { place, tag: endpoint.tag_of(place), base });
+        let Request { payload: from, user, len, .. } = *request;
+        let payload = Payload { from, user, len, place };
+        self.hand_in(endpoint, server, &payload, &request.sqe, caller.space, scratch, notice)?;
+        let id = home.adopt();
+        let (name, link) =
+            self.taken(endpoint, (taker, server), (id, request), priority, notice.is_some());
+        Waiting::mend(threads, link);
+        Some(name)
+    }
+
+    /// Writes a message's payload into the inbox, and the message, or the notice before it, into the
+    /// memory of the server that takes it, whose space is loaded then.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "each is an object at hand")]
+    pub(super) fn hand_in(
+        &mut self,
+        endpoint: &Endpoint,
+        server: &Thread<M>,
+        payload: &Payload,
+        sqe: &Sqe,
+        back: SpaceId,
+        scratch: &[u8],
+        notice: Option<&Description>,
+    ) -> Option<()> {
+        let Resume::Receive(Receive { to, .. }) = &server.resume else { return None };
+        let Payload { from, user, len, place } = *payload;
+        if len > PAGE as usize {
+            return None;
+        }
+        if from != PayloadFrom::Absent && len > 0 {
+            let inbox = self.memories[endpoint.inbox].run_mut(u64::from(place));
+            match (from, scratch.get(..len), inbox) {
                 (PayloadFrom::User, _, frames) => {
-                    if machine.copy_in(from, frames, 0, len).done < len {
+                    if self.machine.copy_in(user.address, frames, 0, len).done < len {
                         return None;
                     }
                 }
                 (PayloadFrom::Scratch, Some(bytes), [Some(frame), ..]) => {
-                    machine.frame_write(frame, 0, bytes);
+                    self.machine.frame_write(frame, 0, bytes);
                 }
-                (_, _, [Some(frame), ..]) => machine.frame_zero(frame, 0, len),
+                (_, _, [Some(frame), ..]) => self.machine.frame_zero(frame, 0, len),
                 _ => return None,
             }
         }
-        request.address(endpoint.tag_of(place), receive.base);
-        load(cpu, machine, spaces, server.space)?;
+        self.load(server.space)?;
         let copied = match notice {
-            None => machine.write_user(receive.to.address, &request.sqe),
+            None => self.machine.write_user(to.address, sqe),
             // What was closed before is heard of before.
-            Some(notice) => machine.write_user(receive.to.address, &close_sqe(notice)),
+            Some(notice) => self.machine.write_user(to.address, &close_sqe(notice)),
         };
         if copied.fault.is_some() {
             // The server meets its fault when it takes the request from the queue.
-            load(cpu, machine, spaces, caller.space);
+            self.load(back);
             return None;
         }
-        let (id, request) = draft.adopt();
-        if notice.is_none() {
-            request.stage = Stage::Delivered;
-            request.server = Some(server.process);
-        } else {
+        Some(())
+    }
+
+    /// Lets the server that has a message, or the notice before it, run.
+    #[inline(always)]
+    pub(super) fn taken(
+        &mut self,
+        endpoint: &mut Endpoint,
+        (taker, server): (ThreadId, &mut Thread<M>),
+        (id, request): (RequestId, &mut Request),
+        priority: u8,
+        is_noticed: bool,
+    ) -> (M::ContextRef, Link<ThreadK>) {
+        if is_noticed {
             request.stage = Stage::Queued;
             request.order = endpoint.take_order();
             request.turn = endpoint.turn;
             // Nothing else is queued.
             let _ = endpoint.queue.append(id, request);
+        } else {
+            request.stage = Stage::Delivered;
+            request.server = Some(server.process);
         }
         endpoint.free = endpoint.free.wrapping_sub(1);
-        endpoint.place_occupy(place, id);
+        endpoint.place_occupy(request.place, id);
         endpoint.taker = Some(taker);
-        machine.context_result(&mut server.context, receive.result(1));
+        if let Resume::Receive(receive) = &server.resume {
+            self.machine.context_result(&mut server.context, receive.result(1));
+        }
         server.blocked = Blocked::No;
         server.resume = Resume::User;
-        server.priority = server.priority.max(client.priority);
-        let name = server.name;
-        cpu.current = Some(server.as_caller(taker, caller.cpu));
-        client.blocked = Blocked::Request(id);
-        // What a refusal behind a forward is put down to.
-        client.call = cpu.call;
-        client.args[0] = cpu.first;
-        let link = endpoint.receivers.detach(server);
-        Waiting::mend(threads, link);
-        *switches = switches.wrapping_add(1);
-        Some(name)
+        server.priority = server.priority.max(priority);
+        self.cpu.current = Some(server.as_caller(taker, self.cpu.number));
+        *self.switches = self.switches.wrapping_add(1);
+        (server.name, endpoint.receivers.detach(server))
     }
 }

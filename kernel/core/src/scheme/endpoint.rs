@@ -1,21 +1,6 @@
 //! Endpoints: the kernel's side of one scheme daemon.
-use super::grant::{GrantId, GrantK};
 use super::inbox::Mapped;
-use super::request::{Request, RequestId, RequestK};
-use crate::account::AccountId;
-use crate::container::{Arena, Id, List};
-use crate::event::{HANGUP, READABLE, Source, WRITABLE, Watchers};
-use crate::handle::description::{DescriptionId, DescriptionK, SchemeObject};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::PAGE;
-use crate::memory::object::{Backing, MemoryId};
-use crate::object::slot::SlotK;
-use crate::task::process::{ProcessId, ProcessState};
-use crate::task::sched::SLICE;
-use crate::task::thread::{Blocked, Thread, ThreadId, ThreadK};
-use clavis_abi::error::{ENODEV, EOWNERDEAD, Error, Result};
-use clavis_abi::limits::{ENDPOINT_DEPTH, FORWARD_MAX, INBOX_BULK_PAGES};
+use crate::prelude::*;
 
 /// Kind of [`Endpoint`] ids.
 #[derive(Debug)]

@@ -1,13 +1,5 @@
 //! The caller's end of a request: it copies out in its own context and goes on.
-use super::request::{Request, RequestId};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::PAGE;
-use crate::memory::user::Direction;
-use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::class::Class;
-use clavis_abi::error::Error;
-use clavis_abi::limits::QUANTUM_BYTES;
+use crate::prelude::*;
 
 impl<M: Machine> Kernel<M> {
     /// Takes a quantum of an answer; ends the call when it is whole.

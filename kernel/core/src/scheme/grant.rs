@@ -1,21 +1,6 @@
 //! Grants: memory that a server lent to answer an mmap.
-use super::endpoint::EndpointId;
-use super::request::{Request, RequestId, Wanted};
-use crate::account::AccountId;
-use crate::container::{Id, Link, links};
-use crate::handle::Handle;
-use crate::handle::description::{DescriptionId, Object, View};
-use crate::kernel::Kernel;
-use crate::machine::{Machine, NoMemory};
-use crate::memory::object::Backing;
-use crate::memory::space::{Mapping, Place};
-use crate::memory::{PAGE, Protection, page_of, pages_for};
-use crate::run::Caller;
-use crate::syscall::AGAIN;
-use crate::task::thread::ThreadId;
-use clavis_abi::Rights;
-use clavis_abi::error::{EACCES, EINVAL, EIO, ENODEV, Error, Result};
-use clavis_abi::syscall::flag::{MapFlags, MunmapFlags};
+use crate::prelude::*;
+use clavis_abi::syscall::flag::MunmapFlags;
 
 /// Kind of [`Grant`] ids.
 #[derive(Debug)]
@@ -117,14 +102,10 @@ impl<M: Machine> Kernel<M> {
         let region = self.spaces[space].regions.holding(&self.regions, page);
         let region = self.regions[region.ok_or(Error::new(EIO))?];
         let memory = &self.memories[region.memory];
-        if !address.is_multiple_of(PAGE) || page.saturating_add(pages) > region.end() {
-            return Err(Error::new(EIO));
-        }
+        refuse_if(!address.is_multiple_of(PAGE) || page.saturating_add(pages) > region.end(), EIO)?;
         let unfit =
             memory.inbox || matches!(memory.backing, Backing::CopyOf(..) | Backing::Device(_));
-        if unfit {
-            return Err(Error::new(ENODEV));
-        }
+        refuse_if(unfit, ENODEV)?;
         let first = region.offset.wrapping_add(page.wrapping_sub(region.start));
         // What the server has it under, the client has it under.
         self.request_lease(id, region.lease)?;
@@ -163,9 +144,7 @@ impl<M: Machine> Kernel<M> {
             most -= Protection::WRITE;
         }
         let protection = protection_of(flags);
-        if !most.contains(protection) || !lent.contains(Protection::READ) {
-            return Err(Error::new(EACCES));
-        }
+        refuse_if(!most.contains(protection) || !lent.contains(Protection::READ), EACCES)?;
         let pages = pages_for(map.length).ok_or(Error::new(EINVAL))?;
         let account = caller.account;
         let number = match self.descriptions[through].object {
@@ -255,9 +234,7 @@ impl<M: Machine> Kernel<M> {
         let copies = !mapping.shared && mapping.protection.contains(Protection::WRITE);
         let start = if copies {
             let end = mapping.offset.checked_add(mapping.pages).ok_or(Error::new(EINVAL))?;
-            if end > self.memories[mapping.memory].pages {
-                return Err(Error::new(EINVAL));
-            }
+            refuse_if(end > self.memories[mapping.memory].pages, EINVAL)?;
             let backing = Backing::CopyOf(mapping.memory, mapping.offset);
             let copy = self.memory_create(account, mapping.pages.saturating_mul(PAGE), backing)?;
             self.memories[copy].private = true;

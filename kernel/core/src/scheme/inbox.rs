@@ -1,18 +1,6 @@
 //! Who receives at an endpoint: the inbox is mapped in up to four processes, each with a seat that
 //! the process knows of, so that what was delivered to it is found when it ends.
-use super::endpoint::{Endpoint, EndpointId};
-use crate::account::AccountId;
-use crate::container::{Id, Link, links};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::space::{Mapping, Place, SpaceId};
-use crate::memory::{PAGE, Protection};
-use crate::object::lease::LeaseId;
-use crate::run::Caller;
-use crate::task::process::ProcessId;
-use clavis_abi::error::{EBUSY, Error, Result};
-use clavis_abi::limits::{ENDPOINT_DEPTH, INBOX_BULK_PAGES};
-use clavis_abi::params::endpoint_flags;
+use crate::prelude::*;
 
 /// Kind of [`Seat`] ids.
 #[derive(Debug)]
@@ -50,7 +38,7 @@ impl Endpoint {
     }
 
     /// Where its inbox lies in a process that received before, and what it lies there under.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn inbox_of(&self, caller: &Caller) -> Option<(u64, Option<LeaseId>)> {
         let own = (caller.process, caller.space);
         let mapped = self.mapped.iter().flatten().find(|at| (at.process, at.space) == own);

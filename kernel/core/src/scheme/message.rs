@@ -1,28 +1,22 @@
 //! Validation: a server only meets well-formed requests.
-use clavis_abi::class::Form;
-use clavis_abi::error::{EINVAL, ENAMETOOLONG, ENOTCAPABLE, Error, Result};
-use clavis_abi::limits::{COMPONENT_MAX, PATH_MAX};
-use clavis_abi::params::{handle_flags, open_flags};
+use crate::prelude::*;
+use clavis_abi::limits::COMPONENT_MAX;
 
 /// Checks a path as any class carries it: UTF-8, no NUL, within bounds.
 ///
 /// # Errors
 /// `ENAMETOOLONG` or `EINVAL`.
 pub fn check_path(path: &[u8]) -> Result<()> {
-    if path.len() > PATH_MAX {
-        return Err(Error::new(ENAMETOOLONG));
-    }
+    refuse_if(path.len() > PATH_MAX, ENAMETOOLONG)?;
     if !is_plain(path) {
         core::str::from_utf8(path).map_err(|_| Error::new(EINVAL))?;
-        if path.contains(&0) {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(path.contains(&0), EINVAL)?;
     }
-    if path.len() > COMPONENT_MAX
-        && path.split(|byte| *byte == b'/').any(|component| component.len() > COMPONENT_MAX)
-    {
-        return Err(Error::new(ENAMETOOLONG));
-    }
+    refuse_if(
+        path.len() > COMPONENT_MAX
+            && path.split(|byte| *byte == b'/').any(|component| component.len() > COMPONENT_MAX),
+        ENAMETOOLONG,
+    )?;
     Ok(())
 }
 

@@ -1,23 +1,7 @@
 //! Calls that take a path: openat and unlinkat.
-use super::message::{check_confined, check_path, confinement};
-use super::request::Opening;
-use super::send::{Makes, PayloadFrom};
-use crate::handle::Handle;
-use crate::handle::description::{Description, Object, SchemeObject};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::object::lease::LeaseId;
-use crate::object::slot::SlotId;
-use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::Rights;
-use clavis_abi::class::Class;
-use clavis_abi::error::{EINVAL, ENAMETOOLONG, ENOTDIR, Error, Result};
-use clavis_abi::limits::PATH_MAX;
-use clavis_abi::params::{DenialRule, endpoint_flags, handle_flags, open_flags};
-use clavis_abi::syscall::flag::{
-    O_APPEND, O_CREAT, O_FCNTL_MASK, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY,
-};
+use super::message::{check_confined, confinement};
+use crate::prelude::*;
+use clavis_abi::syscall::flag::{O_CREAT, O_NOFOLLOW, O_TRUNC};
 
 /// A call that takes a path beneath a directory.
 #[derive(Clone, Copy, Debug)]
@@ -63,9 +47,7 @@ impl<M: Machine> Kernel<M> {
         let [dir, path, len, flags, out] = args;
         let fcntl = (len & O_FCNTL_MASK | flags & (O_APPEND | O_NONBLOCK)) as u32;
         let (len, flags) = (len & !O_FCNTL_MASK, flags as u64);
-        if flags >> 32 & !(open_flags::ALL >> 32) != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(flags >> 32 & !(open_flags::ALL >> 32) != 0, EINVAL)?;
         let asked = ByPath { class: Class::OpenAt, dir, len, flags, fcntl, out };
         let handle = self.door(caller, dir, asked.need())?;
         self.check_demanded(caller, &handle, &asked)?;
@@ -78,9 +60,7 @@ impl<M: Machine> Kernel<M> {
         let flags = flags as u64;
         let asked = ByPath { class: Class::UnlinkAt, dir, len, flags, fcntl: 0, out: 0 };
         let handle = self.door(caller, dir, asked.need())?;
-        if flags >> 32 != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(flags >> 32 != 0, EINVAL)?;
         self.by_path(caller, handle, path, &asked)
     }
 
@@ -95,9 +75,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Reads a path of the calling process into the scratch page.
     pub(crate) fn read_path(&mut self, caller: &Caller, path: usize, len: usize) -> Result<()> {
-        if len > PATH_MAX {
-            return Err(Error::new(ENAMETOOLONG));
-        }
+        refuse_if(len > PATH_MAX, ENAMETOOLONG)?;
         let slice = UserSlice::new(path, len)?;
         let mut scratch = core::mem::take(&mut self.scratch);
         let read = match scratch.get_mut(..len) {
@@ -276,9 +254,7 @@ impl<M: Machine> Kernel<M> {
         object: Object,
         asked: &ByPath,
     ) -> Reply {
-        if !asked.opens() {
-            return Err(Error::new(clavis_abi::error::EPERM));
-        }
+        refuse_if(!asked.opens(), EPERM)?;
         let opening = self.opening(caller, handle, None, asked)?;
         let made = self.factory_open(caller.process, object, asked.len);
         let object = made.inspect_err(|_| self.opening_cancel(&opening))?;

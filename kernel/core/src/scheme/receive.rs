@@ -1,18 +1,7 @@
 //! From the queue to a server: reading a socket.
-use super::endpoint::{Endpoint, EndpointId, Notice};
-use super::grant::Grant;
-use super::request::{Request, RequestId, Stage};
-use crate::container::List;
-use crate::handle::description::{Description, Object};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, Resume};
-use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
-use clavis_abi::limits::SOCKET_BATCH;
-use clavis_abi::params::endpoint_flags;
-use clavis_abi::syscall::schemev2::{Opcode, Sqe, SqeFlags};
+use super::send::Address;
+use crate::prelude::*;
+use clavis_abi::syscall::schemev2::Opcode;
 
 /// What a receiving thread wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +59,7 @@ impl<M: Machine> Kernel<M> {
         nonblock: bool,
     ) -> Reply {
         let most = (to.len / SQE).min(SOCKET_BATCH);
-        if most == 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(most == 0, EINVAL)?;
         let receive = Receive { endpoint, to, most, written: 0, count: false, base: 0 };
         self.receive_or_wait(caller, receive, nonblock)
     }
@@ -84,9 +71,7 @@ impl<M: Machine> Kernel<M> {
         receive: Receive,
         nonblock: bool,
     ) -> Reply {
-        if nonblock && !self.endpoints[receive.endpoint].has_messages() {
-            return Err(Error::new(EAGAIN));
-        }
+        refuse_if(nonblock && !self.endpoints[receive.endpoint].has_messages(), EAGAIN)?;
         self.receive(caller, receive)
     }
 
@@ -94,7 +79,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn receive(&mut self, caller: &Caller, mut receive: Receive) -> Reply {
         let at = receive.endpoint;
         let Some(endpoint) = self.endpoints.get(at).filter(|endpoint| endpoint.sockets > 0) else {
-            return Err(Error::new(clavis_abi::error::EBADF));
+            return Err(Error::new(EBADF));
         };
         if endpoint.in_hand.is_some() {
             self.notice_done(at);
@@ -206,7 +191,7 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<bool> {
         let request = &mut self.requests[id];
         let tag = self.endpoints[at].tag_of(request.place);
-        request.address(tag, base);
+        request.address(Address { place: request.place, tag, base });
         let mut sqe = request.sqe;
         if request.caller.is_none() {
             let (opcode, sqe_flags) = (Opcode::Cancel as u8, SqeFlags::ONEWAY);
@@ -288,14 +273,12 @@ impl<M: Machine> Kernel<M> {
         endpoint: EndpointId,
         wanted: u32,
     ) -> Result<RequestId> {
-        let (_, id) = self.endpoints[endpoint]
-            .holder_of(wanted)
-            .ok_or(Error::new(clavis_abi::error::ENOENT))?;
+        let (_, id) = self.endpoints[endpoint].holder_of(wanted).ok_or(Error::new(ENOENT))?;
         let Request { stage, server, .. } = self.requests[id];
         if stage == Stage::Delivered && server == Some(caller.process) {
             Ok(id)
         } else {
-            Err(Error::new(clavis_abi::error::ENOENT))
+            Err(Error::new(ENOENT))
         }
     }
 }

@@ -1,24 +1,5 @@
 //! Requests: what one call asks of a server, from the call to its end.
-use super::endpoint::EndpointId;
-use super::send::PayloadFrom;
-use super::transfer::BatchId;
-use crate::account::AccountId;
-use crate::container::{Arena, Id, Link, links};
-use crate::handle::Handle;
-use crate::handle::description::DescriptionId;
-use crate::handle::table::Reserved;
-use crate::machine::Machine;
-use crate::memory::Protection;
-use crate::memory::object::MemoryId;
-use crate::memory::user::UserSlice;
-use crate::object::lease::LeaseId;
-use crate::object::slot::SlotId;
-use crate::task::process::ProcessId;
-use crate::task::thread::{Thread, ThreadId, ThreadK};
-use clavis_abi::Rights;
-use clavis_abi::class::Class;
-use clavis_abi::params::MapParams;
-use clavis_abi::syscall::schemev2::Sqe;
+use crate::prelude::*;
 
 /// Kind of [`Request`] ids.
 #[derive(Debug)]

@@ -1,22 +1,8 @@
 //! Where an open goes that no server answers at once: through slots, behind forwards, and again
 //! when there was no place.
 use super::open::ByPath;
-use super::request::{Request, RequestId, Stage};
-use super::send::PayloadFrom;
-use crate::handle::Handle;
-use crate::handle::description::{DescriptionId, Object, SchemeObject};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::object::lease::LeaseId;
-use crate::object::slot::SlotId;
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::{Blocked, Resume, ThreadId};
-use clavis_abi::Rights;
-use clavis_abi::class::Class;
-use clavis_abi::error::{EAGAIN, ELOOP, ENODEV, ENOMEM, ENOTDIR, Error, Result};
-use clavis_abi::limits::{FORWARD_MAX, SLOT_WAIT_NS, SLOT_WAITERS};
-use clavis_abi::params::{DenialRule, handle_flags};
-use clavis_abi::syscall::schemev2::Sqe;
+use crate::prelude::*;
+use clavis_abi::limits::{SLOT_WAIT_NS, SLOT_WAITERS};
 
 impl<M: Machine> Kernel<M> {
     /// Lets a call wait in an empty slot, within bounds.
@@ -38,7 +24,7 @@ impl<M: Machine> Kernel<M> {
         message.stage = Stage::Rerouted;
         message.forwards = 1;
         let draft = self.requests.drafted().ok_or(Error::new(ENOMEM))?;
-        let (id, _) = draft.adopt();
+        let id = draft.place.adopt();
         self.description_retain(handle.description);
         if asked.opens() {
             let opening = self.opening(caller, handle, Some(slot), asked);
@@ -164,6 +150,14 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
+    /// What is opened is labelled with the slot that it is opened through.
+    pub(super) fn opened_through(&mut self, opening: &Opening, slot: SlotId) {
+        self.slot_retain(slot);
+        if let Some(old) = self.descriptions[opening.description].slot.replace(slot) {
+            self.slot_release(old);
+        }
+    }
+
     /// Changes the description that a request goes through.
     pub(crate) fn request_through(&mut self, id: RequestId, description: DescriptionId) {
         self.description_retain(description);
@@ -192,16 +186,10 @@ impl<M: Machine> Kernel<M> {
             match self.descriptions[through].object {
                 Object::Slot(slot) => {
                     let request = &mut self.requests[id];
-                    if request.forwards >= FORWARD_MAX {
-                        return Err(Error::new(ELOOP));
-                    }
+                    refuse_if(request.forwards >= FORWARD_MAX, ELOOP)?;
                     request.forwards = request.forwards.wrapping_add(1);
                     if let Some(opening) = &opening {
-                        self.slot_retain(slot);
-                        let old = self.descriptions[opening.description].slot.replace(slot);
-                        if let Some(old) = old {
-                            self.slot_release(old);
-                        }
+                        self.opened_through(opening, slot);
                     }
                     match self.slots[slot].root {
                         Some(root)
@@ -261,9 +249,7 @@ impl<M: Machine> Kernel<M> {
             *request;
         self.confine(&through, object, len, open)?;
         let Some(place) = self.place_take(object.endpoint, object.epoch, thread)? else {
-            if nonblock {
-                return Err(Error::new(EAGAIN));
-            }
+            refuse_if(nonblock, EAGAIN)?;
             self.spill(thread, len);
             self.requests[id].stage = Stage::Rerouted;
             self.threads[thread].resume = Resume::Readmit(id);

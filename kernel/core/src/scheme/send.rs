@@ -1,23 +1,6 @@
 //! From the call to the queue: a place, a payload, a message.
-use super::endpoint::EndpointId;
-use super::request::{Gives, Opening, Output, Request, RequestId, Stage, Wanted};
-use super::transfer::BatchId;
-use crate::event::{READABLE, RegistrationId, Source};
-use crate::handle::Handle;
-use crate::handle::description::SchemeObject;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::PAGE;
-use crate::memory::user::{Direction, UserSlice};
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::process::process_number;
-use crate::task::thread::{Blocked, Resume};
-use clavis_abi::class::{Class, Payload};
-use clavis_abi::error::{EAGAIN, EMSGSIZE, ENODEV, ENOMEM, Error, Result};
-use clavis_abi::limits::{ENDPOINT_DEPTH, METADATA_WORDS, PAYLOAD_MAX, QUANTUM_BYTES};
-use clavis_abi::params::handle_flags;
-use clavis_abi::syscall::flag::CallFlags;
-use clavis_abi::syscall::schemev2::Sqe;
+use crate::prelude::*;
+use clavis_abi::class::Payload;
 
 /// Where a payload comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +22,16 @@ pub(crate) struct Makes {
     pub(crate) wanted: Option<Wanted>,
     pub(crate) batch: Option<BatchId>,
     pub(crate) registration: Option<(RegistrationId, u8)>,
+}
+
+/// Where a message comes to lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    /// Its place at the endpoint.
+    pub(super) place: u8,
+    pub(super) tag: u32,
+    /// Of the inbox in the server.
+    pub(super) base: u64,
 }
 
 impl Request {
@@ -101,7 +94,12 @@ impl Request {
 
     /// Puts in where the message lies in its server, and which it is.
     #[inline(always)]
-    pub(super) fn address(&mut self, tag: u32, base: u64) {
+    pub(super) fn address(&mut self, at: Address) {
+        let Address { place, tag, base } = at;
+        self.place = place;
+        if self.bulk == 0 {
+            self.page = usize::from(place);
+        }
         self.sqe.tag = tag;
         if self.class.payload() != Payload::None {
             self.sqe.args[1] = base.wrapping_add(self.page as u64 * PAGE);
@@ -228,12 +226,8 @@ impl<M: Machine> Kernel<M> {
         let Some(draft) = self.requests.drafted() else { return Err(Error::new(ENOMEM)) };
         let Request { endpoint, epoch, len, payload, nonblock, .. } = *draft.value;
         let Some(endpoint) = endpoint else { return Err(Error::new(ENODEV)) };
-        if len > PAYLOAD_MAX {
-            return Err(Error::new(EMSGSIZE));
-        }
-        if self.orphans > 0 && self.is_over_requests(caller.account) {
-            return Err(Error::new(clavis_abi::error::EDQUOT));
-        }
+        refuse_if(len > PAYLOAD_MAX, EMSGSIZE)?;
+        refuse_if(self.orphans > 0 && self.is_over_requests(caller.account), EDQUOT)?;
         let mut room = None;
         let mut bulk = 0;
         if let Some(place) = self.place_take(endpoint, epoch, caller.thread)? {
@@ -252,21 +246,19 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let Some((place, page)) = room else {
-            if nonblock {
-                return Err(Error::new(EAGAIN));
-            }
+            refuse_if(nonblock, EAGAIN)?;
             self.wait_for_admission(caller, endpoint, Resume::Retry);
             return Ok(Outcome::Wait);
         };
         let made = makes(self);
         let adopted = match made {
             Ok(makes) => match self.requests.drafted() {
-                Some(draft) => Ok((draft.adopt(), makes)),
+                Some(draft) => Ok((draft.place.adopt(), draft.value, makes)),
                 None => Err(ENOMEM),
             },
             Err(error) => Err(error.errno),
         };
-        let ((id, request), makes) = match adopted {
+        let (id, request, makes) = match adopted {
             Ok(adopted) => adopted,
             Err(errno) => {
                 if bulk > 0 {

@@ -1,23 +1,5 @@
 //! Handles on their way: batches that travel with a request, and handles parked in pipes.
-use super::endpoint::EndpointId;
-use super::request::{Request, RequestId};
-use super::send::Makes;
-use crate::account::{AccountId, Resource};
-use crate::container::Id;
-use crate::handle::Handle;
-use crate::handle::description::{Description, Object, SchemeObject};
-use crate::handle::table::{Reserved, TableId};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::object::lease::LeaseId;
-use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::Rights;
-use clavis_abi::class::Class;
-use clavis_abi::error::{EAGAIN, EBADF, EBUSY, EINVAL, EIO, ENOMEM, EPERM, EPIPE, Error, Result};
-use clavis_abi::limits::BATCH_MAX;
-use clavis_abi::params::{CALL_CHOSEN, OUT_LOWEST, OUT_UPPER, handle_flags};
-use clavis_abi::syscall::flag::CallFlags;
+use crate::prelude::*;
 
 /// Kind of [`Batch`] ids.
 #[derive(Debug)]
@@ -54,8 +36,10 @@ impl<M: Machine> Kernel<M> {
         lease: Option<LeaseId>,
         paid: usize,
     ) -> Result<BatchId> {
-        let (handles, numbers) = ([None; BATCH_MAX], [None; BATCH_MAX]);
-        let blank = || Batch { handles, numbers, used: 0, paid, inherit, flags, lease, payer };
+        let blank = || {
+            let (handles, numbers) = ([None; BATCH_MAX], [None; BATCH_MAX]);
+            Batch { handles, numbers, used: 0, paid, inherit, flags, lease, payer }
+        };
         let batch = self.batches.draft(&mut self.machine, blank)?;
         (batch.used, batch.paid, batch.lease) = (0, paid, lease);
         (batch.inherit, batch.flags, batch.payer) = (inherit, flags, payer);
@@ -63,7 +47,7 @@ impl<M: Machine> Kernel<M> {
         let charged = self.charge(payer, Resource::Handles, paid as u64);
         charged.inspect_err(|_| self.uncharge_object::<Batch>(payer))?;
         let draft = self.batches.drafted().ok_or(Error::new(ENOMEM))?;
-        Ok(draft.adopt().0)
+        Ok(draft.place.adopt())
     }
 
     /// Closes a batch and what is in it.
@@ -81,7 +65,9 @@ impl<M: Machine> Kernel<M> {
             }
         }
         self.batches.retire(id);
-        self.uncharge(payer, Resource::Handles, paid as u64);
+        if paid > 0 {
+            self.uncharge(payer, Resource::Handles, paid as u64);
+        }
         self.uncharge_object::<Batch>(payer);
     }
 
@@ -115,16 +101,13 @@ impl<M: Machine> Kernel<M> {
         from: UserSlice,
     ) -> Result<([usize; BATCH_MAX], usize)> {
         let count = from.len / size_of::<usize>();
-        if !from.len.is_multiple_of(size_of::<usize>()) || count == 0 || count > BATCH_MAX {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(
+            !from.len.is_multiple_of(size_of::<usize>()) || count == 0 || count > BATCH_MAX,
+            EINVAL,
+        )?;
         let mut numbers = [0; BATCH_MAX];
-        for (index, number) in numbers.iter_mut().take(count).enumerate() {
-            let mut bytes = [0; size_of::<usize>()];
-            let at = from.part(index * size_of::<usize>(), size_of::<usize>()).address;
-            self.read_user(caller.space, at, &mut bytes)?;
-            *number = usize::from_le_bytes(bytes);
-        }
+        let bytes = numbers.as_mut_bytes().get_mut(..from.len).unwrap_or_default();
+        self.read_user(caller.space, from.address, bytes)?;
         Ok((numbers, count))
     }
 
@@ -149,12 +132,11 @@ impl<M: Machine> Kernel<M> {
             if let Some(errno) = bar(object) {
                 return Err(Error::new(errno));
             }
-            if numbers.iter().take(index).any(|earlier| earlier == number) && !clones {
-                return Err(Error::new(EBADF));
-            }
-            if flags.contains(CallFlags::FD_EXCLUSIVE) && *refs > 1 {
-                return Err(Error::new(EBUSY));
-            }
+            refuse_if(
+                numbers.iter().take(index).any(|earlier| earlier == number) && !clones,
+                EBADF,
+            )?;
+            refuse_if(flags.contains(CallFlags::FD_EXCLUSIVE) && *refs > 1, EBUSY)?;
         }
         Ok(())
     }
@@ -207,13 +189,9 @@ impl<M: Machine> Kernel<M> {
         match object {
             Object::Slot(slot) => self.fill_slot(caller, slot, numbers, flags),
             Object::PipeWriter(pipe) => {
-                if self.pipes[pipe].readers == 0 {
-                    return Err(Error::new(EPIPE));
-                }
+                refuse_if(self.pipes[pipe].readers == 0, EPIPE)?;
                 let first = self.pipes[pipe].parked.iter().flatten().count();
-                if BATCH_MAX - first < count {
-                    return Err(Error::new(EAGAIN));
-                }
+                refuse_if(BATCH_MAX - first < count, EAGAIN)?;
                 let account = self.pipes[pipe].account;
                 self.charge(account, Resource::Handles, count as u64)?;
                 for (number, place) in numbers.iter().zip(first..) {
@@ -257,9 +235,7 @@ impl<M: Machine> Kernel<M> {
             Object::Factory(_) => {}
             _ => return Err(Error::new(EINVAL)),
         }
-        if self.slots[slot].root.is_some() {
-            return Err(Error::new(clavis_abi::error::EEXIST));
-        }
+        refuse_if(self.slots[slot].root.is_some(), EEXIST)?;
         if let Some(handle) = self.leave(caller.table, *number, flags)
             && let Err(error) = self.slot_fill(slot, handle)
         {
@@ -280,26 +256,23 @@ impl<M: Machine> Kernel<M> {
     ) -> Reply {
         let (handle, object) = self.door_object(caller, channel, Rights::RECV_HANDLE)?;
         let count = payload.len / size_of::<usize>();
-        if count == 0 || count > BATCH_MAX {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(count == 0 || count > BATCH_MAX, EINVAL)?;
         match object {
             Object::PipeReader(pipe) => {
                 let waiting = self.pipes[pipe].parked.iter().flatten().count();
-                if waiting == 0 {
-                    return Err(Error::new(EAGAIN));
-                }
+                refuse_if(waiting == 0, EAGAIN)?;
                 let count = count.min(waiting);
-                let parked = self.pipes[pipe].parked;
-                let leases = self.leases_joined(caller, &parked, count, handle.lease)?;
+                let leases =
+                    self.leases_joined(caller, |k| k.pipes[pipe].parked, count, handle.lease)?;
                 let numbers = self.numbers_taken(caller, payload, count, flags)?;
                 let payer = self.pipes[pipe].account;
-                for (reserved, lease) in numbers.into_iter().flatten().zip(leases) {
+                for (at, number) in numbers.iter().take(count).enumerate() {
                     let Some(parked) = self.pipes[pipe].parked[0].take() else { break };
                     self.pipes[pipe].parked.rotate_left(1);
                     self.uncharge(payer, Resource::Handles, 1);
                     let parked = received(parked, handle.inherit, cloexec_of(flags));
-                    self.number_fill(reserved, Handle { lease, ..parked });
+                    let reserved = Reserved { table: caller.table, number: *number };
+                    self.number_fill(reserved, joined(parked, &leases, at));
                 }
                 Ok(Outcome::Done(count))
             }
@@ -321,7 +294,7 @@ impl<M: Machine> Kernel<M> {
         flags: CallFlags,
         metadata: [u64; 3],
     ) -> Reply {
-        let wanted = self.wanted_numbers(caller, payload, count, flags)?;
+        let mut numbers = self.wanted_numbers(caller, payload, count, flags)?;
         let message = self.message(caller, Class::RecvFd, &handle, &object)?;
         let bits = if flags.contains(CallFlags::FD_UPPER) { 2 } else { 0 };
         message.sqe.args =
@@ -330,10 +303,13 @@ impl<M: Machine> Kernel<M> {
         self.submit(caller, |kernel| {
             let (inherit, flags) = (handle.inherit, cloexec_of(flags));
             let batch = kernel.batch_create(caller.account, inherit, flags, handle.lease, 0)?;
-            let numbers = kernel.reserve_numbers(caller.table, &wanted, count);
-            let numbers = numbers.inspect_err(|_| kernel.batch_release(batch, true))?;
-            let kept = &mut kernel.batches[batch];
-            (kept.numbers, kept.used) = (numbers, count);
+            let kept = kernel.reserve_numbers(caller.table, &mut numbers, count);
+            kept.inspect_err(|_| kernel.batch_release(batch, true))?;
+            let parked = &mut kernel.batches[batch];
+            for (place, number) in parked.numbers.iter_mut().zip(numbers).take(count) {
+                *place = Some(Reserved { table: caller.table, number });
+            }
+            parked.used = count;
             Ok(Makes { batch: Some(batch), ..Makes::default() })
         })
     }
@@ -353,21 +329,23 @@ impl<M: Machine> Kernel<M> {
         Ok([if upper { OUT_UPPER } else { OUT_LOWEST }; BATCH_MAX])
     }
 
+    /// Keeps the numbers that are wanted, each in its place.
     fn reserve_numbers(
         &mut self,
         table: TableId,
-        wanted: &[usize; BATCH_MAX],
+        numbers: &mut [usize; BATCH_MAX],
         count: usize,
-    ) -> Result<[Option<Reserved>; BATCH_MAX]> {
-        let mut numbers = [None; BATCH_MAX];
-        for (at, wanted) in wanted.iter().enumerate().take(count) {
-            let reserved = self.number_reserve(table, *wanted);
-            let reserved = reserved.inspect_err(|_| self.cancel_numbers(&numbers))?;
+    ) -> Result<()> {
+        for at in 0..count {
+            let Some(wanted) = numbers.get(at).copied() else { break };
+            let reserved = self.number_reserve(table, wanted);
+            let kept = numbers.get(..at).unwrap_or(&[]);
+            let reserved = reserved.inspect_err(|_| self.cancel_numbers(table, kept))?;
             if let Some(place) = numbers.get_mut(at) {
-                *place = Some(reserved);
+                *place = reserved.number;
             }
         }
-        Ok(numbers)
+        Ok(())
     }
 
     /// Keeps numbers for handles that are there, and tells their receiver.
@@ -377,31 +355,23 @@ impl<M: Machine> Kernel<M> {
         payload: UserSlice,
         count: usize,
         flags: CallFlags,
-    ) -> Result<[Option<Reserved>; BATCH_MAX]> {
-        let wanted = self.wanted_numbers(caller, payload, count, flags)?;
-        let numbers = self.reserve_numbers(caller.table, &wanted, count)?;
-        let told = self.write_numbers(caller, payload, numbers.get(..count).unwrap_or(&[]));
-        told.inspect_err(|_| self.cancel_numbers(&numbers))?;
+    ) -> Result<[usize; BATCH_MAX]> {
+        let mut numbers = self.wanted_numbers(caller, payload, count, flags)?;
+        self.reserve_numbers(caller.table, &mut numbers, count)?;
+        let kept = numbers.get(..count).unwrap_or(&[]);
+        let told = self.write_numbers(caller, payload, kept);
+        told.inspect_err(|_| self.cancel_numbers(caller.table, kept))?;
         Ok(numbers)
     }
 
-    fn cancel_numbers(&mut self, numbers: &[Option<Reserved>]) {
-        for reserved in numbers.iter().flatten() {
-            self.number_cancel(*reserved);
+    fn cancel_numbers(&mut self, table: TableId, numbers: &[usize]) {
+        for number in numbers {
+            self.number_cancel(Reserved { table, number: *number });
         }
     }
 
-    fn write_numbers(
-        &mut self,
-        caller: &Caller,
-        to: UserSlice,
-        numbers: &[Option<Reserved>],
-    ) -> Result<()> {
-        for (index, reserved) in numbers.iter().flatten().enumerate() {
-            let at = to.part(index * size_of::<usize>(), size_of::<usize>()).address;
-            self.write_user(caller.space, at, &reserved.number.to_le_bytes())?;
-        }
-        Ok(())
+    fn write_numbers(&mut self, caller: &Caller, to: UserSlice, numbers: &[usize]) -> Result<()> {
+        self.write_user(caller.space, to.address, numbers.as_bytes())
     }
 
     /// A server takes handles that came with a request: the verb `ObtainFd` on its socket.
@@ -418,20 +388,19 @@ impl<M: Machine> Kernel<M> {
         let id = self.request_by_tag(caller, endpoint, tag)?;
         let Request { batch, class, .. } = self.requests[id];
         let (Some(batch), Class::SendFd) = (batch, class) else { return Err(Error::new(EINVAL)) };
-        if count == 0 || count > self.batches[batch].paid {
-            return Err(Error::new(EINVAL));
-        }
-        let parked = self.batches[batch].handles;
-        let leases = self.leases_joined(caller, &parked, count, channel.lease)?;
+        refuse_if(count == 0 || count > self.batches[batch].paid, EINVAL)?;
+        let leases =
+            self.leases_joined(caller, |k| k.batches[batch].handles, count, channel.lease)?;
         let numbers = self.numbers_taken(caller, payload, count, flags)?;
-        for (reserved, lease) in numbers.into_iter().flatten().zip(leases) {
+        for (at, number) in numbers.iter().take(count).enumerate() {
             let batch = &mut self.batches[batch];
             let Some(handle) = batch.handles.iter_mut().find_map(Option::take) else { break };
             batch.paid = batch.paid.wrapping_sub(1);
             let payer = batch.payer;
             self.uncharge(payer, Resource::Handles, 1);
             let handle = received(handle, channel.inherit, cloexec_of(flags));
-            self.number_fill(reserved, Handle { lease, ..handle });
+            let reserved = Reserved { table: caller.table, number: *number };
+            self.number_fill(reserved, joined(handle, &leases, at));
         }
         Ok(Outcome::Done(count))
     }
@@ -453,9 +422,7 @@ impl<M: Machine> Kernel<M> {
         self.check_leaving(caller, numbers, flags, |_| None)?;
         let Batch { paid, payer, numbers: asked, .. } = &self.batches[batch];
         let (have, payer) = (*paid, *payer);
-        if have + count > asked.iter().flatten().count() {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(have + count > asked.iter().flatten().count(), EINVAL)?;
         self.charge(payer, Resource::Handles, count as u64)?;
         self.batches[batch].paid = have + count;
         self.batch_fill(batch, have, caller.table, numbers, flags);
@@ -476,42 +443,56 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The leases of the first handles that travel, in order, once they are received through a
-    /// channel: they end with its lease, too. Until then they stay as they are.
+    /// channel under a lease: they end with that, too. Until then they stay as they are.
+    #[inline]
     fn leases_joined(
         &mut self,
         caller: &Caller,
-        handles: &[Option<Handle>; BATCH_MAX],
+        handles: impl FnOnce(&Self) -> [Option<Handle>; BATCH_MAX],
         count: usize,
         channel: Option<LeaseId>,
-    ) -> Result<[Option<LeaseId>; BATCH_MAX]> {
+    ) -> Result<Option<[Option<LeaseId>; BATCH_MAX]>> {
+        if channel.is_none() {
+            return Ok(None);
+        }
+        let handles = handles(self);
         let mut leases = [None; BATCH_MAX];
         for (place, handle) in leases.iter_mut().zip(handles.iter().flatten()).take(count) {
             *place = self.lease_join(caller.account, handle.lease, channel)?;
         }
-        Ok(leases)
+        Ok(Some(leases))
     }
 
     /// The caller takes the handles of an answer.
     pub(crate) fn take_batch(&mut self, caller: &Caller, id: RequestId) -> Result<usize> {
         let Request { batch, user, result, .. } = self.requests[id];
         let Some(batch) = batch else { return Err(Error::new(EIO)) };
-        let Batch { handles, numbers, lease, .. } = self.batches[batch];
-        let leases = self.leases_joined(caller, &handles, result, lease)?;
-        self.write_numbers(caller, user, numbers.get(..result).unwrap_or(&[]))?;
-        let Batch { payer, inherit, flags, .. } = self.batches[batch];
-        for (index, lease) in leases.into_iter().enumerate().take(result) {
+        let Batch { lease, payer, inherit, flags, .. } = self.batches[batch];
+        let leases = self.leases_joined(caller, |k| k.batches[batch].handles, result, lease)?;
+        let mut told = [0; BATCH_MAX];
+        for (place, kept) in told.iter_mut().zip(self.batches[batch].numbers.iter().flatten()) {
+            *place = kept.number;
+        }
+        self.write_numbers(caller, user, told.get(..result).unwrap_or(&[]))?;
+        for at in 0..result {
             let Batch { handles, numbers, .. } = &mut self.batches[batch];
-            let handle = handles.get_mut(index).and_then(Option::take);
-            let number = numbers.get_mut(index).and_then(Option::take);
+            let handle = handles.get_mut(at).and_then(Option::take);
+            let number = numbers.get_mut(at).and_then(Option::take);
             if let (Some(handle), Some(number)) = (handle, number) {
                 self.batches[batch].paid = self.batches[batch].paid.wrapping_sub(1);
                 self.uncharge(payer, Resource::Handles, 1);
                 let handle = received(handle, inherit, flags);
-                self.number_fill(number, Handle { lease, ..handle });
+                self.number_fill(number, joined(handle, &leases, at));
             }
         }
         Ok(result)
     }
+}
+
+/// A handle under the lease that was found for it, if one was.
+fn joined(handle: Handle, leases: &Option<[Option<LeaseId>; BATCH_MAX]>, at: usize) -> Handle {
+    let lease = leases.as_ref().map(|leases| leases.get(at).copied().flatten());
+    Handle { lease: lease.unwrap_or(handle.lease), ..handle }
 }
 
 /// A handle as it arrives through a channel: whether it is closed at exec is the receiver's choice.

@@ -1,24 +1,8 @@
 //! CALL: server-defined calls, standard file system calls, handle passing, socket verbs.
-use crate::handle::Handle;
-use crate::handle::description::{Object, SchemeObject};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::object::lease::LeaseId;
-use crate::run::{Caller, Reply};
-use crate::scheme::endpoint::EndpointId;
+use crate::prelude::*;
 use crate::scheme::message::{check_form, check_kind};
-use crate::scheme::request::Request;
-use crate::scheme::send::{Makes, PayloadFrom};
-use clavis_abi::Rights;
-use clavis_abi::class::{Class, Form, StdFsRule, std_fs_rule};
-use clavis_abi::error::{EBADF, EINVAL, EMSGSIZE, EXDEV, Error, Result};
-use clavis_abi::limits::{METADATA_WORDS, PATH_MAX, PAYLOAD_MAX};
-use clavis_abi::params::{CALL_CHOSEN, DenialRule};
+use clavis_abi::class::{StdFsRule, std_fs_rule};
 use clavis_abi::syscall::StdFsCallKind;
-use clavis_abi::syscall::flag::CallFlags;
-use clavis_abi::syscall::schemev2::SqeFlags;
-use zerocopy::IntoBytes;
 
 /// A call as its registers say it.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +38,7 @@ impl<M: Machine> Kernel<M> {
         let flags = CallFlags::from_bits_retain(flags & !0xFF);
         let consumes = flags.contains(CallFlags::CONSUME);
         let others = CallFlags::FD | CallFlags::STD_FS | CallFlags::MULTIPLE_FDS2;
-        if consumes && flags.intersects(others) {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(consumes && flags.intersects(others), EINVAL)?;
         let mut asked = Asked { first, second: None, payload, flags, metadata, words };
         if flags.intersects(CallFlags::MULTIPLE_FDS2) {
             (asked.first, asked.second) = self.two_numbers(caller, first)?;
@@ -138,9 +120,7 @@ impl<M: Machine> Kernel<M> {
     /// array's address.
     #[cold]
     fn two_numbers(&mut self, caller: &Caller, target: usize) -> Result<(usize, Option<usize>)> {
-        if target & 7 != 2 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(target & 7 != 2, EINVAL)?;
         let slice = UserSlice::new(target & !7, 16)?;
         let mut numbers = [0usize; 2];
         self.read_user(caller.space, slice.address, numbers.as_mut_bytes())?;
@@ -171,17 +151,11 @@ impl<M: Machine> Kernel<M> {
         let [kind, a, b] = asked.metadata;
         let rule = std_fs_rule(check_kind(kind)?).ok_or(Error::new(EINVAL))?;
         let StdFsRule { right, second, form, kind, .. } = *rule;
-        if second.is_some() != asked.second.is_some() {
-            return Err(Error::new(EINVAL));
-        }
-        if kind == StdFsCallKind::Unlock && b >> 63 != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(second.is_some() != asked.second.is_some(), EINVAL)?;
+        refuse_if(kind == StdFsCallKind::Unlock && b >> 63 != 0, EINVAL)?;
         let (mut handle, object) = self.door_object(caller, asked.first, right)?;
         let Object::Scheme(object) = object else {
-            if asked.second.is_some() {
-                return Err(Error::new(EXDEV));
-            }
+            refuse_if(asked.second.is_some(), EXDEV)?;
             return self.object_std_fs(caller, object, kind, asked.payload, a);
         };
         let mut other = None;
@@ -199,9 +173,7 @@ impl<M: Machine> Kernel<M> {
             Form::Path | Form::TwoPaths => {
                 let len = asked.payload.len;
                 let most = if form == Form::TwoPaths { 2 * PATH_MAX + 1 } else { PATH_MAX };
-                if len > most.min(self.scratch.len()) {
-                    return Err(Error::new(clavis_abi::error::ENAMETOOLONG));
-                }
+                refuse_if(len > most.min(self.scratch.len()), ENAMETOOLONG)?;
                 self.read_scratch(caller, asked.payload)?;
                 check_form(form, self.scratch.get(..len).unwrap_or(&[]), [a, b])?;
                 let second = asked.second.and_then(|fd| self.tables[caller.table].get(fd));
@@ -256,12 +228,8 @@ impl<M: Machine> Kernel<M> {
 #[inline(always)]
 fn call_shape(payload: usize, len: usize, flags: usize) -> Result<(UserSlice, usize)> {
     let words = flags & 0xFF;
-    if flags & !(KNOWN.bits() | 0xFF) != 0 || words > METADATA_WORDS {
-        return Err(Error::new(EINVAL));
-    }
-    if len > PAYLOAD_MAX {
-        return Err(Error::new(EMSGSIZE));
-    }
+    refuse_if(flags & !(KNOWN.bits() | 0xFF) != 0 || words > METADATA_WORDS, EINVAL)?;
+    refuse_if(len > PAYLOAD_MAX, EMSGSIZE)?;
     Ok((UserSlice::new(payload, len)?, words))
 }
 

@@ -1,18 +1,5 @@
 //! Duplication: another handle to the same description, or a message that yields a new one.
-use crate::handle::Handle;
-use crate::handle::description::{Object, SchemeObject};
-use crate::handle::table::Reserved;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::object::lease::LeaseId;
-use crate::run::{Caller, Outcome, Reply};
-use crate::scheme::request::Opening;
-use crate::scheme::send::{Makes, PayloadFrom};
-use clavis_abi::Rights;
-use clavis_abi::class::Class;
-use clavis_abi::error::{EINVAL, Error};
-use clavis_abi::params::{OUT_LOWEST, OUT_UPPER, UPPER_TAG, handle_flags};
+use crate::prelude::*;
 use clavis_abi::syscall::data::NewFdParams;
 
 impl<M: Machine> Kernel<M> {
@@ -57,9 +44,7 @@ impl<M: Machine> Kernel<M> {
         if fd == new && len == 0 {
             return Ok(Outcome::Done(new));
         }
-        if new == OUT_LOWEST || new == OUT_UPPER {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(new == OUT_LOWEST || new == OUT_UPPER, EINVAL)?;
         if len > 0 {
             self.door(caller, fd, Rights::DUP | Rights::DERIVE)?;
             if fd != new && self.tables[caller.table].get(new).is_some() {
@@ -89,9 +74,7 @@ impl<M: Machine> Kernel<M> {
         out: usize,
     ) -> Reply {
         let (handle, object) = self.door_object(caller, fd, Rights::DUP | Rights::DERIVE)?;
-        if len > self.scratch.len() {
-            return Err(Error::new(clavis_abi::error::EMSGSIZE));
-        }
+        refuse_if(len > self.scratch.len(), EMSGSIZE)?;
         let slice = UserSlice::new(message, len)?;
         self.read_scratch(caller, slice)?;
         let Object::Scheme(object) = object else {

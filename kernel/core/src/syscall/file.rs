@@ -1,21 +1,7 @@
 //! Calls on open objects: read, write, seek, metadata.
-use crate::handle::Handle;
-use crate::handle::description::{Object, SchemeObject};
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::run::{Caller, Outcome, Reply};
-use crate::scheme::request::{Gives, Output};
-use crate::scheme::send::{Makes, PayloadFrom};
-use crate::task::thread::Blocked;
-use clavis_abi::Rights;
-use clavis_abi::class::Class;
-use clavis_abi::error::{EINVAL, EOVERFLOW, ESPIPE, Error};
-use clavis_abi::limits::PAYLOAD_MAX;
-use clavis_abi::params::DenialRule;
+use crate::prelude::*;
 use clavis_abi::syscall::flag::{
-    F_DUPFD, F_GETFD, F_GETFL, F_SETFD, F_SETFL, O_APPEND, O_FCNTL_MASK, O_NONBLOCK, SEEK_CUR,
-    SEEK_END, SEEK_SET,
+    F_DUPFD, F_GETFD, F_GETFL, F_SETFD, F_SETFL, SEEK_CUR, SEEK_END, SEEK_SET,
 };
 
 /// The offset argument that means the description's own.
@@ -128,9 +114,7 @@ impl<M: Machine> Kernel<M> {
         let positioned = description.positioned && io.offset == OWN;
         if positioned && description.busy {
             // One call at a time moves the offset; the others wait in order.
-            if io.nonblock() {
-                return Err(Error::new(clavis_abi::error::EAGAIN));
-            }
+            refuse_if(io.nonblock(), EAGAIN)?;
             return self.wait_and_retry(caller, Blocked::Offset(io.handle.description));
         }
         // The description's own offset is all ones where the kernel does not keep it.
@@ -157,9 +141,7 @@ impl<M: Machine> Kernel<M> {
         let distance = distance as i64;
         let keeps_offset =
             description.positioned || matches!(object, Object::Memory(_) | Object::Counters);
-        if !keeps_offset {
-            return Err(Error::new(ESPIPE));
-        }
+        refuse_if(!keeps_offset, ESPIPE)?;
         let base = match (whence, object) {
             (SEEK_SET, _) => 0,
             (SEEK_CUR, _) => description.offset,
@@ -224,9 +206,7 @@ impl<M: Machine> Kernel<M> {
             F_DUPFD => self.dup_from(caller, fd, argument),
             clavis_abi::params::LOG_ECHO => {
                 let (_, object) = self.door_object(caller, fd, Rights::CONTROL)?;
-                if object != Object::Log {
-                    return Err(Error::new(EINVAL));
-                }
+                refuse_if(object != Object::Log, EINVAL)?;
                 self.log.echo = argument != 0;
                 Ok(Outcome::Done(0))
             }
@@ -308,9 +288,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn sys_fstat(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let (handle, object) = self.door_object(caller, args[0], Rights::STAT)?;
         let size = size_of::<clavis_abi::syscall::data::Stat>();
-        if args[2] < size {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(args[2] < size, EINVAL)?;
         let to = UserSlice::new(args[1], size)?;
         let Object::Scheme(object) = object else {
             return self.object_stat(caller, object, to);

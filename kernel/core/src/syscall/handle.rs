@@ -1,16 +1,6 @@
 //! Calls on handles themselves: narrow, copy narrower, look at, list.
-use crate::handle::Handle;
-use crate::handle::description::{Description, Object};
-use crate::handle::table::TableId;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::Rights;
-use clavis_abi::error::{EBADF, EINVAL, Error};
-use clavis_abi::limits::QUANTUM_HANDLES;
-use clavis_abi::params::{HandleInfo, InspectRow, handle_flags};
-use zerocopy::IntoBytes;
+use crate::prelude::*;
+use clavis_abi::params::{HandleInfo, InspectRow};
 
 /// Handle flags that a process may set.
 const SETTABLE: u64 = handle_flags::STICKY | handle_flags::CLOEXEC;
@@ -19,9 +9,7 @@ impl<M: Machine> Kernel<M> {
     /// Narrows a handle for ever.
     pub(crate) fn sys_limit(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [fd, rights, inherit, flags, _] = args;
-        if flags as u64 & !SETTABLE != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(flags as u64 & !SETTABLE != 0, EINVAL)?;
         let handle = self.tables[caller.table].get_mut(fd).ok_or(Error::new(EBADF))?;
         *handle = handle.narrowed(
             Rights::from_bits_truncate(rights as u64),
@@ -34,9 +22,7 @@ impl<M: Machine> Kernel<M> {
     /// Makes a narrower copy.
     pub(crate) fn sys_derive(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [fd, rights, inherit, flags, out] = args;
-        if flags as u64 & !SETTABLE != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(flags as u64 & !SETTABLE != 0, EINVAL)?;
         let handle = self.door(caller, fd, Rights::DUP)?;
         let derived = handle.derived(rights as u64, inherit as u64, flags as u64);
         self.handle_copy_to(caller.table, out, derived)
@@ -96,9 +82,7 @@ impl<M: Machine> Kernel<M> {
         const ROW: usize = size_of::<InspectRow>();
         let to = UserSlice::new(buffer, bytes)?;
         let most = (bytes / ROW).min(QUANTUM_HANDLES);
-        if most == 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(most == 0, EINVAL)?;
         if !self.process_lives(process) {
             return Ok(Outcome::Done(0));
         }
@@ -124,14 +108,10 @@ impl<M: Machine> Kernel<M> {
         let (through, object) =
             self.door_object(caller, process, Rights::INSPECT | Rights::NAME)?;
         let Object::Process(process) = object else { return Err(Error::new(EINVAL)) };
-        if !self.process_lives(process) {
-            return Err(Error::new(clavis_abi::error::ESRCH));
-        }
+        refuse_if(!self.process_lives(process), ESRCH)?;
         let table = self.processes[process].table;
         let handle = *self.tables[table].get(number).ok_or(Error::new(EBADF))?;
-        if matches!(self.descriptions[handle.description].object, Object::Table(_)) {
-            return Err(Error::new(clavis_abi::error::EPERM));
-        }
+        refuse_if(matches!(self.descriptions[handle.description].object, Object::Table(_)), EPERM)?;
         let lease = self.lease_join(caller.account, through.lease, handle.lease)?;
         let name = handle.narrowed(Rights::NAME, Rights::empty(), 0);
         self.handle_copy_to(caller.table, out, Handle { lease, ..name })

@@ -1,33 +1,15 @@
 //! Calls on memory: map, unmap, protect, seal.
-use super::AGAIN;
-use crate::handle::Handle;
-use crate::handle::description::{Object, View};
-use crate::handle::table::Reserved;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::object::Backing;
-use crate::memory::region::Region;
-use crate::memory::space::{Mapping, Place, SpaceId};
-use crate::memory::{PAGE, Protection, page_of, pages_for};
-use crate::run::{Caller, Outcome, Reply};
+use crate::prelude::*;
 use crate::scheme::grant::{most_of, place_of, protection_of};
-use crate::scheme::request::Wanted;
-use crate::scheme::send::Makes;
-use crate::task::process::ProcessState;
-use clavis_abi::Rights;
-use clavis_abi::class::Class;
-use clavis_abi::error::{EBUSY, EEXPIRED, EINVAL, ENODEV, ENOMEM, Error, Result};
-use clavis_abi::params::{MAP_SELF, MapParams, process_flags};
+use clavis_abi::params::MAP_SELF;
 use clavis_abi::syscall::data::Map;
-use clavis_abi::syscall::flag::{MapFlags, MremapFlags};
+use clavis_abi::syscall::flag::MremapFlags;
 
 impl<M: Machine> Kernel<M> {
     /// Maps a handle, or anonymous memory, into the calling process.
     pub(crate) fn sys_fmap(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [fd, map, size, ..] = args;
-        if size < size_of::<Map>() {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(size < size_of::<Map>(), EINVAL)?;
         let mut wire = Map::default();
         let slice = crate::memory::user::UserSlice::new(map, size_of::<Map>())?;
         self.read_user(caller.space, slice.address, &mut wire)?;
@@ -55,9 +37,7 @@ impl<M: Machine> Kernel<M> {
                 ProcessState::Running => target.flags & process_flags::DEBUG != 0,
                 ProcessState::Copying | ProcessState::Dead => false,
             };
-            if !open {
-                return Err(Error::new(EBUSY));
-            }
+            refuse_if(!open, EBUSY)?;
             target.space
         };
         let params: MapParams = self.read_struct(caller.space, params, size)?;
@@ -70,12 +50,12 @@ impl<M: Machine> Kernel<M> {
             (flags.contains(MapFlags::MAP_SHARED), flags.contains(MapFlags::MAP_PRIVATE));
         let length = params.length;
         let pages = pages_for(length).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
-        if shared == private
-            || !params.offset.is_multiple_of(PAGE)
-            || !params.address.is_multiple_of(PAGE)
-        {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(
+            shared == private
+                || !params.offset.is_multiple_of(PAGE)
+                || !params.address.is_multiple_of(PAGE),
+            EINVAL,
+        )?;
         let place = place_of(params.address, flags);
         let protection = protection_of(flags);
         let account = self.spaces[space].account;
@@ -90,16 +70,12 @@ impl<M: Machine> Kernel<M> {
         let (handle, object) = self.door_object(caller, fd, need)?;
         // It shows whole pages.
         let bytes = pages.saturating_mul(PAGE);
-        if (self.lease_bytes(caller, &handle, bytes as usize)? as u64) < bytes {
-            return Err(Error::new(EEXPIRED));
-        }
+        refuse_if((self.lease_bytes(caller, &handle, bytes as usize)? as u64) < bytes, EEXPIRED)?;
         let most = most_of(handle.rights, private);
         match object {
             Object::Memory(view) => {
                 let first = params.offset / PAGE;
-                if first.checked_add(pages).is_none_or(|end| end > view.pages) {
-                    return Err(Error::new(EINVAL));
-                }
+                refuse_if(first.checked_add(pages).is_none_or(|end| end > view.pages), EINVAL)?;
                 let mut most = most;
                 if shared && self.memories[view.memory].sealed {
                     most -= Protection::WRITE;
@@ -180,18 +156,14 @@ impl<M: Machine> Kernel<M> {
         need.set(Rights::MAP_EXEC, protection.contains(Protection::EXEC));
         let (handle, object) = self.door_object(caller, fd, need)?;
         let pages = pages_for(length as u64).filter(|n| *n > 0).ok_or(Error::new(EINVAL))?;
-        if !(offset as u64).is_multiple_of(PAGE) {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(!(offset as u64).is_multiple_of(PAGE), EINVAL)?;
         let mut most = most_of(handle.rights, false) - Protection::WRITE;
         // Memory that may be executed may be read: the two cannot be told apart on this machine.
         most |= Protection::READ;
         match object {
             Object::Memory(view) => {
                 let first = offset as u64 / PAGE;
-                if first.checked_add(pages).is_none_or(|end| end > view.pages) {
-                    return Err(Error::new(EINVAL));
-                }
+                refuse_if(first.checked_add(pages).is_none_or(|end| end > view.pages), EINVAL)?;
                 let bytes = (length as u64).min(view.bytes.saturating_sub(offset as u64));
                 let first = view.first.saturating_add(first);
                 let rights = (handle.rights & handle.inherit) - (Rights::MAP_WRITE | Rights::WRITE);
@@ -227,9 +199,7 @@ impl<M: Machine> Kernel<M> {
         let (_, object) = self.door_object(caller, args[0], Rights::MAP_WRITE)?;
         let Object::Memory(view) = object else { return Err(Error::new(EINVAL)) };
         let memory = &mut self.memories[view.memory];
-        if memory.writers > 0 || matches!(memory.backing, Backing::Device(_)) {
-            return Err(Error::new(EBUSY));
-        }
+        refuse_if(memory.writers > 0 || matches!(memory.backing, Backing::Device(_)), EBUSY)?;
         memory.sealed = true;
         Ok(Outcome::Done(0))
     }
@@ -295,9 +265,7 @@ impl<M: Machine> Kernel<M> {
                 };
                 // It would take its own place.
                 let overlaps = matches!(place, Place::Fixed(to) if taken(to));
-                if overlaps || !(new as u64).is_multiple_of(PAGE) {
-                    return Err(Error::new(EINVAL));
-                }
+                refuse_if(overlaps || !(new as u64).is_multiple_of(PAGE), EINVAL)?;
                 region.protection
             }
         };
@@ -319,9 +287,10 @@ impl<M: Machine> Kernel<M> {
             return self.space_map(space, &mapping, place);
         }
         let end = old_start.saturating_add(left);
-        if self.space_protect(space, old_start, end, Protection::empty())?.is_some() {
-            return Err(Error::new(AGAIN));
-        }
+        refuse_if(
+            self.space_protect(space, old_start, end, Protection::empty())?.is_some(),
+            AGAIN,
+        )?;
         self.mapping_move(space, (old_start, left), new_pages, protection, place)
     }
 
@@ -360,9 +329,10 @@ impl<M: Machine> Kernel<M> {
         let id = id.ok_or(Error::new(ENOMEM))?;
         let region: Region = self.regions[id];
         // Other threads may have changed it meanwhile.
-        if (region.start, region.pages) != (start, pages) || !region.protection.is_empty() {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(
+            (region.start, region.pages) != (start, pages) || !region.protection.is_empty(),
+            EINVAL,
+        )?;
         let grows = self.memories[region.memory].private && new_pages > pages;
         let fits = if grows {
             let fits = self.check_remap(&region, (start, pages), new_pages, false);
@@ -393,8 +363,9 @@ impl<M: Machine> Kernel<M> {
 fn range(address: usize, length: usize) -> Result<(u64, u64)> {
     let pages = pages_for(length as u64).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
     let start = page_of(address as u64);
-    if !(address as u64).is_multiple_of(PAGE) || start.checked_add(pages).is_none() {
-        return Err(Error::new(EINVAL));
-    }
+    refuse_if(
+        !(address as u64).is_multiple_of(PAGE) || start.checked_add(pages).is_none(),
+        EINVAL,
+    )?;
     Ok((start, pages))
 }

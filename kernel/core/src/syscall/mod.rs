@@ -1,4 +1,5 @@
 //! System calls: from numbers to the objects.
+use crate::prelude::*;
 mod call;
 mod dup;
 mod file;
@@ -11,13 +12,6 @@ mod signal;
 
 pub(crate) use call::Asked;
 pub(crate) use file::{CLOEXEC, OWN};
-
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::thread::Resume;
-use clavis_abi::call::Call;
-use clavis_abi::error::{ENOMEM, Error};
 
 /// No error: a quantum of a call is done and nothing of the rest; it is to be made again.
 pub(crate) const AGAIN: i32 = 0x1000;

@@ -1,16 +1,6 @@
 //! Reading, writing and looking at the kernel's own objects.
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::PAGE;
-use crate::memory::object::{Backing, MemoryId};
-use crate::memory::user::{Direction, UserSlice};
-use crate::run::{Caller, Outcome, Reply};
+use crate::prelude::*;
 use crate::syscall::file::{Io, OWN};
-use crate::task::process::{ProcessState, process_number};
-use clavis_abi::error::{EINVAL, EISDIR, ENOTDIR, Error, Result};
-use clavis_abi::limits::QUANTUM_BYTES;
-use clavis_abi::params::{FactoryKind, wait_flags};
 use clavis_abi::syscall::data::Stat;
 use clavis_abi::syscall::flag::{MODE_CHR, MODE_DIR, MODE_FIFO, MODE_FILE};
 
@@ -97,12 +87,13 @@ impl<M: Machine> Kernel<M> {
                 self.read_user(caller.space, from.part(0, 1).address, &mut operation)?;
                 let [operation] = operation;
                 use clavis_abi::params::power;
-                if from.len == 0 || !matches!(operation, power::OFF | power::RESTART) {
-                    return Err(Error::new(EINVAL));
-                }
+                refuse_if(
+                    from.len == 0 || !matches!(operation, power::OFF | power::RESTART),
+                    EINVAL,
+                )?;
                 self.machine.power(operation);
                 // The machine could not do it.
-                Err(Error::new(clavis_abi::error::ENODEV))
+                Err(Error::new(ENODEV))
             }
             Object::Memory(_) => {
                 let n = self.memory_io(caller, object, from, at, Direction::In)?;
@@ -129,9 +120,7 @@ impl<M: Machine> Kernel<M> {
         let memory = &self.memories[view.memory];
         let unfit = matches!(memory.backing, Backing::Device(_))
             || (direction == Direction::In && (memory.sealed || memory.executors > 0));
-        if unfit {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(unfit, EINVAL)?;
         let rest = view.bytes.saturating_sub(at);
         let n = user.len.min(QUANTUM_BYTES).min(usize::try_from(rest).unwrap_or(usize::MAX));
         let offset = view.first.saturating_mul(PAGE).saturating_add(at);

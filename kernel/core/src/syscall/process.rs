@@ -1,23 +1,9 @@
 //! Calls on processes, threads, accounts and time.
-use crate::handle::Handle;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::{Machine, Start};
-use crate::memory::object::{Backing, MemoryId};
-use crate::memory::user::{Direction, UserSlice};
-use crate::memory::{USER_END, page_of, pages_for};
-use crate::object::lease::LeaseId;
 use crate::object::timer::timespec;
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::process::{Process, ProcessId, ProcessState, process_number};
-use crate::task::thread::{Blocked, Resume};
-use clavis_abi::Rights;
-use clavis_abi::error::{EBUSY, EEXIST, EINVAL, Error, Result};
-use clavis_abi::limits::{PATH_MAX, QUANTUM_HANDLES, SPAWN_GRANTS};
+use crate::prelude::*;
+use clavis_abi::limits::SPAWN_GRANTS;
 use clavis_abi::params::{
-    AccountUsage, BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, ExitKind, ExitStatus, FIRST_GRANT_INDEX,
-    GRANT_SELF, Grant, ProcessParams, ThreadParams, UPPER_INDEX_BITS, UPPER_TAG, cpu_time,
-    handle_flags, process_flags,
+    BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM, GRANT_SELF, Grant, ProcessParams, ThreadParams, cpu_time,
 };
 
 /// What the builder's handle keeps once the process runs.
@@ -203,9 +189,10 @@ impl<M: Machine> Kernel<M> {
             let Object::Table(table) = object else { return Err(Error::new(EINVAL)) };
             Some(table)
         };
-        if params.grant_count > SPAWN_GRANTS as u64 || params.name_len > PATH_MAX as u64 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(
+            params.grant_count > SPAWN_GRANTS as u64 || params.name_len > PATH_MAX as u64,
+            EINVAL,
+        )?;
         let number = self.number_with(caller.table, out, |kernel| {
             let name = kernel.read_name(caller, account, params.name, params.name_len as usize)?;
             let made = kernel.process_create(account, table, priority, params.flags);
@@ -293,12 +280,11 @@ impl<M: Machine> Kernel<M> {
         let number = grant.number as usize;
         let index = number & ((1 << UPPER_INDEX_BITS) - 1);
         let is_upper = number & UPPER_TAG != 0;
-        if is_upper && (index < FIRST_GRANT_INDEX as usize || number != UPPER_TAG | index) {
-            return Err(Error::new(EINVAL));
-        }
-        if grant.flags & !handle_flags::STICKY != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(
+            is_upper && (index < FIRST_GRANT_INDEX as usize || number != UPPER_TAG | index),
+            EINVAL,
+        )?;
+        refuse_if(grant.flags & !handle_flags::STICKY != 0, EINVAL)?;
         let source = self.tables[caller.table].get(grant.source as usize);
         let object = source.map(|source| self.descriptions[source.description].object);
         if into_given && matches!(object, Some(Object::Table(_))) {
@@ -331,9 +317,7 @@ impl<M: Machine> Kernel<M> {
         let (_, object) = self.door_object(caller, fd, Rights::MANAGE)?;
         let Object::Process(id) = object else { return Err(Error::new(EINVAL)) };
         check_address(entry as u64)?;
-        if self.processes[id].state != ProcessState::Building {
-            return Err(Error::new(EBUSY));
-        }
+        refuse_if(self.processes[id].state != ProcessState::Building, EBUSY)?;
         let start =
             Start { entry: entry as u64, stack: stack as u64, argument: argument as u64, tls: 0 };
         self.process_start(id, start)?;

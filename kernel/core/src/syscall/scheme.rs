@@ -1,13 +1,7 @@
 //! Calls of servers on their sockets.
 use super::dup::Minted;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::run::{Caller, Outcome, Reply};
-use crate::scheme::endpoint::EndpointId;
-use clavis_abi::Rights;
-use clavis_abi::error::{EINVAL, Error, Result};
-use clavis_abi::params::{MintParams, RequestInfo, endpoint_flags};
+use crate::prelude::*;
+use clavis_abi::params::{MintParams, RequestInfo};
 
 impl<M: Machine> Kernel<M> {
     fn socket(&mut self, caller: &Caller, fd: usize, need: Rights) -> Result<EndpointId> {
@@ -21,9 +15,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn sys_declare(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let endpoint = self.socket(caller, args[0], Rights::CONTROL)?;
         let flags = args[1] as u64;
-        if flags & !(endpoint_flags::STRUCTURAL | endpoint_flags::ADOPT) != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(flags & !(endpoint_flags::STRUCTURAL | endpoint_flags::ADOPT) != 0, EINVAL)?;
         self.endpoints[endpoint].flags = flags;
         Ok(Outcome::Done(0))
     }
@@ -33,9 +25,7 @@ impl<M: Machine> Kernel<M> {
         let [socket, params, size, out, _] = args;
         let endpoint = self.socket(caller, socket, Rights::DERIVE)?;
         let params: MintParams = self.read_struct(caller.space, params, size)?;
-        if params.internal_flags & !1 != 0 || params.flags >> 32 != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(params.internal_flags & !1 != 0 || params.flags >> 32 != 0, EINVAL)?;
         let minted = Minted {
             number: params.number,
             offset: params.offset,

@@ -1,15 +1,7 @@
 //! Calls on signals.
 use super::process::check_address;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::run::{Caller, Outcome, Reply};
-use crate::task::process::{ProcessId, process_number};
+use crate::prelude::*;
 use crate::task::signal::Sent;
-use crate::task::thread::{Blocked, Resume, ThreadId};
-use clavis_abi::Rights;
-use clavis_abi::error::{EINVAL, ESRCH, Error, Result};
-use clavis_abi::params::{SIGNAL_SELF, SignalInfo, signal};
 
 impl<M: Machine> Kernel<M> {
     /// Sends a signal to a process, to one of its threads, or to every process of an account, or
@@ -22,9 +14,7 @@ impl<M: Machine> Kernel<M> {
             self.door_object(caller, fd, Rights::SIGNAL)?.1
         };
         let sent = Sent { number: number as u64, sender: process_number(caller.process) };
-        if sent.number > signal::MAX {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(sent.number > signal::MAX, EINVAL)?;
         match object {
             Object::Process(_) if group != 0 => return Err(Error::new(EINVAL)),
             Object::Process(process) if self.process_lives(process) => {
@@ -74,9 +64,7 @@ impl<M: Machine> Kernel<M> {
         let [entry, offset, caught, ignored, _] = args.map(|arg| arg as u64);
         check_address(entry)?;
         let never = signal::bit(signal::KILL) | signal::bit(signal::STOP);
-        if (caught | ignored) & never != 0 || caught & ignored != 0 {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if((caught | ignored) & never != 0 || caught & ignored != 0, EINVAL)?;
         let signals = &mut self.processes[caller.process].signals;
         (signals.entry, signals.offset) = (entry, offset);
         (signals.caught, signals.ignored) = (caught, ignored);

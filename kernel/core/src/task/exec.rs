@@ -4,18 +4,8 @@
 //! end and the two trade their spaces. Of the caller's handles those stay that have lower numbers
 //! and are not closed on exec; the upper numbers, which belong to the runtime, become those of the
 //! built process. All of this is done before the new program's first instruction.
-use super::process::{ProcessId, ProcessState};
-use super::thread::Resume;
-use crate::handle::Handle;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::{Machine, Start};
-use crate::run::{Caller, Outcome, Reply};
+use crate::prelude::*;
 use crate::syscall::process::check_address;
-use clavis_abi::Rights;
-use clavis_abi::error::{EBUSY, EINVAL, Error};
-use clavis_abi::limits::QUANTUM_HANDLES;
-use clavis_abi::params::{ExitKind, ExitStatus, UPPER_TAG, handle_flags};
 
 /// An exec under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +26,13 @@ impl<M: Machine> Kernel<M> {
         let Object::Process(built) = object else { return Err(Error::new(EINVAL)) };
         check_address(entry as u64)?;
         let (own, other) = (&self.processes[caller.process], &self.processes[built]);
-        if other.state != ProcessState::Building {
-            return Err(Error::new(EBUSY));
-        }
-        if own.account != other.account
-            || own.table == other.table
-            || self.tables[own.table].account != self.tables[other.table].account
-        {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(other.state != ProcessState::Building, EBUSY)?;
+        refuse_if(
+            own.account != other.account
+                || own.table == other.table
+                || self.tables[own.table].account != self.tables[other.table].account,
+            EINVAL,
+        )?;
         self.each_thread(caller.process, |kernel, thread| {
             if thread != caller.thread {
                 kernel.thread_end(thread);

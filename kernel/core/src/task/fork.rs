@@ -3,21 +3,8 @@
 //! It is made piece by piece (memory, then handles) while it counts as being built; the caller's
 //! other threads wait meanwhile, so that the copy shows one moment. Whatever fails on the way, the
 //! half-made process ends like one whose builder let go of it.
-use super::process::{Process, ProcessId, ProcessState};
-use super::thread::Resume;
-use crate::account::AccountId;
-use crate::handle::Handle;
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::{Machine, Start};
-use crate::object::lease::LeaseId;
-use crate::run::{Caller, Outcome, Reply};
-use crate::syscall::AGAIN;
+use crate::prelude::*;
 use crate::syscall::process::{KEPT, check_address};
-use clavis_abi::Rights;
-use clavis_abi::error::{EAGAIN, EINVAL, Error, Result};
-use clavis_abi::limits::QUANTUM_HANDLES;
-use clavis_abi::params::handle_flags;
 
 /// A fork under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

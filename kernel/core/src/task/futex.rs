@@ -1,13 +1,5 @@
 //! Futexes: threads that wait for a word of memory, found by the object that holds it.
-use super::thread::{Blocked, Resume, ThreadK};
-use crate::container::List;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::object::MemoryId;
-use crate::memory::user::UserSlice;
-use crate::memory::{PAGE, page_of};
-use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::error::{EAGAIN, EFAULT, EINVAL, Error, Result};
+use crate::prelude::*;
 use clavis_abi::syscall::flag::{FUTEX_WAIT, FUTEX_WAIT64, FUTEX_WAKE};
 
 const BUCKETS: usize = 256;
@@ -52,9 +44,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn sys_futex(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [address, operation, value, extra, _] = args;
         let width = if operation == FUTEX_WAIT64 { 8 } else { 4 };
-        if !address.is_multiple_of(width) {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(!address.is_multiple_of(width), EINVAL)?;
         let slice = UserSlice::new(address, width)?;
         match operation {
             FUTEX_WAIT | FUTEX_WAIT64 => {
@@ -69,9 +59,7 @@ impl<M: Machine> Kernel<M> {
                     let span = self.read_timespec(caller, extra)?;
                     Some(self.machine.now().saturating_add(span))
                 };
-                if found != expected {
-                    return Err(Error::new(EAGAIN));
-                }
+                refuse_if(found != expected, EAGAIN)?;
                 let key = self.futex_key(caller, address)?;
                 self.futexes.bucket(key).push_back(&mut self.threads, caller.thread);
                 self.threads[caller.thread].wake_at = until;

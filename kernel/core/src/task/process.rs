@@ -1,18 +1,6 @@
 //! Processes: a space, a handle table, threads, and how it ended.
 use super::signal::Signals;
-use super::thread::{ThreadId, ThreadK};
-use crate::account::AccountId;
-use crate::container::{Id, Link, List, links};
-use crate::event::{READABLE, Source, Watchers};
-use crate::handle::table::TableId;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::object::MemoryId;
-use crate::memory::space::SpaceId;
-use crate::scheme::inbox::SeatK;
-use crate::task::thread::Blocked;
-use clavis_abi::error::Result;
-use clavis_abi::params::{ExitKind, ExitStatus};
+use crate::prelude::*;
 
 /// Kind of [`Process`] ids.
 #[derive(Debug)]
@@ -103,7 +91,7 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<ProcessId> {
         self.processes.reserve(&mut self.machine)?;
         if self.processes.places() > 0xFFFF {
-            return Err(clavis_abi::error::Error::new(clavis_abi::error::EAGAIN));
+            return Err(clavis_abi::error::Error::new(EAGAIN));
         }
         self.charge_object::<Process>(account)?;
         let space = self.space_create(account);

@@ -1,9 +1,5 @@
 //! Who runs next: fixed priorities, round robin within one, constant time.
-use super::thread::{ThreadId, ThreadK};
-use crate::container::List;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use clavis_abi::limits::PRIORITIES;
+use crate::prelude::*;
 
 /// Time that a thread runs before others of its priority get their turn, in nanoseconds.
 pub const SLICE: u64 = 10_000_000;

@@ -4,17 +4,9 @@
 //! A process says which signals it catches and which it ignores, a thread which ones it blocks.
 //! Signals are not counted: one that waits already comes once. A caught one ends the wait of a
 //! thread with `EINTR`; one that is neither caught nor ignored ends the process.
-use super::process::{ProcessId, ProcessState, process_number};
-use super::thread::{Blocked, Resume, ThreadId};
-use crate::account::AccountId;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::run::{Caller, Fault};
-use clavis_abi::error::EINTR;
-use clavis_abi::limits;
-use clavis_abi::params::{ExitKind, ExitStatus, SignalCode, SignalFrame, SignalInfo, signal};
-use zerocopy::IntoBytes;
+use crate::prelude::*;
+use crate::run::Fault;
+use clavis_abi::params::{SignalCode, SignalFrame};
 
 /// What a process does with signals, and which ones wait for any thread of it.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,18 +1,7 @@
 //! Stopping a process and letting it go on. Nothing of a stopped process returns to user mode: its
 //! threads are held at that point, where those of a fork wait too. What they had begun in the
 //! kernel goes on, so nobody waits for a stopped process any longer than for a slow one.
-use super::process::{ProcessId, ProcessState};
-use super::thread::{Blocked, Resume};
-use crate::event::{READABLE, Source};
-use crate::handle::description::Object;
-use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::memory::user::UserSlice;
-use crate::run::{Caller, Outcome, Reply};
-use clavis_abi::Rights;
-use clavis_abi::error::{EAGAIN, EINVAL, Error};
-use clavis_abi::params::{ExitKind, ExitStatus, signal, wait_flags};
-use zerocopy::IntoBytes;
+use crate::prelude::*;
 
 impl<M: Machine> Kernel<M> {
     /// Stops a process, as that signal asks. One that is being built will stand still at its start.
@@ -82,9 +71,7 @@ impl<M: Machine> Kernel<M> {
         let [process, status, size, flags, _] = args;
         let (_, object) = self.door_object(caller, process, Rights::WAIT)?;
         let Object::Process(id) = object else { return Err(Error::new(EINVAL)) };
-        if flags as u64 & !wait_flags::ALL != 0 || size != size_of::<ExitStatus>() {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(flags as u64 & !wait_flags::ALL != 0 || size != size_of::<ExitStatus>(), EINVAL)?;
         self.process_wait(caller, id, UserSlice::new(status, size)?, flags as u64)
     }
 
@@ -96,9 +83,7 @@ impl<M: Machine> Kernel<M> {
         to: UserSlice,
         flags: u64,
     ) -> Reply {
-        if to.len < size_of::<ExitStatus>() {
-            return Err(Error::new(EINVAL));
-        }
+        refuse_if(to.len < size_of::<ExitStatus>(), EINVAL)?;
         let process = &self.processes[id];
         let is_asked = |news: &ExitStatus| {
             let stopped = news.kind == ExitKind::Stopped as u64;
@@ -116,9 +101,7 @@ impl<M: Machine> Kernel<M> {
             }
             return Ok(Outcome::Done(size_of::<ExitStatus>()));
         }
-        if flags & wait_flags::NONBLOCK != 0 {
-            return Err(Error::new(EAGAIN));
-        }
+        refuse_if(flags & wait_flags::NONBLOCK != 0, EAGAIN)?;
         self.wait_and_retry(caller, Blocked::Exit(id))
     }
 }

@@ -2,24 +2,7 @@
 use super::exec::Exec;
 use super::fork::Fork;
 use super::futex::FutexKey;
-use super::process::{Process, ProcessId, ProcessState};
-use crate::account::{AccountId, Resource};
-use crate::container::{Arena, Id, Link, List, links};
-use crate::handle::description::DescriptionId;
-use crate::handle::table::TableId;
-use crate::kernel::{Kernel, Owners, Waiter};
-use crate::machine::{Cpu, Machine, Start};
-use crate::memory::space::SpaceId;
-use crate::object::irq::IrqId;
-use crate::object::lease::LeaseId;
-use crate::object::pipe::PipeId;
-use crate::object::queue::QueueId;
-use crate::run::{Caller, Outcome, Reply};
-use crate::scheme::endpoint::EndpointId;
-use crate::scheme::receive::Receive;
-use crate::scheme::request::RequestId;
-use clavis_abi::error::{EINVAL, ENODEV, ENOMEM, ETIMEDOUT, Error, Result};
-use clavis_abi::params::Denial;
+use crate::prelude::*;
 
 /// Kind of [`Thread`] ids.
 #[derive(Debug)]
@@ -469,7 +452,7 @@ impl<M: Machine> Kernel<M> {
     /// Sets what a thread finds in its result register.
     #[inline]
     pub(crate) fn set_result(&mut self, id: ThreadId, result: Result<usize>) {
-        let value = clavis_abi::error::mux(result);
+        let value = mux(result);
         self.machine.context_result(&mut self.threads[id].context, value);
     }
 
