@@ -2,7 +2,7 @@
 mod common;
 use clavis_abi::Rights;
 use clavis_abi::call::Call;
-use clavis_abi::error::{EAGAIN, EINVAL, ENOTCAPABLE};
+use clavis_abi::error::{EAGAIN, EINVAL, ENOTCAPABLE, Result};
 use clavis_abi::params::{ExitKind, ExitStatus, ProcessParams, SignalCode, signal, wait_flags};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::{EventFlags, O_NONBLOCK, O_RDWR};
@@ -344,16 +344,19 @@ fn a_signal_to_a_group_reaches_the_processes_of_the_account_that_are_in_it() {
     scene(|t| {
         let account = t.entry(EntryKind::Account);
         let me = t.call(Call::Identity, [0; 5]).unwrap();
-        assert_eq!(t.call(Call::Group, [usize::MAX, 0, 0, 0, 0]).unwrap(), me);
+        let group_of = |t: &mut Thread, process, group| {
+            t.call(Call::Group, [process, group, 0, 0, 0]).map(|both| both & 0xFFFF_FFFF)
+        };
+        assert_eq!(group_of(t, usize::MAX, 0).unwrap(), me);
         let forever = |t: &mut Thread| {
             let _ = t.sleep(u64::MAX >> 2);
         };
         let copy = t.fork(account, forever).unwrap();
-        assert_eq!(t.call(Call::Group, [copy, 0, 0, 0, 0]).unwrap(), me);
+        assert_eq!(group_of(t, copy, 0).unwrap(), me);
         let made: Vec<_> = (0..3).map(|_| t.process(account, &[], forever).unwrap()).collect();
-        let group = t.call(Call::Group, [made[0], 0, 0, 0, 0]).unwrap();
+        let group = group_of(t, made[0], 0).unwrap();
         assert_ne!(group, me);
-        assert_eq!(t.call(Call::Group, [made[1], group, 0, 0, 0]).unwrap(), group);
+        assert_eq!(group_of(t, made[1], group).unwrap(), group);
         t.call(Call::Signal, [account, TERM as usize, 0, group, 0]).unwrap();
         for (child, ends) in [(made[0], true), (made[1], true), (made[2], false), (copy, false)] {
             let status = told(t, child, wait_flags::NONBLOCK);
@@ -364,6 +367,40 @@ fn a_signal_to_a_group_reaches_the_processes_of_the_account_that_are_in_it() {
         assert_eq!(errno(t.call(Call::Group, [account, 0, 0, 0, 0])), EINVAL);
         assert_eq!(errno(t.call(Call::Signal, [made[2], 0, 0, group, 0])), EINVAL);
         for child in [made[2], copy] {
+            t.signal(child, signal::KILL as usize).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_session_is_passed_on_and_begun_by_who_may_signal_the_process() {
+    scene(|t| {
+        let account = t.entry(EntryKind::Account);
+        let me = t.call(Call::Identity, [0; 5]).unwrap();
+        let ask = |t: &mut Thread, process, group, session| -> Result<_> {
+            let both = t.call(Call::Group, [process, group, session, 0, 0])?;
+            Ok((both & 0xFFFF_FFFF, both >> 32))
+        };
+        let forever = |t: &mut Thread| {
+            let _ = t.sleep(u64::MAX >> 2);
+        };
+        assert_eq!(ask(t, usize::MAX, 0, 0).unwrap().0, me);
+        assert_eq!(ask(t, usize::MAX, 0, 77).unwrap(), (me, 77));
+        let copy = t.fork(account, forever).unwrap();
+        assert_eq!(ask(t, copy, 0, 0).unwrap(), (me, 77));
+        let made = t.process(account, &[], forever).unwrap();
+        let (group, session) = ask(t, made, 0, 0).unwrap();
+        assert_ne!(group, me);
+        assert_eq!(session, 77);
+        assert_eq!(ask(t, made, 5, 6).unwrap(), (5, 6));
+        assert_eq!(ask(t, usize::MAX, 0, 0).unwrap(), (me, 77), "each has its own");
+        let blind = t.derive(made, Rights::WAIT, Rights::empty()).unwrap();
+        assert_eq!(errno(ask(t, blind, 0, 7)), ENOTCAPABLE);
+        assert_eq!(ask(t, blind, 0, 0).unwrap(), (5, 6), "asking needs no right");
+        assert_eq!(errno(ask(t, made, 0, 1 << 32)), EINVAL);
+        assert_eq!(errno(ask(t, made, 1 << 32, 0)), EINVAL);
+        assert_eq!(ask(t, made, 0, 0).unwrap(), (5, 6), "a refused call changes nothing");
+        for child in [made, copy] {
             t.signal(child, signal::KILL as usize).unwrap();
         }
     });

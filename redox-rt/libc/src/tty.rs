@@ -93,10 +93,13 @@ pub extern "C" fn tcflow(descriptor: c_int, _action: c_int) -> c_int {
     status(fd(descriptor).and_then(is_terminal))
 }
 
-/// The group in the foreground of a terminal stands for its session.
+/// The session of a terminal: who holds a handle of it asks in the own one. `ENOTTY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcgetsid(descriptor: c_int) -> pid_t {
-    crate::foreground::tcgetpgrp(descriptor)
+    match fd(descriptor).and_then(is_terminal) {
+        Ok(()) => crate::process::group::getsid(0),
+        Err(error) => fail(error.errno),
+    }
 }
 
 macro_rules! speeds {

@@ -182,14 +182,25 @@ pub fn signal_group(account: Number, group: usize, signal: usize) -> Result<()> 
     unsafe { syscall(Call::Signal, [account.raw(), signal, 0, group, 0]) }.map(drop)
 }
 
-/// The group of a process (`None`: of this one), after it was put into `group` (0: it stays).
+/// Numbers that say what a process belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Belongs {
+    /// Its group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+}
+
+/// What a process (`None`: this one) belongs to, after it was put into the group and the session
+/// (0: it stays).
 ///
 /// # Errors
 /// See the call table.
-pub fn group(process: Option<Number>, group: usize) -> Result<usize> {
+pub fn belong(process: Option<Number>, group: u32, session: u32) -> Result<Belongs> {
     let process = process.map_or(SIGNAL_SELF, |process| process.raw());
     // SAFETY: no memory is involved.
-    unsafe { syscall(Call::Group, [process, group, 0, 0, 0]) }
+    let both = unsafe { syscall(Call::Group, [process, group as usize, session as usize, 0, 0]) }?;
+    Ok(Belongs { group: both as u32, session: (both >> 32) as u32 })
 }
 
 /// Nanoseconds that a process (`None`: this one) has spent on a CPU, or what else of

@@ -202,7 +202,7 @@ impl SchemeSync for Terminal {
     fn read(&mut self, id: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
         match self.get(id)? {
             Open::Root => Err(Error::new(EBADF)),
-            Open::Terminal { job, .. } if *job != self.jobs.front() => Err(Error::new(EWOULDBLOCK)),
+            Open::Terminal { job, .. } if !self.jobs.may_read(*job) => Err(Error::new(EWOULDBLOCK)),
             Open::Terminal { .. } => {
                 let read = self.discipline.read(buf).ok_or(Error::new(EWOULDBLOCK))?;
                 self.changed = true;

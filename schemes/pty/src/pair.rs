@@ -128,7 +128,7 @@ impl<J: Job> Pair<J> {
     /// # Errors
     /// `EWOULDBLOCK`: nothing is there, or another job is in the foreground.
     pub fn read(&mut self, job: JobId, out: &mut [u8]) -> Result<usize> {
-        if self.controlled && job != self.jobs.front() {
+        if self.controlled && !self.jobs.may_read(job) {
             return Err(Error::new(EWOULDBLOCK));
         }
         match self.discipline.read(out) {

@@ -21,7 +21,9 @@ pub enum Signal {
     Quit = 3,
     /// Ctrl-Z.
     Suspend = 20,
-    /// No key: who typed is gone.
+    /// No key: it would read, and is not in the foreground.
+    Input = 21,
+    /// No key: who typed is gone, or who began the job.
     HangUp = 1,
     /// No key: what the terminal is shown in has another size.
     Window = 28,

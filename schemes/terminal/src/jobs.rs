@@ -1,6 +1,7 @@
 //! Who a terminal belongs to at the moment. Every handle of a terminal belongs to a job; the one in
 //! the foreground reads, and is signalled by keys. A job is begun through a handle of another, and
-//! is over with its last handle: the terminal then goes back to the job that it was begun from.
+//! is over with its last handle: the terminal then goes back to the job that it was begun from. Who
+//! began the job in the foreground led it: when that is over first, the job is told.
 use crate::discipline::Signal;
 use syscall::error::{ENFILE, Error, Result};
 
@@ -87,6 +88,11 @@ impl<J: Job> Jobs<J> {
         let from = entry.from;
         if id == SESSION {
             entry.job = None;
+        }
+        if self.entries.iter().any(|entry| entry.id == self.front && entry.from == id) {
+            self.signal(Signal::HangUp);
+        }
+        if id == SESSION {
             return;
         }
         self.entries.retain(|entry| entry.id != id);
@@ -111,6 +117,16 @@ impl<J: Job> Jobs<J> {
         if self.entry(id).is_some() {
             self.front = id;
         }
+    }
+
+    /// Whether a job may read: who is not in the foreground is asked to stop until it is.
+    pub fn may_read(&self, id: JobId) -> bool {
+        if id == self.front {
+            return true;
+        }
+        let turned_away = self.entries.iter().find(|entry| entry.id == id);
+        turned_away.and_then(|entry| entry.job.as_ref()).map(|job| job.signal(Signal::Input));
+        false
     }
 
     /// Signals the job in the foreground; whether there was anybody.
@@ -150,6 +166,45 @@ mod tests {
         fn group(&self) -> u32 {
             self.0
         }
+    }
+
+    #[test]
+    fn who_reads_in_the_background_is_asked_to_stop() {
+        let (heard, mut jobs) = (Heard::default(), Jobs::default());
+        let [one, two] = [1, 2].map(|number| {
+            let id = jobs.begin(SESSION).unwrap();
+            jobs.set(id, Told(number, Rc::clone(&heard)));
+            id
+        });
+        jobs.to_front(one);
+        assert!(jobs.may_read(one) && !jobs.may_read(two) && !jobs.may_read(SESSION));
+        assert_eq!(*heard.borrow(), [(2, Signal::Input)]);
+        jobs.to_front(two);
+        assert!(jobs.may_read(two));
+    }
+
+    #[test]
+    fn the_end_of_who_began_the_job_in_the_foreground_hangs_it_up() {
+        let (heard, mut jobs) = (Heard::default(), Jobs::default());
+        jobs.opened(SESSION);
+        let shell = jobs.begin(SESSION).unwrap();
+        let [front, other] = [1, 2].map(|number| {
+            let id = jobs.begin(shell).unwrap();
+            jobs.set(id, Told(number, Rc::clone(&heard)));
+            id
+        });
+        let inner = jobs.begin(front).unwrap();
+        jobs.to_front(front);
+        jobs.closed(inner);
+        jobs.closed(other);
+        assert!(heard.borrow().is_empty(), "neither began it");
+        jobs.closed(shell);
+        assert_eq!(*heard.borrow(), [(1, Signal::HangUp)]);
+        assert_eq!(jobs.front(), front, "it has the terminal until it is over");
+        jobs.closed(SESSION);
+        assert_eq!(heard.borrow().len(), 2, "who began the shell stands for it");
+        jobs.closed(front);
+        assert_eq!(jobs.front(), SESSION);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_int};
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::ptr;
 
 pub(crate) const CASES: &[Case] = &[
@@ -15,6 +15,11 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "a_pseudo_terminal_ends_when_either_end_is_gone", run: ends },
     Case { name: "keys_of_a_terminal_signal_the_group_in_its_foreground", run: keys },
     Case { name: "a_shell_in_a_terminal_stops_jobs_and_lets_them_go_on", run: shell },
+    Case { name: "the_end_of_a_shell_hangs_up_the_job_in_the_foreground", run: leader },
+    Case {
+        name: "a_session_is_begun_once_and_passed_on_and_nobody_moves_out_of_it",
+        run: sessions,
+    },
 ];
 
 fn said<T>(what: &str, result: io::Result<T>) -> Result<T, String> {
@@ -186,12 +191,17 @@ fn shell() -> Verdict {
     session.key("jobs\r")?;
     session.expect("[1] Stopped    echo")?;
     session.expect("$ ")?;
-    // In the background it waits for the terminal, and the shell gets what is typed.
+    // In the background it is stopped as it reads, and the shell gets what is typed.
     session.key("bg\r")?;
     session.expect("[1] Running    echo")?;
     session.expect("$ ")?;
     session.key("X=shell; echo to the $X\r")?;
     session.expect("to the shell\r\n")?;
+    session.expect("$ ")?;
+    session.key("wait; echo wai\"ted\"; jobs\r")?;
+    session.expect("waited\r\n")?;
+    session.expect("[1] Stopped    echo")?;
+    session.expect("cat\r\n")?;
     session.expect("$ ")?;
     session.key("fg\r")?;
     session.expect("; cat\r\n")?;
@@ -216,4 +226,59 @@ fn shell() -> Verdict {
     session.key("exit 5\r")?;
     let ended = said("wait", session.child.wait())?;
     check(ended.code() == Some(5), &format!("the shell ended: {ended}"))
+}
+
+fn leader() -> Verdict {
+    let mut session = Session::start()?;
+    session.expect("$ ")?;
+    session.key("echo rea\"dy\"; sleep 100000\r")?;
+    session.expect("ready\r\n")?;
+    said("kill", session.child.kill())?;
+    said("wait", session.child.wait())?;
+    // The used end is gone when `sleep` is: this waits for ever if nobody tells it.
+    let mut room = [0; 512];
+    while session.control.read(&mut room).is_ok() {}
+    Ok(())
+}
+
+// SAFETY: as POSIX declares them.
+unsafe extern "C" {
+    safe fn getsid(process: c_int) -> c_int;
+    safe fn tcgetsid(descriptor: c_int) -> c_int;
+}
+
+fn sessions() -> Verdict {
+    use std::os::unix::process::CommandExt;
+    let start = |command: &mut Command| {
+        said("spawn", command.args(["--act", "sleep"]).stdout(Stdio::null()).spawn())
+    };
+    let own = getsid(0);
+    check(own > 0, "there is a session")?;
+    let mut child = start(&mut Command::new(crate::run::PROGRAM))?;
+    check(getsid(child.id() as c_int) == own, "a child is in it")?;
+    let mut leader = Command::new(crate::run::PROGRAM);
+    // SAFETY: between fork and exec it makes two system calls.
+    unsafe {
+        leader.pre_exec(|| {
+            let begun = libc::setsid();
+            let again = libc::setsid();
+            let moved = libc::setpgid(0, 0);
+            let right = begun == libc::getpid() && again == -1 && moved == -1;
+            if right { Ok(()) } else { Err(std::io::Error::from_raw_os_error(libc::ENOTTY)) }
+        });
+    }
+    let mut leader = start(&mut leader)?;
+    let number = leader.id() as c_int;
+    check(getsid(number) == number, "who begins a session leads it")?;
+    // SAFETY: no memory is involved.
+    let moved = unsafe { libc::setpgid(number, own) };
+    check(moved == -1, "nobody moves a process of another session")?;
+    let (_control, used) = open()?;
+    let of_terminal = tcgetsid(used.as_raw_fd());
+    check(of_terminal == own, &format!("the terminal is asked in {own}, not {of_terminal}"))?;
+    for child in [&mut child, &mut leader] {
+        said("kill", child.kill())?;
+        said("wait", child.wait())?;
+    }
+    Ok(())
 }

@@ -198,6 +198,7 @@ impl<M: Machine> Kernel<M> {
             let made = kernel.process_create(account, table, priority, params.flags);
             let process = made.inspect_err(|_| kernel.memory_release(name))?;
             kernel.processes[process].name = Some(name);
+            kernel.processes[process].session = kernel.processes[caller.process].session;
             kernel.processes[process].parent = Some(caller.process);
             // Without a handle the process ends.
             let handle = kernel.handle_create(caller.account, Object::Process(process))?;

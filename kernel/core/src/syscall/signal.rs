@@ -38,17 +38,20 @@ impl<M: Machine> Kernel<M> {
         Ok(if alive { Outcome::Done(0) } else { Outcome::Gone })
     }
 
-    /// The group of a process; another one, if one is named.
+    /// The group and the session of a process; others, if they are named.
     pub(crate) fn sys_group(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let [fd, group, ..] = args;
-        let need = if group == 0 { Rights::empty() } else { Rights::SIGNAL };
+        let [fd, group, session, ..] = args;
+        let need = if group | session == 0 { Rights::empty() } else { Rights::SIGNAL };
         let id = self.process_or_own(caller, fd, need)?;
-        let group = u32::try_from(group).map_err(|_| Error::new(EINVAL))?;
+        let number = |wanted| u32::try_from(wanted).map_err(|_| Error::new(EINVAL));
+        let (group, session) = (number(group)?, number(session)?);
         let process = &mut self.processes[id];
-        if group != 0 {
-            process.group = group;
+        for (kept, wanted) in [(&mut process.group, group), (&mut process.session, session)] {
+            if wanted != 0 {
+                *kept = wanted;
+            }
         }
-        Ok(Outcome::Done(process.group as usize))
+        Ok(Outcome::Done((process.session as usize) << 32 | process.group as usize))
     }
 
     /// The thread of a process with that number, or none for 0.

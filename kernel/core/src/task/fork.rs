@@ -44,7 +44,8 @@ impl<M: Machine> Kernel<M> {
     fn fork_begin(&mut self, caller: &Caller, account: AccountId) -> Result<ProcessId> {
         let own = &self.processes[caller.process];
         let (priority, flags) = (own.priority, own.flags);
-        let (name, signals, group) = (own.name, own.signals.copied(), own.group);
+        let (name, signals) = (own.name, own.signals.copied());
+        let (group, session) = (own.group, own.session);
         let child = self.process_create(account, None, priority, flags)?;
         if let Some(name) = name {
             self.memory_retain(name);
@@ -52,7 +53,7 @@ impl<M: Machine> Kernel<M> {
         let process = &mut self.processes[child];
         process.name = name;
         process.signals = signals;
-        process.group = group;
+        (process.group, process.session) = (group, session);
         process.parent = Some(caller.process);
         process.state = ProcessState::Copying;
         let space = process.space;

@@ -60,6 +60,8 @@ pub struct Process {
     pub(crate) signals: Signals,
     /// Which of the processes of an account a signal can be meant for.
     pub(crate) group: u32,
+    /// The number of its session, which is of no meaning here.
+    pub(crate) session: u32,
     /// Who made it, and is told of its end by a signal.
     pub(crate) parent: Option<ProcessId>,
     /// The thread that is copying it.
@@ -126,14 +128,16 @@ impl<M: Machine> Kernel<M> {
             seats: List::new(),
             signals: Signals::default(),
             group: 0,
+            session: 0,
             parent: None,
             forking: None,
             held: List::new(),
             sibling: Link::new(),
         };
         let id = self.processes.insert(&mut self.machine, process)?;
-        self.processes[id].group = process_number(id);
-        self.tables[table].process = process_number(id);
+        let number = process_number(id);
+        (self.processes[id].group, self.processes[id].session) = (number, number);
+        self.tables[table].process = number;
         self.accounts[account].processes.push_back(&mut self.processes, id);
         self.account_count_process(account, 1);
         Ok(id)

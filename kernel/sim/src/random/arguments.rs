@@ -401,7 +401,7 @@ impl Random {
                 let process = if self.chance(3) { usize::MAX } else { fd };
                 [process, self.below(4), 0, 0, 0]
             }
-            Call::Group => [fd, self.any(&[0, 1, 2]), 0, 0, 0],
+            Call::Group => [fd, self.any(&[0, 1, 2]), self.any(&[0, 3]), 0, 0],
             Call::Wait => [fd, self.address(user)?, self.any(&[16, 16, 16, 8]), self.below(17), 0],
             Call::ProcessStart => [fd, 0x1000, 0, self.family * 16, 0],
             Call::Map => {
