@@ -14,6 +14,8 @@ pub const VALUE: usize = 4096;
 pub const PATTERN: usize = 4096;
 /// Characters of all patterns together, their variables put in.
 pub const PATTERNS: usize = 256 << 10;
+/// Sets of characters that patterns tell apart: about twice as many as characters in them.
+pub const LETTERS: usize = 8192;
 /// Nodes of the tree that patterns with the same beginning share.
 pub const NODES: usize = 1 << 16;
 /// Bytes of what a policy remembers of earlier walks; more is forgotten and found again.

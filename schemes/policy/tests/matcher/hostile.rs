@@ -109,6 +109,9 @@ fn every_amount_is_bounded() {
     assert!(read(&long).unwrap_err().what.contains("together"));
     let apart: String = (0..60).map(|n| format!("hide /{n}{}\n", "x".repeat(4000))).collect();
     assert!(read(&apart).unwrap_err().what.contains("nodes"));
+    let odd = (0x4E00..0x4E00 + 2 * limits::LETTERS as u32).step_by(2).filter_map(char::from_u32);
+    let odd: String = odd.map(|one| format!("hide /{one}\n")).collect();
+    assert!(read(&odd).unwrap_err().what.contains("apart"));
     let names: String = (0..=limits::VARIABLES).map(|n| format!("let A{n} x\n")).collect();
     assert!(read(&names).unwrap_err().what.contains("variables"));
 }
