@@ -1,6 +1,6 @@
 //! Calls to a scheme in another process.
 use crate::measure::{Outcome, Row, median, median_of_long, said, said_number};
-use crate::server::{COMBINED, PLAIN};
+use crate::server::{BROKER, COMBINED, PLAIN};
 use clavis::handle::{AsNumber, limit};
 use clavis::lease::Bounds;
 use clavis::namespace::Namespace;
@@ -52,6 +52,11 @@ pub(crate) const ROWS: &[Row] = &[
         name: "openat-beneath",
         what: "open a name beneath a directory handle, and close",
         run: open_beneath,
+    },
+    Row {
+        name: "open-broker",
+        what: "open through a broker with a policy of 1,000 lines, and close",
+        run: open_broker,
     },
     Row { name: "stat", what: "metadata of an open file of a scheme", run: stat },
 ];
@@ -191,6 +196,20 @@ fn open_beneath() -> Outcome {
     median(|| {
         let file = Handle::open_at(&directory, "name", O_RDONLY as u64);
         drop(black_box(file.map_err(|error| said("openat", error))?));
+        Ok(())
+    })
+}
+
+fn open_broker() -> Outcome {
+    let served = Served::start(COMBINED)?;
+    drop(served.open(O_RDONLY)?);
+    let broker = Served::start(BROKER)?;
+    let name = format!("/scheme/{}", broker.name);
+    let broker = Handle::open(&name, O_RDONLY as u64).map_err(|error| said(&name, error))?;
+    let path = format!("open{}", served.path());
+    median(|| {
+        let file = Handle::open_at(&broker, &path, O_RDONLY as u64);
+        drop(black_box(file.map_err(|error| said(&path, error))?));
         Ok(())
     })
 }

@@ -1,9 +1,14 @@
 //! The process at the other end: a scheme that answers at once.
+use clavis::namespace::Namespace;
+use clavis::{Handle, Place};
+use clavis_broker::{Broker, Network, Person, Terms};
+use clavis_policy::Draft;
 use redox_scheme::scheme::{SchemeState, SchemeSync, register_sync_scheme};
 use redox_scheme::{CallerCtx, OpenResult, RequestKind, SendFdRequest, SignalBehavior, Socket};
 use scheme_daemon::{Daemon, Resolution};
 use std::process::ExitCode;
-use syscall::error::Result;
+use std::sync::Arc;
+use syscall::error::{EINVAL, Error, Result};
 use syscall::flag::FobtainFdFlags;
 use syscall::schemev2::NewFdFlags;
 use syscall::{MODE_FILE, Stat};
@@ -12,6 +17,9 @@ use syscall::{MODE_FILE, Stat};
 pub(crate) const COMBINED: &str = "combined";
 /// Answers are written, requests read.
 pub(crate) const PLAIN: &str = "plain";
+
+/// It hands out what others serve.
+pub(crate) const BROKER: &str = "broker";
 
 /// Number of the root.
 const ROOT: usize = 0;
@@ -69,6 +77,9 @@ impl SchemeSync for Server {
 
 /// Serves a name until it is killed.
 pub(crate) fn main(name: &str, style: &str) -> ExitCode {
+    if style == BROKER {
+        return scheme_daemon::exit(name, broker(name));
+    }
     let mut server = Server { name: name.to_owned(), content: vec![0x5a; CONTENT] };
     let socket = match scheme_daemon::endpoint(Resolution::Structural) {
         Ok(socket) => socket,
@@ -79,6 +90,28 @@ pub(crate) fn main(name: &str, style: &str) -> ExitCode {
         _ => plain(&socket, name, &mut server),
     };
     scheme_daemon::exit(name, served)
+}
+
+/// Registers a broker that grants the services, as 1,000 lines say, and serves until it is killed.
+fn broker(name: &str) -> Result<()> {
+    let mut text: String = (0..999).map(|n| format!("hide /srv/*/item{n}/**/*.key\n")).collect();
+    text.push_str("allow rw /scheme/*/***");
+    let none = &mut |_: &str| Err(String::new());
+    let grant = Draft::new().read("bench", &text, none).and_then(Draft::seal);
+    let grant = grant.map(Arc::new).map_err(|_| Error::new(EINVAL))?;
+    let (person, network) = (Person::Absent, Network::Absent);
+    let own = |error: clavis::Error| Error::new(error.errno());
+    let names = Namespace::current().map_err(own)?;
+    let broker = Broker::serve(names.handle(), Terms { grant, ask: None, person, network })?;
+    let root = Handle::duplicate(broker.root(), Place::Lowest).map_err(own)?;
+    libredox::call::register_scheme_to_ns(
+        libredox::call::getns()?,
+        name,
+        root.into_number().raw(),
+    )?;
+    loop {
+        std::thread::park();
+    }
 }
 
 /// The loop of daemons that read a request and write its answer.

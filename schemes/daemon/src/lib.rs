@@ -15,6 +15,8 @@
 #[cfg(target_os = "redox")]
 mod endpoint;
 #[cfg(target_os = "redox")]
+mod forward;
+#[cfg(target_os = "redox")]
 mod patient;
 #[cfg(target_os = "redox")]
 mod serve;
@@ -23,6 +25,8 @@ mod waiting;
 
 #[cfg(target_os = "redox")]
 pub use endpoint::{Endpoint, Resolution, endpoint};
+#[cfg(target_os = "redox")]
+pub use forward::{Forward, answer, forward};
 #[cfg(target_os = "redox")]
 pub use patient::{Attended, Patient, lock, reply, serve_patient};
 #[cfg(target_os = "redox")]

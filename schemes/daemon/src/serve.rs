@@ -11,15 +11,16 @@ use std::process::ExitCode;
 use syscall::StdFsCallMeta;
 use syscall::error::{ECANCELED, ENOSYS, EOPNOTSUPP, Error, Result};
 use syscall::flag::StdFsCallKind;
-use syscall::schemev2::{Cqe, NewFdFlags};
+use syscall::schemev2::NewFdFlags;
 
 /// Names a request as long as it is not answered, beyond the life of the instance that has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tag(pub u32);
 
 impl Tag {
-    /// The library keeps the tag to itself, but hashes it.
-    fn of(id: &Id) -> Tag {
+    /// That of a request. The library keeps it to itself, but hashes it.
+    #[must_use]
+    pub fn of(id: &Id) -> Tag {
         #[derive(Default)]
         struct Word(u32);
         impl Hasher for Word {
@@ -170,9 +171,7 @@ fn cancelled<S: Daemon>(
         Some(Done::Result(result) | Done::Opened(result, _)) => Ok(result),
         Some(Done::Begun) | None => Err(Error::new(ECANCELED)),
     };
-    let cqe = Cqe { tag: tag.0, result: Error::mux(result) as u64, ..Cqe::default() };
-    libredox::call::write(socket.inner().raw(), &cqe)?;
-    Ok(())
+    crate::forward::answer(&Number::from_raw(socket.inner().raw()), tag, result)
 }
 
 /// Whether a server that died had a request before this one.

@@ -1,5 +1,6 @@
 //! The cases, by what they are about.
 mod book;
+mod brokers;
 mod c_library;
 mod c_processes;
 mod c_waiting;
@@ -47,6 +48,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     leases::CASES,
     servers::CASES,
     book::CASES,
+    brokers::CASES,
     supervision::CASES,
     crowds::CASES,
     system::CASES,

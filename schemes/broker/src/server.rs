@@ -1,0 +1,231 @@
+//! Carries out what the desk decides.
+use crate::ask::Ask;
+use crate::desk::{Answer, Desk, Grant, ROOT, Terms};
+use clavis::abi::params::MintParams;
+use clavis::handle::limit;
+use clavis::server::mint;
+use clavis::{AsNumber, Handle, Lease, Number, Rights, handle_flags};
+use redox_scheme::scheme::{Op, SchemeState, SchemeSync};
+use redox_scheme::{
+    CallRequest, CallerCtx, OpenResult, RequestKind, Response, SignalBehavior, Socket,
+};
+use scheme_daemon::{Forward, Resolution, Tag, answer, endpoint, forward};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use syscall::Stat;
+use syscall::error::{EACCES, ECANCELED, ENOSYS, EOPNOTSUPP, Error, Result};
+use syscall::flag::{MODE_DIR, O_RDWR};
+use syscall::schemev2::NewFdFlags;
+
+/// A broker that is being served. When it is dropped, what it granted is taken back.
+pub struct Broker {
+    root: Handle,
+    lease: Lease,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    desk: Mutex<Desk>,
+    /// There is a question.
+    asked: Condvar,
+    socket: Socket,
+    /// The namespace, under the broker's lease.
+    names: Handle,
+}
+
+impl Broker {
+    /// Begins to serve, in a thread of its own. Everything that is granted is opened in `names`,
+    /// follows no symbolic link, and lies under a lease of the broker's.
+    ///
+    /// # Errors
+    /// What the kernel answers; `ENOENT` without the right to create schemes.
+    pub fn serve(names: &impl AsNumber, terms: Terms) -> Result<Broker> {
+        let socket = endpoint(Resolution::Flat)?;
+        let number = Number::from_raw(socket.inner().raw());
+        let all = Rights::all().bits();
+        let params = MintParams {
+            number: ROOT as u64,
+            rights: all,
+            inherit: all,
+            flags: O_RDWR as u64,
+            ..MintParams::default()
+        };
+        let root = mint(&number, &params).map_err(own)?;
+        let lease = Lease::new().map_err(own)?;
+        let names = lease.lend(names, Rights::all(), Rights::all()).map_err(own)?;
+        limit(&names, Rights::all(), Rights::all(), handle_flags::NO_SYMLINKS).map_err(own)?;
+        let desk = Mutex::new(Desk::new(terms));
+        let shared = Arc::new(Shared { desk, asked: Condvar::new(), socket, names });
+        let served = Arc::clone(&shared);
+        // Who asks learns from the kernel when it ends.
+        std::thread::spawn(move || serve(&served));
+        Ok(Broker { root, lease, shared })
+    }
+
+    /// Answers questions from now on, in a thread of its own.
+    pub fn attend(&self, mut person: impl Ask + 'static) {
+        let shared = Arc::clone(&self.shared);
+        std::thread::spawn(move || {
+            loop {
+                let (tag, grant) = shared.question();
+                let answer = person.ask(&grant);
+                shared.answered(tag, answer);
+            }
+        });
+    }
+
+    /// The handle that programs ask through.
+    #[must_use]
+    pub fn root(&self) -> &Handle {
+        &self.root
+    }
+
+    /// Takes everything back that was granted, wherever it is, and grants nothing more.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn revoke(&self) -> Result<()> {
+        self.lease.revoke().map_err(own)
+    }
+}
+
+fn own(error: clavis::Error) -> Error {
+    Error::new(error.errno())
+}
+
+impl Shared {
+    fn number(&self) -> Number {
+        Number::from_raw(self.socket.inner().raw())
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a question.
+    fn question(&self) -> (u32, Grant) {
+        let mut desk = self.desk();
+        loop {
+            if let Some((tag, grant)) = desk.question() {
+                return (tag, grant.clone());
+            }
+            desk = self.asked.wait(desk).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn answered(&self, tag: u32, yes: bool) {
+        // Held until the answer is sent: who gives up meanwhile is answered by one of both.
+        let mut desk = self.desk();
+        let Some(grant) = desk.answered(tag) else { return };
+        let sent = if yes { self.grant(tag, &grant) } else { Err(Error::new(EACCES)) };
+        if let Err(error) = sent {
+            // A request that is gone needs no answer.
+            _ = answer(&self.number(), Tag(tag), Err(error));
+        }
+    }
+
+    fn grant(&self, tag: u32, grant: &Grant) -> Result<()> {
+        let path = in_namespace(&grant.path);
+        let granted = Forward {
+            to: self.names.number(),
+            path: &path,
+            rights: grant.rights,
+            inherit: grant.rights,
+            flags: 0,
+        };
+        forward(&self.number(), Tag(tag), &granted)
+    }
+}
+
+/// A path as a namespace knows it: with its scheme.
+fn in_namespace(path: &str) -> std::borrow::Cow<'_, str> {
+    match path.strip_prefix("/scheme") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => path.into(),
+        _ => format!("/scheme/file{path}").into(),
+    }
+}
+
+fn serve(shared: &Shared) -> Result<()> {
+    let socket = &shared.socket;
+    let mut state = SchemeState::new();
+    let mut next = socket.next_request(SignalBehavior::Restart)?;
+    while let Some(request) = next {
+        let response = match request.kind() {
+            RequestKind::Call(call) => hear(shared, &mut state, call),
+            // Nobody sends it handles, and it keeps none for anybody.
+            RequestKind::SendFd(request) => {
+                Some(Response::new(Err(Error::new(EOPNOTSUPP)), request))
+            }
+            RequestKind::RecvFd(request) => {
+                Some(Response::open_dup_like(Err(Error::new(EOPNOTSUPP)), request))
+            }
+            RequestKind::Cancellation(request) => {
+                let tag = Tag::of(&request.id);
+                if shared.desk().answered(tag.0).is_some() {
+                    answer(&shared.number(), tag, Err(Error::new(ECANCELED)))?;
+                }
+                None
+            }
+            RequestKind::OnClose { id } => {
+                shared.desk().close(id);
+                None
+            }
+            _ => None,
+        };
+        next = match response {
+            Some(response) => {
+                socket.write_response_and_await_next_request(SignalBehavior::Restart, response)?.1
+            }
+            None => socket.next_request(SignalBehavior::Restart)?,
+        };
+    }
+    Ok(())
+}
+
+/// Carries a request out. `None`: it was passed on, or waits for the person.
+fn hear(shared: &Shared, state: &mut SchemeState, call: CallRequest) -> Option<Response> {
+    let caller = call.caller();
+    let tag = Tag::of(&call.request_id()).0;
+    match call.op() {
+        Ok(Op::OpenAt(open)) => {
+            let mut desk = shared.desk();
+            let answer = desk.open(open.fd, open.path(), tag);
+            let result = match answer {
+                Ok(Answer::Ask) => {
+                    shared.asked.notify_one();
+                    return None;
+                }
+                Ok(Answer::Grant(grant)) => match shared.grant(tag, &grant) {
+                    Ok(()) => return None,
+                    Err(error) => Err(error),
+                },
+                Ok(Answer::Object(number)) => {
+                    Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::empty() })
+                }
+                Err(error) => Err(error),
+            };
+            Some(Response::open_dup_like(result, Op::OpenAt(open)))
+        }
+        Ok(op) => Some(op.handle_sync(caller, &mut Objects(shared), state)),
+        Err(call) => Some(Response::new(Err(Error::new(ENOSYS)), call)),
+    }
+}
+
+/// What can be done with an object of the broker besides opening.
+struct Objects<'a>(&'a Shared);
+
+impl SchemeSync for Objects<'_> {
+    fn scheme_root(&mut self) -> Result<usize> {
+        Ok(ROOT)
+    }
+
+    /// The message is a policy: the new object gives what this one does, as far as that allows it.
+    fn dup(&mut self, object: usize, limits: &[u8], _: &CallerCtx) -> Result<OpenResult> {
+        let number = self.0.desk().shrink(object, limits)?;
+        Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::empty() })
+    }
+
+    fn fstat(&mut self, _: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        stat.st_mode = MODE_DIR | 0o500;
+        Ok(())
+    }
+}
