@@ -5,6 +5,9 @@ use crate::sys;
 use clavis_abi::error::Result;
 use clavis_abi::params::{AccountLimits, AccountUsage};
 use clavis_abi::startup::EntryKind;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
 /// Limits that only the parents bound.
 pub const UNLIMITED: AccountLimits = AccountLimits {
@@ -18,7 +21,16 @@ pub const UNLIMITED: AccountLimits = AccountLimits {
 /// The account that this process creates children in, if it was given one.
 #[must_use]
 pub fn own() -> Option<Number> {
-    startup::handle(EntryKind::Account)
+    startup::handle(EntryKind::Account).filter(|_| !GIVEN_UP.load(Ordering::Relaxed))
+}
+
+/// Closes it: this process creates no children any more.
+pub(crate) fn give_up() {
+    if let Some(account) = own() {
+        GIVEN_UP.store(true, Ordering::Relaxed);
+        // It is open: nobody else closes it.
+        let _ = sys::file::close(account);
+    }
 }
 
 /// Makes an account beneath another.

@@ -20,6 +20,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod account;
+pub mod confinement;
 pub mod entry;
 #[cfg(feature = "exports")]
 pub mod exports;

@@ -68,6 +68,25 @@ pub fn adopt(startup: &Startup<'_>) {
         };
         Arc::new(Cwd { handle, path: path.into() })
     });
+    if state.namespace.is_none() && state.cwd.is_none() {
+        crate::confinement::begin();
+    }
+}
+
+/// Closes the namespace and the current directory for ever. A thread that is about to use the
+/// namespace finds that it opens nothing.
+pub(crate) fn leave() {
+    let (names, cwd) = {
+        let mut state = STATE.lock();
+        (state.namespace.take(), state.cwd.take())
+    };
+    if let Some(names) = &names {
+        // It is a handle of this process: that cannot fail.
+        let nothing = clavis_abi::Rights::empty();
+        let _ = sys::clavis::limit(names.number(), nothing, nothing, 0);
+    }
+    drop((names, cwd));
+    crate::object::forget_opened();
 }
 
 /// The namespace handle. It stays alive while the answer does, whatever [`set_namespace`] does.
@@ -329,8 +348,9 @@ pub fn change_directory(path: &str) -> Result<()> {
 /// Makes a directory handle (a copy of it) the current directory.
 ///
 /// # Errors
-/// `ENOTDIR`, `EBADF`.
+/// `ENOTDIR`, `EBADF`; `ENOKEY` in capability mode.
 pub fn change_directory_to(dir: Number) -> Result<()> {
+    crate::confinement::outside()?;
     require_directory(dir)?;
     let handle = sys::file::dup(dir, &[], Place::Upper)?;
     let shown = path_of(dir).unwrap_or_else(|_| "/".into());
@@ -340,8 +360,13 @@ pub fn change_directory_to(dir: Number) -> Result<()> {
 
 /// Replaces the current directory.
 pub fn set_cwd(handle: Handle, path: String) {
-    let new = Arc::new(Cwd { handle, path });
-    let old = STATE.lock().cwd.replace(new);
+    replace_cwd(Some((handle, path)));
+}
+
+/// Replaces the current directory, or leaves the process without one.
+pub(crate) fn replace_cwd(new: Option<(Handle, String)>) {
+    let new = new.map(|(handle, path)| Arc::new(Cwd { handle, path }));
+    let old = core::mem::replace(&mut STATE.lock().cwd, new);
     // Closed outside the lock.
     drop(old);
 }

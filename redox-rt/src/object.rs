@@ -1,9 +1,9 @@
 //! Kernel objects made from factories, and what is read from and written to them.
 use crate::handle::{Handle, Number, Place};
-use crate::namespace;
 use crate::startup;
 use crate::sync::{Mutex, RawMutex};
 use crate::sys;
+use crate::{confinement, namespace};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use clavis_abi::error::{ENOENT, Error, Result};
@@ -22,6 +22,9 @@ static MEMORY: Mutex<Option<Arc<Handle>>> = Mutex::const_new(RawMutex::new(), No
 pub fn memory(bytes: u64, place: Place) -> Result<Handle> {
     if let Some(factory) = startup::handle(EntryKind::FactoryMemory) {
         return sys::clavis::create(factory, bytes, 0, place);
+    }
+    if let Some(factory) = confinement::kept(EntryKind::FactoryMemory) {
+        return sys::clavis::create(factory.number(), bytes, 0, place);
     }
     let opened = MEMORY.lock().clone();
     let factory = match opened {
@@ -132,8 +135,11 @@ pub fn process(number: usize, place: Place) -> Result<Handle> {
 
 /// Opens a path of a factory: the startup handle if there is one, else the name in the namespace.
 fn open(kind: EntryKind, name: &str, path: &str, flags: usize, place: Place) -> Result<Handle> {
-    match startup::handle(kind) {
-        Some(factory) => sys::file::openat(factory, path, flags as u64, place),
+    if let Some(factory) = startup::handle(kind) {
+        return sys::file::openat(factory, path, flags as u64, place);
+    }
+    match confinement::kept(kind) {
+        Some(factory) => sys::file::openat(factory.number(), path, flags as u64, place),
         None if path.is_empty() => namespace::open(name, flags as u64, place),
         None => namespace::open(&alloc::format!("{name}/{path}"), flags as u64, place),
     }

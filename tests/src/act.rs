@@ -60,6 +60,9 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "one-way" => one_way(),
         "reread" => reread(),
         "here" => here(),
+        "confined" => confined(),
+        "append" => append(),
+        "numbers-of-handles" => numbers_of_handles(),
         "open" => open(),
         "append" => append(),
         "crowd" => match crowd() {
@@ -107,6 +110,36 @@ fn threads() -> ExitCode {
     println!("{} threads more", all.len());
     // They sleep on: ends the process.
     std::process::exit(0)
+}
+
+/// In capability mode: what a directory's number leads to, and that a path leads nowhere.
+fn confined() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(3).collect();
+    let [number, path] = words.as_slice() else { return ExitCode::from(2) };
+    let directory =
+        clavis::Handle::from_number(clavis::Number::from_raw(number.parse().unwrap_or(0)));
+    let opened = |path: &str| clavis::Handle::open_at(&directory, path, syscall::O_RDONLY as u64);
+    let beneath = opened("file").is_ok();
+    let above = opened("..").err().map(|error| error.errno());
+    let elsewhere = std::fs::File::open(path).err().and_then(|error| error.raw_os_error());
+    let (refused, no_paths) = (clavis::abi::error::ENOTCAPABLE, clavis::abi::error::ECAPMODE);
+    let right = beneath && above == Some(refused) && elsewhere == Some(no_paths);
+    ExitCode::from(u8::from(!(right && clavis::confinement::is_entered())))
+}
+
+/// Appends nothing to a file.
+fn append() -> ExitCode {
+    let path = std::env::args().nth(3).unwrap_or_default();
+    ExitCode::from(u8::from(std::fs::File::options().append(true).open(path).is_err()))
+}
+
+/// Tells the numbers of two dozen copies of a handle.
+fn numbers_of_handles() -> ExitCode {
+    for _ in 0..24 {
+        // SAFETY: no memory is involved.
+        print!("{} ", unsafe { libc::dup(1) });
+    }
+    ExitCode::SUCCESS
 }
 
 /// Tells how many handles can be opened.

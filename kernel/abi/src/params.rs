@@ -136,6 +136,10 @@ pub mod process_flags {
     pub const DEBUG: u64 = 1 << 0;
     /// The process may map unsealed memory executable (the creator needs JIT on the account).
     pub const JIT: u64 = 1 << 1;
+    /// Free handle numbers are taken at random, not the lowest first; its forks' too.
+    pub const SCATTERED: u64 = 1 << 2;
+    /// It ends with the last handle to it that others have. Its forks are not tied.
+    pub const TIED: u64 = 1 << 3;
 }
 
 wire! {

@@ -206,6 +206,14 @@ macro_rules! with_runtime_functions {
             clavis_namespace_seal(namespace: usize);
             "What is known of a name."
             clavis_namespace_entry(namespace: usize, name: *const u8, length: usize, entry: *mut EntryInfo);
+            "Enters capability mode: no namespace, no current directory, nothing above a directory, for ever."
+            clavis_confine();
+            "1 in capability mode, else 0."
+            clavis_confined();
+            "Makes a path visible with letters out of `rwxc` and, the first time, hides the others; two nulls: locks that."
+            clavis_unveil(path: *const Bytes, letters: *const Bytes);
+            "Restricts the process to promises, and the program that it becomes; null: as it is."
+            clavis_pledge(own: *const Bytes, exec: *const Bytes);
             "Makes a directory handle (a copy of it) the current directory."
             clavis_cwd_set(handle: usize);
             "Sends handles through a channel; with `copy` 0 they leave this process."

@@ -13,6 +13,7 @@ pub mod account;
 mod c;
 pub mod command;
 pub mod directory;
+pub mod confinement;
 pub mod error;
 pub mod handle;
 pub mod lease;

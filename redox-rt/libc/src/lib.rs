@@ -34,6 +34,8 @@ pub mod users;
 #[cfg(target_os = "redox")]
 pub mod attributes;
 #[cfg(target_os = "redox")]
+pub mod capsicum;
+#[cfg(target_os = "redox")]
 pub mod control_message;
 #[cfg(target_os = "redox")]
 pub mod cpu_time;
@@ -125,6 +127,8 @@ pub mod termios;
 pub mod time;
 #[cfg(target_os = "redox")]
 pub mod tty;
+#[cfg(target_os = "redox")]
+pub mod unveil;
 
 /// libc itself has no errors that it could not answer: a panic in it is a defect, and ends the
 /// process with a word on where.

@@ -1,14 +1,15 @@
 //! Namespaces.
-use super::{answer, array, choice, done, mux, number, one, place, store, text, text_of};
+use super::{answer, array, choice, done, number, one, place, store, text, text_of};
+use crate::confinement;
 use crate::handle::Handle;
 use crate::namespace;
 use crate::namespace::message::{self, Binding};
 use crate::sys;
 use alloc::vec::Vec;
 use clavis_abi::Rights;
-use clavis_abi::error::Result;
+use clavis_abi::error::{EINVAL, Error, Result};
 use clavis_abi::namespace::{EntryInfo, ForkItem};
-use clavis_abi::runtime::{BindParams, ForkName};
+use clavis_abi::runtime::{BindParams, Bytes, ForkName};
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn clavis_namespace(to: usize) -> usize {
@@ -20,14 +21,15 @@ pub(super) unsafe extern "C" fn clavis_namespace(to: usize) -> usize {
 
 #[unsafe(no_mangle)]
 pub(super) unsafe extern "C" fn clavis_namespace_set(handle: u64) -> usize {
-    match choice(handle, None) {
-        Ok(number) => {
-            let old = namespace::set_namespace(number.map(Handle::from_number));
-            drop(old);
-            0
+    done(choice(handle, None).and_then(|number| {
+        let new = number.map(Handle::from_number);
+        if new.is_some() {
+            // What was given is closed.
+            confinement::outside()?;
         }
-        Err(error) => mux(Err(error)),
-    }
+        drop(namespace::set_namespace(new));
+        Ok(())
+    }))
 }
 
 #[unsafe(no_mangle)]
@@ -145,4 +147,45 @@ pub(super) unsafe extern "C" fn clavis_namespace_entry(
     let result = name.and_then(|name| message::entry(number(namespace), name));
     // SAFETY: the caller's promise on `entry`.
     unsafe { store(entry, result) }
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_confine() -> usize {
+    done(confinement::enter())
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_confined() -> usize {
+    usize::from(confinement::is_entered())
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_unveil(path: *const Bytes, letters: *const Bytes) -> usize {
+    // SAFETY: the caller's promise.
+    let path = unsafe { optional(path) };
+    // SAFETY: the caller's promise.
+    let letters = unsafe { optional(letters) };
+    done(path.and_then(|path| match (path, letters?) {
+        (None, None) => confinement::veil::lock(),
+        (Some(path), Some(letters)) => confinement::veil::unveil(path, letters),
+        _ => Err(Error::new(EINVAL)),
+    }))
+}
+
+#[unsafe(no_mangle)]
+pub(super) unsafe extern "C" fn clavis_pledge(own: *const Bytes, exec: *const Bytes) -> usize {
+    // SAFETY: the caller's promise.
+    let own = unsafe { optional(own) };
+    // SAFETY: the caller's promise.
+    let exec = unsafe { optional(exec) };
+    done(own.and_then(|own| confinement::pledge::pledge(own, exec?)))
+}
+
+/// # Safety
+/// Null, or a valid string.
+unsafe fn optional<'a>(text: *const Bytes) -> Result<Option<&'a str>> {
+    // SAFETY: the caller's promise.
+    let text = unsafe { text.as_ref() };
+    // SAFETY: the caller's promise.
+    text.map(|text| unsafe { text_of(*text) }).transpose()
 }

@@ -1,9 +1,11 @@
 //! The cases, by what they are about.
+mod apart;
 mod book;
 mod brokers;
 mod c_library;
 mod c_processes;
 mod c_waiting;
+mod capsicum;
 mod contain;
 mod cpu_time;
 mod crowds;
@@ -32,6 +34,7 @@ mod system;
 mod terminals;
 mod unix_sockets;
 mod views;
+mod unveil;
 
 use crate::run::Case;
 
@@ -44,6 +47,8 @@ pub(crate) const CASES: &[&[Case]] = &[
     sandbox::CASES,
     views::CASES,
     policies::CASES,
+    capsicum::CASES,
+    unveil::CASES,
     cwd::CASES,
     leases::CASES,
     servers::CASES,

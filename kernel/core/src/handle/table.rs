@@ -28,6 +28,8 @@ pub(crate) struct Entry {
 }
 
 const WORDS: usize = limits::TABLE_HANDLES / 64;
+/// Numbers among which a free one is taken by chance, at least.
+const SCATTER: usize = 1024;
 /// Entries that a table grows by.
 const BLOCK: usize = 64;
 /// Blocks that a table grows by in one entry into the kernel.
@@ -96,6 +98,10 @@ pub struct HandleTable {
     pub(crate) process: u32,
     /// Bytes of its entries, charged as they were made.
     pub(crate) grown: u64,
+    /// The most that a handle in it can have: rights, inherit mask; and the flags that each has.
+    pub(crate) most: (Rights, Rights, u32),
+    /// Free numbers are taken at random.
+    pub(crate) scattered: bool,
     /// Where taking it apart goes on: numbers below are closed.
     cursor: usize,
     dead: Link<TableK>,
@@ -186,6 +192,14 @@ impl HandleTable {
         }
     }
 
+    /// Narrows a handle to the most that one in the table can have.
+    pub(crate) fn narrow(&mut self, number: usize) {
+        let (rights, inherit, flags) = self.most;
+        if let Some(handle) = self.get_mut(number) {
+            *handle = handle.narrowed(rights, inherit, flags);
+        }
+    }
+
     /// The head of the registrations made through a handle.
     pub fn registration_mut(&mut self, number: usize) -> Option<&mut Option<RegistrationId>> {
         Some(&mut self.entry_mut(number)?.registration)
@@ -244,6 +258,8 @@ impl<M: Machine> Kernel<M> {
             account,
             process: 0,
             grown: 0,
+            most: (Rights::all(), Rights::all(), 0),
+            scattered: false,
             cursor: 0,
             dead: Link::new(),
         };
@@ -260,8 +276,9 @@ impl<M: Machine> Kernel<M> {
         let (upper, index, generation) = match number {
             OUT_LOWEST | OUT_UPPER => {
                 let upper = number == OUT_UPPER;
-                let index = table.half(upper).lowest_free().ok_or(Error::new(EMFILE))?;
-                (upper, index, None)
+                let any = if table.scattered { self.scattered_free(id, upper) } else { None };
+                let free = any.or_else(|| self.tables[id].half(upper).lowest_free());
+                (upper, free.ok_or(Error::new(EMFILE))?, None)
             }
             number => {
                 let (upper, index, generation) = split(number).ok_or(Error::new(EINVAL))?;
@@ -284,6 +301,18 @@ impl<M: Machine> Kernel<M> {
         entry.state = State::Reserved;
         half.mark(index, true);
         Ok(Reserved { table: id, number })
+    }
+
+    /// A free number by chance, among at least twice as many as are in use; rarely none is found.
+    #[cold]
+    fn scattered_free(&mut self, id: TableId, upper: bool) -> Option<usize> {
+        let mut bytes = [0; 32];
+        self.machine.random(&mut bytes);
+        let half = self.tables[id].half(upper);
+        let room = (half.live as usize * 2).next_power_of_two().max(SCATTER);
+        let tries = bytes.as_chunks().0.iter().map(|pair| usize::from(u16::from_ne_bytes(*pair)));
+        let word = |index: usize| half.used.get(index / 64).copied().unwrap_or(0);
+        tries.map(|index| index % room).find(|index| word(*index) >> (index % 64) & 1 == 0)
     }
 
     /// Gives the upper numbers of a new table the generations that another one has: a number that
@@ -349,9 +378,11 @@ impl<M: Machine> Kernel<M> {
 
     /// Puts a handle at the number kept for it. The handle's reference moves in.
     pub(crate) fn number_fill(&mut self, reserved: Reserved, handle: Handle) {
-        if let Some(entry) = self.tables[reserved.table].entry_mut(reserved.number) {
+        let table = &mut self.tables[reserved.table];
+        let (rights, inherit, flags) = table.most;
+        if let Some(entry) = table.entry_mut(reserved.number) {
             debug_assert!(entry.state == State::Reserved);
-            entry.state = State::Live(handle);
+            entry.state = State::Live(handle.narrowed(rights, inherit, flags));
         }
     }
 

@@ -238,7 +238,7 @@ impl<M: Machine> Kernel<M> {
         Err(self.refuse(caller, fd, Rights::empty(), rule))
     }
 
-    fn beneath_rule(&self, object: SchemeObject) -> DenialRule {
+    pub(super) fn beneath_rule(&self, object: SchemeObject) -> DenialRule {
         if self.endpoints[object.endpoint].flags & endpoint_flags::STRUCTURAL != 0 {
             DenialRule::Beneath
         } else {

@@ -247,7 +247,10 @@ impl<M: Machine> Kernel<M> {
         let through = Handle { description, rights, inherit, flags, lease: request.lease };
         let Request { class, nonblock, sqe: Sqe { args: [_, _, _, wanted, fcntl, _], .. }, .. } =
             *request;
-        self.confine(&through, object, len, open)?;
+        if self.confine(&through, object, len, open).is_err() {
+            let rule = self.beneath_rule(object);
+            return Err(self.refuse_behind(thread, Rights::empty(), rule));
+        }
         let Some(place) = self.place_take(object.endpoint, object.epoch, thread)? else {
             refuse_if(nonblock, EAGAIN)?;
             self.spill(thread, len);

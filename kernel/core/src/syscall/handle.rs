@@ -10,13 +10,31 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn sys_limit(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [fd, rights, inherit, flags, _] = args;
         refuse_if(flags as u64 & !SETTABLE != 0, EINVAL)?;
-        let handle = self.tables[caller.table].get_mut(fd).ok_or(Error::new(EBADF))?;
-        *handle = handle.narrowed(
-            Rights::from_bits_truncate(rights as u64),
-            Rights::from_bits_truncate(inherit as u64),
-            flags as u32,
-        );
+        let rights = Rights::from_bits_truncate(rights as u64);
+        let inherit = Rights::from_bits_truncate(inherit as u64);
+        let table = &mut self.tables[caller.table];
+        if fd == SIGNAL_SELF && flags as u64 & handle_flags::CLOEXEC == 0 {
+            let most = table.most;
+            table.most = (most.0 & rights, most.1 & inherit, most.2 | flags as u32);
+            return self.narrow_all(caller);
+        }
+        let handle = table.get_mut(fd).ok_or(Error::new(EBADF))?;
+        *handle = handle.narrowed(rights, inherit, flags as u32);
         Ok(Outcome::Done(0))
+    }
+
+    /// Narrows the handles that are there to the most that one of the caller's can have.
+    fn narrow_all(&mut self, caller: &Caller) -> Reply {
+        let Self { tables, threads, .. } = self;
+        let (table, thread) = (&mut tables[caller.table], &mut threads[caller.thread]);
+        let mut at = core::mem::take(&mut thread.progress);
+        for _ in 0..QUANTUM_HANDLES {
+            let Some((number, _, next)) = table.next(at) else { return Ok(Outcome::Done(0)) };
+            table.narrow(number);
+            at = next;
+        }
+        (thread.progress, thread.resume) = (at, Resume::Retry);
+        Ok(Outcome::More)
     }
 
     /// Makes a narrower copy.
@@ -77,8 +95,7 @@ impl<M: Machine> Kernel<M> {
     /// Lists the handles of a process, a quantum at a time.
     pub(crate) fn sys_inspect(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [process, cursor, buffer, bytes, _] = args;
-        let (_, object) = self.door_object(caller, process, Rights::INSPECT)?;
-        let Object::Process(process) = object else { return Err(Error::new(EINVAL)) };
+        let process = self.process_or_own(caller, process, Rights::INSPECT)?;
         const ROW: usize = size_of::<InspectRow>();
         let to = UserSlice::new(buffer, bytes)?;
         let most = (bytes / ROW).min(QUANTUM_HANDLES);

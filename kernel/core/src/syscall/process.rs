@@ -200,6 +200,7 @@ impl<M: Machine> Kernel<M> {
             kernel.processes[process].name = Some(name);
             kernel.processes[process].session = kernel.processes[caller.process].session;
             kernel.processes[process].parent = Some(caller.process);
+            kernel.table_inherit(caller.table, process);
             // Without a handle the process ends.
             let handle = kernel.handle_create(caller.account, Object::Process(process))?;
             let furnished = kernel.furnish(caller, process, &params, holder.lease);

@@ -11,10 +11,15 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// A server declares what it does.
+    /// A server declares what it does; who holds a process, that it ends with its handles.
     pub(crate) fn sys_declare(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
-        let endpoint = self.socket(caller, args[0], Rights::CONTROL)?;
         let flags = args[1] as u64;
+        if flags == process_flags::TIED {
+            let process = self.process_or_own(caller, args[0], Rights::SIGNAL)?;
+            self.processes[process].flags |= flags;
+            return Ok(Outcome::Done(0));
+        }
+        let endpoint = self.socket(caller, args[0], Rights::CONTROL)?;
         refuse_if(flags & !(endpoint_flags::STRUCTURAL | endpoint_flags::ADOPT) != 0, EINVAL)?;
         self.endpoints[endpoint].flags = flags;
         Ok(Outcome::Done(0))

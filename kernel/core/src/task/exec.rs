@@ -79,6 +79,7 @@ impl<M: Machine> Kernel<M> {
                     exec.next = after;
                     if exec.traded {
                         self.exec_give(caller, built, handle);
+                        self.tables[caller.table].narrow(number);
                     } else if u64::from(handle.flags) & handle_flags::CLOEXEC != 0
                         || number & UPPER_TAG != 0
                     {

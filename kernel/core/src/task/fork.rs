@@ -43,13 +43,14 @@ impl<M: Machine> Kernel<M> {
 
     fn fork_begin(&mut self, caller: &Caller, account: AccountId) -> Result<ProcessId> {
         let own = &self.processes[caller.process];
-        let (priority, flags) = (own.priority, own.flags);
+        let (priority, flags) = (own.priority, own.flags & !process_flags::TIED);
         let (name, signals) = (own.name, own.signals.copied());
         let (group, session) = (own.group, own.session);
         let child = self.process_create(account, None, priority, flags)?;
         if let Some(name) = name {
             self.memory_retain(name);
         }
+        self.table_inherit(caller.table, child);
         let process = &mut self.processes[child];
         process.name = name;
         process.signals = signals;

@@ -98,7 +98,7 @@ impl<M: Machine> Kernel<M> {
         self.charge_object::<Process>(account)?;
         let space = self.space_create(account);
         let space = space.inspect_err(|_| self.uncharge_object::<Process>(account))?;
-        self.spaces[space].jit = flags & clavis_abi::params::process_flags::JIT != 0;
+        self.spaces[space].jit = flags & process_flags::JIT != 0;
         let table = match table {
             Some(table) => {
                 self.table_retain(table);
@@ -109,6 +109,7 @@ impl<M: Machine> Kernel<M> {
                 self.uncharge_object::<Process>(account);
             })?,
         };
+        self.tables[table].scattered |= flags & process_flags::SCATTERED != 0;
         let process = Process {
             space,
             table,
@@ -188,12 +189,25 @@ impl<M: Machine> Kernel<M> {
         self.process_release(id);
     }
 
-    /// One reference less. A process that was never started ends with its last handle.
+    /// What a process makes has no more than it can have itself.
+    pub(crate) fn table_inherit(&mut self, from: TableId, process: ProcessId) {
+        let (most, to) = (self.tables[from].most, self.processes[process].table);
+        let (rights, inherit, flags) = self.tables[to].most;
+        self.tables[to].most = (rights & most.0, inherit & most.1, flags | most.2);
+    }
+
+    /// One reference less. A process that was never started, or is tied to its handles, ends with
+    /// the last one that others have.
     pub(crate) fn process_release(&mut self, id: ProcessId) {
+        let current = self.cpus[0].current.is_some_and(|caller| caller.process == id);
         let process = &mut self.processes[id];
         process.refs = process.refs.wrapping_sub(1);
-        let unborn = matches!(process.state, ProcessState::Building | ProcessState::Copying);
-        if unborn && process.refs <= process.own + 1 {
+        let ends = match process.state {
+            ProcessState::Building | ProcessState::Copying => true,
+            ProcessState::Running => process.flags & process_flags::TIED != 0 && !current,
+            ProcessState::Dead => false,
+        };
+        if ends && process.refs <= process.own + 1 {
             let killed = ExitStatus { kind: ExitKind::Killed as u64, code: 0 };
             self.process_end(id, killed);
             return;

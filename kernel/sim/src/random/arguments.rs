@@ -345,6 +345,11 @@ impl Random {
                 if !self.chance(10) {
                     return self.arguments(user, Call::Derive);
                 }
+                if !self.is_init() && self.chance(8) {
+                    // All but one right, so that something is left to be tried.
+                    let most = |own: &Self| !(1 << own.below(48));
+                    return Ok([usize::MAX, most(self), most(self), self.below(16), 0]);
+                }
                 [fd, self.rights() as usize, self.rights() as usize, self.below(16), 0]
             }
             Call::Derive if self.chance(2) => return self.arguments(user, Call::Lend),
@@ -435,8 +440,10 @@ impl Random {
             }
             Call::Inspect => {
                 let size = size_of::<InspectRow>() * self.below(5);
-                [fd, self.below(70), self.address(user)?, size, 0]
+                let process = if self.chance(4) { usize::MAX } else { fd };
+                [process, self.below(70), self.address(user)?, size, 0]
             }
+            Call::Declare if self.chance(3) => [fd, 8, 0, 0, 0],
             Call::Borrow => {
                 self.then = Then::Handle;
                 [fd, self.handle(), self.out(), 0, 0]

@@ -211,7 +211,7 @@ impl Random {
             name_len: self.below(12) as u64,
             table: if self.chance(20) { self.handle() as u64 } else { u64::MAX },
             priority: if self.chance(3) { self.below(33) as u64 } else { u64::MAX },
-            flags: self.below(5) as u64 & 3,
+            flags: self.below(16) as u64 & self.any(&[3, 7, 15]) as u64,
         };
         let at = self.put(user, 0x6E00, params.as_bytes())?;
         self.then = Then::Process(new);

@@ -11,8 +11,9 @@ use alloc::vec::Vec;
 use clavis_abi::Rights;
 use clavis_abi::error::{Error, Result};
 use clavis_abi::startup::EntryKind;
+use clavis_rt::confinement::pledge::{Makes, for_exec};
 use clavis_rt::spawn::{self, Given, Image, Spawn};
-use clavis_rt::{Number, account, namespace, process, startup, sys};
+use clavis_rt::{Number, account, confinement, namespace, process, startup, sys};
 use core::ffi::{CStr, c_char, c_int};
 use libc::{E2BIG, EACCES, EFAULT, ENOENT, ENOEXEC, ENOTDIR, EPERM};
 
@@ -45,7 +46,7 @@ unsafe fn strings<'a>(array: *const *const c_char) -> Result<Vec<&'a [u8]>> {
 }
 
 /// The handles that the new program gets at upper numbers. What cannot be passed on stays behind.
-fn handed_on() -> Vec<Given> {
+fn handed_on(makes: Makes) -> Vec<Given> {
     let startup = startup::current();
     let entries = startup.into_iter().flat_map(|startup| startup.entries());
     let mut given = Vec::new();
@@ -55,6 +56,9 @@ fn handed_on() -> Vec<Given> {
         let passes = |info: clavis_abi::params::HandleInfo| {
             Rights::from_bits_truncate(info.rights).contains(Rights::DUP | Rights::TRANSFER)
         };
+        if makes == Makes::Nothing && entry.kind == EntryKind::Account as u64 {
+            continue;
+        }
         if own.iter().all(|kind| *kind as u64 != entry.kind)
             && sys::clavis::query(number).is_ok_and(passes)
         {
@@ -67,10 +71,17 @@ fn handed_on() -> Vec<Given> {
 /// Becomes the program in an open file. Returns only when that failed.
 fn become_file(file: Number, name: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
     let Some(account) = account::own() else { return error(EPERM) };
-    let mut handles = handed_on();
     let names = namespace::namespace().ok();
+    let (narrowed, makes) = match for_exec(names.as_ref().map(|names| names.number())) {
+        Ok(pledged) => pledged,
+        Err(problem) => return problem,
+    };
+    let mut handles = handed_on(makes);
+    let kept: Vec<_> = confinement::handed_on().collect();
+    handles.extend(kept.iter().map(|(kind, kept)| Given::entry(kept.number(), *kind as u64)));
     let entry = |number, kind: EntryKind| Given::entry(number, kind as u64);
-    handles.extend(names.as_ref().map(|names| entry(names.number(), EntryKind::Namespace)));
+    let given = narrowed.as_ref().or(names.as_deref());
+    handles.extend(given.map(|names| entry(names.number(), EntryKind::Namespace)));
     let cwd = namespace::current_directory().ok();
     handles.extend(cwd.as_ref().map(|cwd| entry(cwd.handle().number(), EntryKind::Cwd)));
     let rights = process::own().and_then(|own| sys::clavis::query(own).ok());

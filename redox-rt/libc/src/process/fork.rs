@@ -4,7 +4,7 @@ use crate::errno::{answer, error};
 use alloc::vec::Vec;
 use clavis_abi::error::Result;
 use clavis_rt::sync::{Mutex, RawMutex};
-use clavis_rt::{Handle, account, namespace, sys, tls};
+use clavis_rt::{Handle, Number, account, confinement, namespace, sys, tls};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU32, Ordering};
 use libc::{EPERM, pid_t};
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn pthread_atfork(prepare: Action, parent: Action, child: 
 /// in, `EAGAIN` and `ENOMEM` at the account's bounds or with 1,024 children not waited for.
 #[unsafe(no_mangle)]
 pub extern "C" fn fork() -> pid_t {
-    answer(copy())
+    answer(Place::take().and_then(|place| copy(Kept::Row(place))))
 }
 
 /// As [`fork`]: the child does not share its parent's memory.
@@ -52,9 +52,17 @@ pub extern "C" fn vfork() -> pid_t {
     fork()
 }
 
-pub(super) fn copy() -> Result<pid_t> {
+/// Where the parent keeps its handle to the copy.
+pub(super) enum Kept<'a> {
+    /// Among the children that it waits for.
+    Row(Place),
+    /// Elsewhere.
+    Handle(&'a mut Option<Handle>),
+}
+
+/// Copies the process. Answers the copy's number, and 0 in the copy.
+pub(super) fn copy(kept: Kept<'_>) -> Result<pid_t> {
     let account = account::own().ok_or(error(EPERM))?;
-    let place = Place::take()?;
     // Kept, so that what is called sees what was called before.
     let actions = ACTIONS.lock().clone();
     run(actions.iter().rev().map(|actions| actions[0]));
@@ -62,18 +70,23 @@ pub(super) fn copy() -> Result<pid_t> {
     // A handler that runs in between would not know of the child yet.
     let signals = crate::signal::hold();
     // The heap last: who holds one of the others may be waiting for it.
+    let confinement = confinement::hold();
     let held = (namespace::hold(), crate::env::hold(), crate::malloc::hold());
     // SAFETY: the runtime's own locks are held by this thread, which exists in both processes.
     let child = unsafe { sys::process::fork(account) };
     drop(held);
+    drop(confinement);
     let result = match child {
-        Ok(Some(handle)) => number_of(&handle).inspect(|number| place.fill(*number, handle)),
+        Ok(Some(handle)) => number_of(handle.number()).inspect(|number| match kept {
+            Kept::Row(place) => place.fill(*number, handle),
+            Kept::Handle(place) => *place = Some(handle),
+        }),
         Ok(None) => {
             PARENT.store(parent, Ordering::Relaxed);
             tls::current().number.set(sys::thread::thread_number());
             children::forget_all();
             crate::signal::alarm::forget();
-            drop(place);
+            drop(kept);
             Ok(0)
         }
         Err(error) => Err(error),
@@ -92,9 +105,9 @@ fn run(actions: impl Iterator<Item = Action>) {
 }
 
 /// The number of a process, which its handle tells as its path.
-fn number_of(process: &Handle) -> Result<pid_t> {
+pub(super) fn number_of(process: Number) -> Result<pid_t> {
     let mut digits = [0; 16];
-    let length = sys::file::fpath(process.number(), &mut digits)?;
+    let length = sys::file::fpath(process, &mut digits)?;
     let digits = digits.get(..length).and_then(|digits| core::str::from_utf8(digits).ok());
     digits.and_then(|digits| digits.parse().ok()).ok_or(error(libc::EIO))
 }

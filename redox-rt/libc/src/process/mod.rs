@@ -4,6 +4,7 @@
 //! knows the children that it has forked, by their handles ([`children`]), and others as far as
 //! its namespace shows them.
 pub(crate) mod children;
+pub mod descriptor;
 pub mod exec;
 pub mod exec_list;
 pub mod fork;

@@ -14,7 +14,7 @@ use libc::{
 use syscall::flag::EventFlags;
 
 /// How a process ended, as C encodes it: the exit code above the low byte, or the signal in it.
-fn encoded(end: &ExitStatus) -> c_int {
+pub(super) fn encoded(end: &ExitStatus) -> c_int {
     let code = end.code as c_int;
     match end.kind {
         kind if kind == ExitKind::Exit as u64 => (code & 0xFF) << 8,
@@ -32,7 +32,7 @@ pub(crate) fn look(process: Number) -> Option<c_int> {
 }
 
 /// The kernel's flags for what `options` ask to be told.
-fn told(options: c_int) -> u64 {
+pub(super) fn told(options: c_int) -> u64 {
     let flag = |option, flag| if options & option != 0 { flag } else { 0 };
     let keep = flag(WNOWAIT, wait_flags::KEEP);
     keep | flag(WUNTRACED, wait_flags::STOPPED) | flag(WCONTINUED, wait_flags::CONTINUED)

@@ -3,6 +3,7 @@ use super::{RawResult, done, given, number, raw};
 use crate::errno::error;
 use crate::pointer::{bytes, get, text_of};
 use alloc::vec::Vec;
+use clavis_rt::confinement;
 use clavis_rt::namespace::{self, message};
 use clavis_rt::sys::call::Sending;
 use clavis_rt::sys::{self, file};
@@ -21,12 +22,14 @@ pub extern "C" fn redox_get_ens_v0() -> RawResult {
     redox_get_ns_v0()
 }
 
-/// Replaces the namespace of the process by a handle, which it takes over. Answers 0.
+/// Replaces the namespace of the process by a handle, which it takes over. Answers 0; `ENOKEY` in
+/// capability mode.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_setns_v0(fd: usize) -> RawResult {
     raw(|| {
         // Whether it is a handle at all is known before the old one goes.
         sys::clavis::query(number(fd))?;
+        confinement::outside()?;
         drop(namespace::set_namespace(Some(Handle::from_number(number(fd)))));
         Ok(0)
     })

@@ -2,8 +2,9 @@
 pub mod actions;
 pub mod attributes;
 
+use super::children::Place as Row;
 use super::exec::{AT, Become, FOUND, replace};
-use super::fork::copy;
+use super::fork::{Kept, copy};
 use super::wait::wait_for;
 use crate::errno::number;
 use crate::signal;
@@ -34,7 +35,7 @@ pub(super) unsafe fn spawn(wanted: Wanted) -> Result<pid_t> {
     let (reader, writer) = object::pipe(0, Place::Upper)?;
     // The handlers of this program are not for the child, and what it ends up with is its own mask.
     let held = signal::hold_always();
-    match copy()? {
+    match copy(Kept::Row(Row::take()?))? {
         0 => {
             // SAFETY: the same contract, in the copy.
             let problem = unsafe { become_it(&wanted, held.before()) };
