@@ -23,10 +23,10 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 
 /// What makes objects without names, and where it is found before.
 const NAMELESS: [(EntryKind, &str); 4] = [
-    (EntryKind::FactoryMemory, "/scheme/memory"),
-    (EntryKind::FactoryEvent, "/scheme/event"),
-    (EntryKind::FactoryPipe, "/scheme/pipe"),
-    (EntryKind::FactoryTime, "/scheme/time"),
+    (EntryKind::FactoryMemory, "/scheme/memory/."),
+    (EntryKind::FactoryEvent, "/scheme/event/."),
+    (EntryKind::FactoryPipe, "/scheme/pipe/."),
+    (EntryKind::FactoryTime, "/scheme/time/."),
 ];
 
 /// What gives power over things that everybody shares.

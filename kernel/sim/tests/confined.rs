@@ -280,3 +280,20 @@ fn a_path_that_is_refused_behind_a_forward_leaves_a_denial() {
         t.finished(server);
     });
 }
+
+#[test]
+fn a_factory_that_was_opened_as_itself_makes_what_it_made() {
+    scene(|t| {
+        let factory = t.entry(EntryKind::FactoryPipe);
+        let again = t.open(factory, ".", O_RDWR as u64).unwrap();
+        let reader = t.open(again, "", O_RDWR as u64).unwrap();
+        let writer = t.dup_message(reader, b"write").unwrap();
+        t.write(writer, b"x").unwrap();
+        assert_eq!(t.read(reader, 4).unwrap(), b"x");
+        // It makes as much as it may.
+        let all = Rights::all();
+        let narrow = t.derive(again, all, all - Rights::READ).unwrap();
+        let reader = t.open(narrow, "", 0).unwrap();
+        assert_eq!(errno(t.read(reader, 4)), ENOTCAPABLE);
+    });
+}

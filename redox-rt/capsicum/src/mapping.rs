@@ -14,8 +14,8 @@ fn right_of(name: &str) -> Option<Right> {
 /// The rights of a handle that a set keeps: those for which it has any of Capsicum's.
 #[must_use]
 pub fn kept(set: &CapRights) -> Rights {
-    let keeps = |name: &&str| right_of(name).is_some_and(|right| set.is_set(right));
-    let rows = peers::TABLE.iter().filter(|row| row.capsicum.iter().any(|name| keeps(&name)));
+    let keeps = |name: &str| right_of(name).is_some_and(|right| set.is_set(right));
+    let rows = peers::TABLE.iter().filter(|row| row.capsicum.iter().any(|name| keeps(name)));
     rows.fold(UNNAMED, |rights, row| rights | row.right)
 }
 

@@ -81,16 +81,15 @@ fn take(promises: Promises) -> Result<()> {
     }
     let paths = promises.paths();
     each_object(|number, _| {
-        let directory = match sys::file::fstat(number) {
-            Ok(stat) => stat.st_mode & MODE_TYPE == MODE_DIR,
-            // One that cannot be looked at counts as one.
-            Err(_) => true,
+        let (most, inherit) = match sys::file::fstat(number) {
+            Ok(stat) if stat.st_mode & MODE_TYPE == MODE_DIR => {
+                (paths | Rights::DUP | Rights::TRANSFER | Rights::STAT, paths)
+            }
+            Ok(_) => return Ok(()),
+            // No path starts at one that cannot be looked at.
+            Err(_) => (Rights::all() - Rights::LOOKUP, Rights::all()),
         };
-        if !directory {
-            return Ok(());
-        }
-        let most = paths | Rights::DUP | Rights::TRANSFER | Rights::STAT;
-        match sys::clavis::limit(number, most, paths, 0) {
+        match sys::clavis::limit(number, most, inherit, 0) {
             Err(error) if error.errno == EBADF => Ok(()),
             limited => limited,
         }

@@ -64,11 +64,6 @@ pub fn unveil(path: &str, letters: &str) -> Result<()> {
     state.veil.check(&target.place, permissions)?;
     let rights = permissions.rights();
     let handle = target.directory.number();
-    // Refused is what this process does not have itself.
-    let own = sys::clavis::query(handle)?;
-    if !Rights::from_bits_truncate(own.inherit).contains(rights) {
-        return Err(Error::new(EPERM));
-    }
     let bound =
         sys::clavis::derive(handle, rights | BOUND, rights, handle_flags::BENEATH, Place::Upper)?;
     let binding = message::Binding {

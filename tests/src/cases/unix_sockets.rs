@@ -173,7 +173,7 @@ fn message(
     usize::try_from(moved).map(|moved| (moved, head)).map_err(|_| io::Error::last_os_error())
 }
 
-fn send_files(socket: &UnixStream, files: &[c_int]) -> io::Result<()> {
+pub(super) fn send_files(socket: &UnixStream, files: &[c_int]) -> io::Result<()> {
     let mut control = [0u64; 16];
     let length = 16 + mem::size_of_val(files);
     control[0] = length as u64;
@@ -185,7 +185,7 @@ fn send_files(socket: &UnixStream, files: &[c_int]) -> io::Result<()> {
     message(socket, &mut b"files".to_vec(), &mut control[..words], true).map(drop)
 }
 
-fn receive_files(socket: &UnixStream, room: usize) -> io::Result<(Vec<OwnedFd>, c_int)> {
+pub(super) fn receive_files(socket: &UnixStream, room: usize) -> io::Result<(Vec<OwnedFd>, c_int)> {
     let mut control = vec![0u64; 2 + room.div_ceil(2)];
     let (_, head) = message(socket, &mut [0; 16], &mut control, false)?;
     let count = if head.msg_controllen > 16 { (control[0] as usize - 16) / 4 } else { 0 };

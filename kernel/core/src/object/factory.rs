@@ -8,8 +8,8 @@ const CREATION_CAPABILITY: &str = "scheme-creation-cap";
 const CREDENTIALS_CAPABILITY: &str = "proc-creds-capability";
 
 impl<M: Machine> Kernel<M> {
-    /// What a factory gives for a path; the path lies in the scratch page. The empty path gives
-    /// the factory itself.
+    /// What a factory gives for a path; the path lies in the scratch page. `.` gives the
+    /// factory itself, and so does the empty path where it makes nothing.
     pub(crate) fn factory_open(
         &mut self,
         process: ProcessId,
@@ -21,6 +21,7 @@ impl<M: Machine> Kernel<M> {
         let path = core::str::from_utf8(self.scratch.get(..len).unwrap_or(&[]));
         let path = path.map_err(|_| Error::new(EINVAL))?;
         match kind {
+            _ if path == "." => Ok(factory),
             FactoryKind::Event => self.queue_create(account).map(Object::Queue),
             FactoryKind::Pipe => self.pipe_create(account).map(Object::PipeReader),
             _ if path.is_empty() => Ok(factory),

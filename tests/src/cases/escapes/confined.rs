@@ -1,0 +1,118 @@
+//! The same paths for who has given something up: in capability mode, under a veil, contained, and
+//! from a contained shell.
+use super::super::apart::{apart, done};
+use super::super::contain::contain;
+use super::super::place::Place;
+use super::super::support::check;
+use super::super::{capsicum, unveil};
+use super::ways::Comes::{self, In, To};
+use super::ways::{SEEN, WAYS, long};
+use super::{cage, fixture, untouched};
+use crate::run::{Case, PROGRAM, Verdict};
+use clavis::abi::error::{ECAPMODE, ENOENT, ENOTCAPABLE};
+use std::ffi::c_int;
+use std::fs::File;
+use std::io::Read;
+
+pub(crate) const CASES: &[Case] = &[
+    Case { name: "no_known_path_leads_out_in_capability_mode", run: capability },
+    Case { name: "no_known_path_leads_out_of_a_veil", run: veiled },
+    Case { name: "no_known_path_leads_a_contained_program_out", run: contained },
+    Case { name: "no_known_path_leads_a_contained_shell_out", run: shell },
+];
+
+/// What C's `openat` makes of it in capability mode: an absolute path has nowhere to start.
+fn in_capability_mode(path: &str, comes: Comes) -> Comes {
+    match comes {
+        To(ENOTCAPABLE) if path.starts_with('/') => To(ECAPMODE),
+        comes => comes,
+    }
+}
+
+fn capability() -> Verdict {
+    let place = fixture("capability-ways")?;
+    let cage = cage(&place)?.into_fd();
+    let number = cage.map_err(|error| error.to_string())?;
+    let number = std::os::fd::AsRawFd::as_raw_fd(&number);
+    apart(|| {
+        capsicum::enter()?;
+        let tried = |path: &str, flags: usize, comes: Comes, why: &str| {
+            match (done(capsicum::open_at(number, path, flags as c_int)), comes) {
+                (Ok(opened), In) => {
+                    // SAFETY: it was just opened.
+                    unsafe { libc::close(opened as c_int) };
+                    Ok(())
+                }
+                (Err(error), To(expected)) if error == expected => Ok(()),
+                (other, _) => Err(format!("{path:?}: {other:?}, but {why}")),
+            }
+        };
+        for (path, flags, comes, why) in WAYS {
+            tried(path, *flags, in_capability_mode(path, *comes), why)?;
+        }
+        for (path, comes, why) in long() {
+            tried(&path, syscall::O_RDONLY, comes, why)?;
+        }
+        tried("", syscall::O_RDONLY, To(ENOENT), "an empty path names nothing")
+    })?;
+    untouched(&place)
+}
+
+/// Whether who sees only the directory by its own path opens something there.
+fn opens(path: &str, comes: Comes) -> bool {
+    matches!(comes, In) || SEEN.contains(&path)
+}
+
+fn veiled() -> Verdict {
+    let place = fixture("veiled-ways")?;
+    apart(|| {
+        let inside = place.at("in");
+        check(unveil::unveil(&inside, "rwc") == 0 && unveil::lock() == 0, "there is no veil")?;
+        let whole = |path: &str| format!("{}/{path}", inside.display());
+        for (path, _, comes, why) in WAYS {
+            let opened = File::open(whole(path));
+            check(opened.is_ok() == opens(path, *comes), &format!("{path:?}: {opened:?}: {why}"))?;
+            let mut said = String::new();
+            if opened.is_ok_and(|mut file| file.read_to_string(&mut said).is_ok()) {
+                check(!said.contains("outside"), &format!("{path:?} was read"))?;
+            }
+            // To create is no other way.
+            let made = File::options().write(true).create(true).truncate(false).open(whole(path));
+            let allowed = matches!(comes, In) || made.is_err() || !path.contains("..");
+            check(allowed, &format!("{path:?} was made"))?;
+        }
+        for (path, comes, why) in long() {
+            check(File::open(whole(&path)).is_ok() == matches!(comes, In), why)?;
+        }
+        Ok(())
+    })?;
+    untouched(&place)
+}
+
+/// Blanks and line breaks are words of their own on a command line.
+fn is_word(path: &str) -> bool {
+    !path.contains([' ', '\n', '\\', '\u{1b}'])
+}
+
+fn contained() -> Verdict {
+    let place = fixture("contained")?;
+    tried(&place, &format!("-a rwc:{{}}/in {PROGRAM} --act open"))
+}
+
+fn shell() -> Verdict {
+    let place = fixture("contained-shell")?;
+    let tools = "-a rx:/scheme/initfs/bin -s memory -s pipe";
+    tried(&place, &format!("-a rwc:{{}}/in {tools} sh -c true_<"))
+}
+
+fn tried(place: &Place, line: &str) -> Verdict {
+    for (path, _, comes, why) in WAYS.iter().filter(|way| is_word(way.0)) {
+        // The shell's own words end where those of the line do.
+        let join = if line.ends_with('<') { "_" } else { " " };
+        let outcome = contain(&format!("{line}{join}{{}}/in/{path}"), place)?;
+        let right = outcome.status.success() == opens(path, *comes);
+        let told = format!("{path:?} ({why}): {} {}", outcome.status, outcome.said);
+        check(right && !outcome.said.contains("outside"), &told)?;
+    }
+    untouched(place)
+}
