@@ -147,6 +147,8 @@ fn list(names: Number) -> Result<Vec<String>> {
         let mut any = false;
         for row in DirentIter::new(buffer.get(..length).unwrap_or_default()) {
             let (header, name) = row.map_err(|_| Error::new(clavis_abi::error::EIO))?;
+            // Rows are filled up with NULs.
+            let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
             let name = core::str::from_utf8(name).map_err(|_| Error::new(EINVAL))?;
             all.push(name.into());
             cursor = header.next_opaque_id;

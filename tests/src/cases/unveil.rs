@@ -89,7 +89,7 @@ fn hides() -> Verdict {
         io("read", fs::read("/scheme/initfs/etc/motd"))?;
         shows(&place, "beside", Err(ENOENT))?;
         // What has no name can be made.
-        let (_, mut to) = io("pipe", std::io::pipe())?;
+        let (_from, mut to) = io("pipe", std::io::pipe())?;
         io("write", to.write_all(b"x"))
     })?;
     shows(&place, "beside", Ok("outside"))

@@ -31,7 +31,7 @@ pub extern "C" fn abort() -> ! {
 
 /// Signals a process by number: this one, a child, or one that the namespace shows (`ESRCH` when
 /// it does not). 0 means the own process group, other negative numbers that group; nobody can name
-/// all processes (-1: `EPERM`), and in capability mode nobody but itself (`ECAPMODE`).
+/// all processes (-1: `EPERM`), and in capability mode others than children (`ECAPMODE`).
 pub(crate) fn send(target: pid_t, signal: c_int) -> Result<()> {
     let signal = checked(signal)?;
     if target == -1 {
@@ -44,8 +44,6 @@ pub(crate) fn send(target: pid_t, signal: c_int) -> Result<()> {
     if target == own {
         return sys::process::signal_self(signal, None);
     }
-    // In capability mode others are signalled by their descriptors.
-    clavis_rt::confinement::outside()?;
     if let Some(child) = children::handle_of(target) {
         // One that has ended is still there until it was waited for.
         return match sys::clavis::signal(child, signal) {
@@ -53,6 +51,8 @@ pub(crate) fn send(target: pid_t, signal: c_int) -> Result<()> {
             sent => sent,
         };
     }
+    // In capability mode processes have no numbers but those whose handles are held.
+    clavis_rt::confinement::outside()?;
     let number = usize::try_from(target).map_err(|_| error(ESRCH))?;
     let process = object::process(number, Place::Upper).map_err(|_| error(ESRCH))?;
     sys::clavis::signal(process.number(), signal)

@@ -76,13 +76,14 @@ fn veiled() -> Verdict {
             if opened.is_ok_and(|mut file| file.read_to_string(&mut said).is_ok()) {
                 check(!said.contains("outside"), &format!("{path:?} was read"))?;
             }
-            // To create is no other way.
-            let made = File::options().write(true).create(true).truncate(false).open(whole(path));
-            let allowed = matches!(comes, In) || made.is_err() || !path.contains("..");
-            check(allowed, &format!("{path:?} was made"))?;
+            // To create is no other way: `untouched` tells.
+            drop(File::options().write(true).create(true).truncate(false).open(whole(path)));
         }
-        for (path, comes, why) in long() {
-            check(File::open(whole(&path)).is_ok() == matches!(comes, In), why)?;
+        for (path, _, why) in long() {
+            // However far it climbs: above the veil's first name is that name alone.
+            let names = std::fs::read_dir(whole(&path)).into_iter().flatten().flatten();
+            let own = place.at("").file_name().map(std::ffi::OsStr::to_owned);
+            check(names.map(|name| Some(name.file_name())).all(|name| name == own), why)?;
         }
         Ok(())
     })?;

@@ -38,7 +38,7 @@ fn by_handle() -> Verdict {
     refused(&cage, "..\0", EINVAL, "and no end of one")?;
     let file = at("file", Handle::open_at(&cage, "file", O_RDONLY as u64))?;
     refused(&file, "x", ENOTDIR, "a file is no directory")?;
-    refused(&file, "..", ENOTDIR, "and lies in none that it knew")?;
+    refused(&file, "..", ENOTCAPABLE, "and what is above it is not beneath it")?;
     let number = file.number();
     drop(file);
     let stale = Handle::from_number(number);
