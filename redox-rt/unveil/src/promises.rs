@@ -37,7 +37,7 @@ define! {
     BPF = "bpf" 15 "nothing: there is no network";
     PF = "pf" 16 "nothing: there is no network";
     GETPW = "getpw" 17 "nothing: the files are read by rpath";
-    SENDFD = "sendfd" 18 "the right to send handles, in every handle";
+    SENDFD = "sendfd" 18 "with unveil, which binds names by it: the right to send handles, in every handle";
     RECVFD = "recvfd" 19 "the right to receive handles, in every handle";
     TAPE = "tape" 20 "nothing: there are no tapes";
     TTY = "tty" 21 "the names of the console and of pseudo terminals; terminals that are open stay what they are";
@@ -102,7 +102,7 @@ impl Promises {
     pub fn most(self) -> Rights {
         let making = [Promises::PROC, Promises::EXEC];
         let taken = [
-            (self.contain(Promises::SENDFD), Rights::SEND_HANDLE),
+            (self.any(&[Promises::SENDFD, Promises::UNVEIL]), Rights::SEND_HANDLE),
             (self.contain(Promises::RECVFD), Rights::RECV_HANDLE),
             (self.any(&[Promises::FATTR, Promises::CHOWN]), Rights::SET_ATTR),
             (self.contain(Promises::FLOCK), Rights::LOCK),
