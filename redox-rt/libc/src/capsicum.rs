@@ -231,8 +231,10 @@ unsafe fn combine(
     action: fn(&mut CapRights, &CapRights),
 ) -> *mut CapRights {
     // SAFETY: the caller's promise.
-    let both = unsafe { (get(rights), get(other)) };
-    answer(match both {
+    let all = unsafe { get(rights) };
+    // SAFETY: the caller's promise.
+    let other = unsafe { get(other) };
+    answer(match (all, other) {
         (Ok(mut all), Ok(other)) => {
             action(&mut all, &other);
             // SAFETY: it is not null.
@@ -252,8 +254,10 @@ pub unsafe extern "C" fn cap_rights_contains(
     other: *const CapRights,
 ) -> bool {
     // SAFETY: the contract.
-    let both = unsafe { (get(rights), get(other)) };
-    matches!(both, (Ok(rights), Ok(other)) if rights.contains(&other))
+    let rights = unsafe { get(rights) };
+    // SAFETY: the contract.
+    let other = unsafe { get(other) };
+    matches!((rights, other), (Ok(rights), Ok(other)) if rights.contains(&other))
 }
 
 fn looked_at(descriptor: c_int) -> Result<(Number, HandleInfo, Rights)> {
