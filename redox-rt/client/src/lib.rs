@@ -12,8 +12,8 @@
 pub mod account;
 mod c;
 pub mod command;
-pub mod directory;
 pub mod confinement;
+pub mod directory;
 pub mod error;
 pub mod handle;
 pub mod lease;

@@ -33,8 +33,9 @@ mod support;
 mod system;
 mod terminals;
 mod unix_sockets;
-mod views;
 mod unveil;
+mod views;
+mod ways_out;
 
 use crate::run::Case;
 
@@ -43,11 +44,12 @@ pub(crate) const CASES: &[&[Case]] = &[
     names::CASES,
     rights::CASES,
     contain::CASES,
-    escapes::native::CASES,
-    escapes::confined::CASES,
-    escapes::acts::CASES,
-    escapes::calls::CASES,
-    escapes::races::CASES,
+    escapes::CASES,
+    ways_out::native::CASES,
+    ways_out::confined::CASES,
+    ways_out::acts::CASES,
+    ways_out::calls::CASES,
+    ways_out::races::CASES,
     sandbox::CASES,
     views::CASES,
     policies::CASES,

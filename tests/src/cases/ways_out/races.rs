@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use syscall::flag::O_RDONLY;
 
 pub(crate) const CASES: &[Case] = &[
-    Case { name: "links_that_are_swapped_during_walks_lead_nowhere", run: swapped },
+    Case { name: "links_and_directories_that_are_swapped_lead_nowhere", run: swapped },
     Case { name: "directories_that_move_during_walks_lead_nowhere", run: moving },
     Case { name: "numbers_that_are_closed_and_taken_again_lead_nowhere_else", run: reused },
 ];

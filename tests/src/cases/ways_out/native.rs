@@ -16,9 +16,9 @@ unsafe extern "C" {
 }
 
 pub(crate) const CASES: &[Case] = &[
-    Case { name: "no_known_path_leads_out_of_a_directory_handle", run: by_handle },
+    Case { name: "no_path_of_the_table_leads_out_of_a_directory_handle", run: by_handle },
     Case { name: "no_bytes_that_are_no_text_lead_out_of_a_directory_handle", run: by_bytes },
-    Case { name: "a_directory_that_moves_does_not_open_a_way_out", run: moved },
+    Case { name: "a_directory_that_moves_or_goes_does_not_open_a_way_out", run: moved },
     Case { name: "a_listing_tells_nothing_of_what_lies_outside", run: listed },
 ];
 

@@ -17,7 +17,7 @@ use std::io::Read;
 pub(crate) const CASES: &[Case] = &[
     Case { name: "no_known_path_leads_out_in_capability_mode", run: capability },
     Case { name: "no_known_path_leads_out_of_a_veil", run: veiled },
-    Case { name: "no_known_path_leads_a_contained_program_out", run: contained },
+    Case { name: "no_path_of_the_table_leads_a_contained_program_out", run: contained },
     Case { name: "no_known_path_leads_a_contained_shell_out", run: shell },
 ];
 
