@@ -61,7 +61,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "reread" => reread(),
         "here" => here(),
         "confined" => confined(),
-        "append" => append(),
+        "append-nothing" => append_nothing(),
         "numbers-of-handles" => numbers_of_handles(),
         "open" => open(),
         "append" => append(),
@@ -128,7 +128,7 @@ fn confined() -> ExitCode {
 }
 
 /// Appends nothing to a file.
-fn append() -> ExitCode {
+fn append_nothing() -> ExitCode {
     let path = std::env::args().nth(3).unwrap_or_default();
     ExitCode::from(u8::from(std::fs::File::options().append(true).open(path).is_err()))
 }
