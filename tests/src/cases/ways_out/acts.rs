@@ -246,15 +246,14 @@ fn current(ground: &Ground) -> Verdict {
 fn copied(ground: &Ground) -> Verdict {
     let poor = ground.poor.as_raw_fd();
     // SAFETY: no memory is involved.
-    let copies = unsafe {
-        [
-            libc::dup(poor),
-            libc::dup2(poor, 77),
-            libc::fcntl(poor, libc::F_DUPFD, 90),
-            libc::dup2(poor, 0),
-        ]
-    };
-    for copy in copies {
+    let lowest = unsafe { libc::dup(poor) };
+    // SAFETY: as above.
+    let chosen = unsafe { libc::dup2(poor, 77) };
+    // SAFETY: as above.
+    let above = unsafe { libc::fcntl(poor, libc::F_DUPFD, 90) };
+    // SAFETY: as above.
+    let input = unsafe { libc::dup2(poor, 0) };
+    for copy in [lowest, chosen, above, input] {
         works("dup", copy)?;
         fails("above", capsicum::open_at(copy, "..", 0), ENOTCAPABLE)?;
         fails("write", capsicum::open_at(copy, "file", libc::O_RDWR), ENOTCAPABLE)?;
