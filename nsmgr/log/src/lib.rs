@@ -4,7 +4,9 @@
 //! {length, checksum, bytes}. Frames are appended to the half with the highest valid sequence;
 //! when it is full the whole state is written into the other half as one or more frames, and the
 //! header last. A frame's checksum covers its half's sequence and its position, so what an earlier
-//! use of the half left behind is never read. Whatever is torn by death in mid-write is ignored.
+//! use of the half left behind is never taken for one; a length of zero behind the last frame keeps
+//! readers from what lies there, which may never have been touched. Whatever is torn by death in
+//! mid-write is ignored.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -149,6 +151,7 @@ impl<'s> Log<'s> {
     /// Makes the snapshot the log.
     pub fn finish(&mut self, snapshot: Snapshot) {
         let Snapshot { half, sequence, end } = snapshot;
+        self.write_end(half, end);
         // Whatever lies behind the snapshot cannot be read as a frame: its sequence is another.
         compiler_fence(Ordering::SeqCst);
         let start = self.start(half);
@@ -215,6 +218,7 @@ impl<'s> Log<'s> {
         }
         let checksum = frame_checksum(sequence, at, bytes);
         let base = self.start(half);
+        self.write_end(half, end);
         self.write(base.saturating_add(start), bytes);
         // The head makes the frame valid: it is stored when the body is.
         compiler_fence(Ordering::SeqCst);
@@ -223,6 +227,13 @@ impl<'s> Log<'s> {
         self.write(base.saturating_add(at), &[a, b, c, d, e, f, g, h]);
         compiler_fence(Ordering::SeqCst);
         Ok(end)
+    }
+
+    /// Nothing lies from there on.
+    fn write_end(&mut self, half: usize, at: usize) {
+        if at.saturating_add(FRAME) <= self.half_len() {
+            self.write(self.start(half).saturating_add(at), &[0; FRAME]);
+        }
     }
 
     fn write(&mut self, at: usize, bytes: &[u8]) {
@@ -293,6 +304,24 @@ mod tests {
         }
         let log = Log::open(&mut buffer).unwrap();
         assert!(log.frames().eq([[3; 8].as_slice()]));
+    }
+
+    #[test]
+    fn what_lies_behind_the_last_frame_has_no_length() {
+        let mut buffer = vec![0x11; LOG_MIN];
+        let mut log = Log::open(&mut buffer).unwrap();
+        for round in 0..3 {
+            let mut snapshot = log.begin();
+            if round > 0 {
+                log.add(&mut snapshot, b"whole").unwrap();
+            }
+            log.finish(snapshot);
+            assert_eq!(word_at(log.half(log.half), log.end), Some(0));
+            while log.fits(700) {
+                log.append(&[7; 700]).unwrap();
+                assert!(word_at(log.half(log.half), log.end).is_none_or(|word| word == 0));
+            }
+        }
     }
 
     #[test]

@@ -244,6 +244,9 @@ fn leader() -> Verdict {
 // SAFETY: as POSIX declares them.
 unsafe extern "C" {
     safe fn getsid(process: c_int) -> c_int;
+    safe fn getpid() -> c_int;
+    safe fn setpgid(process: c_int, group: c_int) -> c_int;
+    safe fn setsid() -> c_int;
     safe fn tcgetsid(descriptor: c_int) -> c_int;
 }
 
@@ -257,22 +260,16 @@ fn sessions() -> Verdict {
     let mut child = start(&mut Command::new(crate::run::PROGRAM))?;
     check(getsid(child.id() as c_int) == own, "a child is in it")?;
     let mut leader = Command::new(crate::run::PROGRAM);
-    // SAFETY: between fork and exec it makes two system calls.
-    unsafe {
-        leader.pre_exec(|| {
-            let begun = libc::setsid();
-            let again = libc::setsid();
-            let moved = libc::setpgid(0, 0);
-            let right = begun == libc::getpid() && again == -1 && moved == -1;
-            if right { Ok(()) } else { Err(std::io::Error::from_raw_os_error(libc::ENOTTY)) }
-        });
-    }
+    let begin = || {
+        let right = setsid() == getpid() && setsid() == -1 && setpgid(0, 0) == -1;
+        if right { Ok(()) } else { Err(std::io::Error::from_raw_os_error(libc::ENOTTY)) }
+    };
+    // SAFETY: between fork and exec it makes system calls alone.
+    unsafe { leader.pre_exec(begin) };
     let mut leader = start(&mut leader)?;
     let number = leader.id() as c_int;
     check(getsid(number) == number, "who begins a session leads it")?;
-    // SAFETY: no memory is involved.
-    let moved = unsafe { libc::setpgid(number, own) };
-    check(moved == -1, "nobody moves a process of another session")?;
+    check(setpgid(number, own) == -1, "nobody moves a process of another session")?;
     let (_control, used) = open()?;
     let of_terminal = tcgetsid(used.as_raw_fd());
     check(of_terminal == own, &format!("the terminal is asked in {own}, not {of_terminal}"))?;
