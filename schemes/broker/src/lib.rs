@@ -1,8 +1,8 @@
 //! A broker: a contained program asks it for a named thing, and gets a narrower handle to that, under
 //! a lease that the broker's owner can revoke. docs/broker.md is its reference.
 //!
-//! [`Desk`] decides, and is tested on the host. [`serve`] carries the decisions out: what is granted
-//! is *forwarded*, so the broker opens nothing itself and waits for no service. [`Client`] is for
+//! [`Desk`] decides, and is tested on the host. `serve` carries the decisions out: what is granted
+//! is *forwarded*, so the broker opens nothing itself and waits for no service. `Client` is for
 //! programs that ask.
 #![forbid(unsafe_code)]
 #![deny(

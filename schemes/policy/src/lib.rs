@@ -2,7 +2,7 @@
 //!
 //! Pure: nothing is opened here. A [`Draft`] reads text, [`Draft::seal`] compiles it into a
 //! [`Policy`], which nothing changes any more and whose [`struct@Hash`] says what it is. A [`Guard`] is
-//! what a running sandbox has: policies that all have to agree, and a lock. [`learn`] writes the
+//! what a running sandbox has: policies that all have to agree, and a lock. [`learn()`] writes the
 //! least policy for what a program did.
 #![forbid(unsafe_code)]
 
