@@ -47,6 +47,7 @@ mod name;
 mod namespace;
 mod place;
 mod record;
+mod refusal;
 mod snapshot;
 mod state;
 #[cfg(test)]
@@ -55,4 +56,5 @@ mod tests;
 pub use decide::{Decision, Forward, ForwardPath, Request};
 pub use manager::{Manager, Offer};
 pub use name::Name;
+pub use refusal::refusal;
 pub use state::DEPTH_MAX;

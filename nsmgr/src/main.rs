@@ -16,7 +16,7 @@ extern crate alloc;
 
 mod journal;
 
-use clavis_nsmgr::{Decision, ForwardPath, Manager, Request};
+use clavis_nsmgr::{Decision, ForwardPath, Manager, Request, refusal};
 use clavis_rt::abi::error::{ECANCELED, EINTR, EKEYREJECTED, ENOENT};
 use clavis_rt::abi::params::endpoint_flags;
 use clavis_rt::abi::startup::EntryKind;
@@ -24,6 +24,7 @@ use clavis_rt::server::{self, Answer, Server};
 use clavis_rt::startup::Startup;
 use clavis_rt::{Error, Handle, Number, Place, Result, Rights, sys, view};
 use journal::Journal;
+use zerocopy::IntoBytes;
 
 clavis_rt::entry!(main);
 
@@ -54,6 +55,7 @@ fn serve(startup: &Startup<'_>, journal: &mut Journal) -> Result<()> {
     let given = |kind| startup.handle(kind).ok_or(Error::new(ENOENT));
     let socket = given(EntryKind::Socket)?;
     let slots = given(EntryKind::FactorySlot)?;
+    let reports = startup.handle(EntryKind::Report);
     let state = view::state(given(EntryKind::State)?)?;
     let mut manager = Manager::open(state)?;
     close_strays(startup, &manager);
@@ -70,6 +72,9 @@ fn serve(startup: &Startup<'_>, journal: &mut Journal) -> Result<()> {
                 payload: request.payload(),
             }),
         };
+        if let (Decision::Reply(Err(error)), Some(ring)) = (&decision, reports) {
+            report(ring, &mut request, *error);
+        }
         let mut daemon = Daemon { server: &server, slots, journal };
         let answer = daemon.carry_out(&mut manager, &request, decision);
         let next = match answer {
@@ -100,6 +105,16 @@ fn left_over(
         return Some(Err(Error::new(ECANCELED)));
     }
     done.map(Ok)
+}
+
+/// Tells the audit ring of a refusal.
+#[cold]
+fn report(ring: Number, request: &mut server::Request, error: Error) {
+    let (process, opcode) = (request.process(), request.opcode());
+    if let Some(record) = refusal(process, opcode, request.payload(), error) {
+        // The ring takes every record; there would be nobody to tell of a failure.
+        let _ = sys::file::write(ring, record.as_bytes());
+    }
 }
 
 fn receive(server: &Server) -> Result<server::Request> {

@@ -178,6 +178,12 @@ impl Request {
         self.sqe.opcode
     }
 
+    /// Number of the process that asked: information, never authority.
+    #[must_use]
+    pub fn process(&self) -> u64 {
+        self.sqe.caller
+    }
+
     /// What names the request until it is answered.
     #[must_use]
     pub fn tag(&self) -> u32 {

@@ -91,6 +91,8 @@ fn apart(name: &str) -> Verdict {
     let (from, to) = clavis::object::pipe(0).map_err(|error| format!("pipe: {error}"))?;
     let command = [
         EntryKind::Counters,
+        EntryKind::Audit,
+        EntryKind::Report,
         EntryKind::FactorySlot,
         EntryKind::FactoryMemory,
         EntryKind::FactoryTable,

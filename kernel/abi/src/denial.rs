@@ -1,8 +1,17 @@
 //! A refusal as a sentence for people.
 use crate::Rights;
 use crate::call::TABLE;
-use crate::params::{Denial, DenialRule};
+use crate::params::{Denial, DenialRule, NO_HANDLE};
 use core::fmt;
+
+impl Denial {
+    /// The refusal of a call on a handle, for missing rights or by a rule.
+    #[must_use]
+    pub fn new(call: usize, handle: usize, missing: Rights, rule: DenialRule) -> Self {
+        let (call, handle) = (call as u64, handle as u64);
+        Self { call, handle, missing: missing.bits(), rule: rule as u64 }
+    }
+}
 
 impl fmt::Display for Denial {
     /// Says which call on which handle was refused and why: `Write2: the handle 0x5 lacks WRITE`.
@@ -33,9 +42,16 @@ impl fmt::Display for Denial {
             "it was taken back"
         } else if is(DenialRule::Expired) {
             "its lease has expired"
+        } else if is(DenialRule::Name) {
+            "the namespace has no such name"
+        } else if is(DenialRule::Permission) {
+            "the namespace's handle does not permit it"
         } else {
             "a rule refused it"
         };
+        if handle == NO_HANDLE {
+            return write!(f, "{call}: {reason}");
+        }
         write!(f, "{call} on the handle {handle:#x}: {reason}")
     }
 }
@@ -59,5 +75,8 @@ mod tests {
         let rule = DenialRule::Beneath as u64;
         let denial = Denial { call: Call::OpenAt as u64, handle: 3, missing: 0, rule };
         assert_eq!(denial.to_string(), "OpenAt on the handle 0x3: the path leaves the directory");
+        let rule = DenialRule::Name;
+        let denial = Denial::new(Call::OpenAt as usize, NO_HANDLE as usize, Rights::empty(), rule);
+        assert_eq!(denial.to_string(), "OpenAt: the namespace has no such name");
     }
 }

@@ -37,5 +37,6 @@ limits! {
     SLOT_WAIT_NS: u64 = 10_000_000_000, "Nanoseconds that an open waits for an empty slot.";
     LOG_BYTES: usize = 65_536, "Bytes kept in the kernel log.";
     SPAWN_GRANTS: usize = 64, "Handles given to a new process at its creation.";
+    AUDIT_RECORDS: usize = 512, "Refusals kept in the audit ring; the oldest are overwritten.";
     FUTEX_SPACE: usize = 4, "Bytes of a futex word, and its alignment.";
 }

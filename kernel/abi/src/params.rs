@@ -93,8 +93,12 @@ macro_rules! wire {
     };
 }
 
+mod audit;
 mod lease;
+mod origin;
+pub use audit::*;
 pub use lease::*;
+pub use origin::*;
 
 wire! {
     /// A new thread of the calling process.
@@ -204,6 +208,19 @@ wire! {
         pub next: u64,
         /// What it is.
         pub info: HandleInfo,
+        /// Number of the object: the same for all handles to it, among objects of its type. Of
+        /// processes and accounts it is the one that they are known by; all of a scheme's objects
+        /// and its sockets have that of the endpoint. 0: none is told.
+        pub object: u64,
+        /// Number of the process that opened or made what it points to; 0: the kernel.
+        pub maker: u64,
+        /// [`Step`]: how it came to this number.
+        pub step: u64,
+        /// Number of the process that it came from, where it came from another; else 0.
+        pub from: u64,
+        /// [`short_number`] of the handle there that it is a copy of; of what was opened, the one here
+        /// that it was opened through.
+        pub via: u64,
     }
 }
 
@@ -241,6 +258,12 @@ pub enum DenialRule {
     Revoked = 6,
     /// The lease of the handle has expired.
     Expired = 7,
+    /// The namespace has no such name. (Said by the namespace manager, never by the kernel.)
+    Name = 8,
+    /// The namespace's handle does not permit that. (Said by the namespace manager.)
+    Permission = 9,
+    /// A rule of the server's own. (Said by servers.)
+    Policy = 10,
 }
 
 wire! {
@@ -577,6 +600,8 @@ pub enum ObjectType {
     Clock = 22,
     /// A lease.
     Lease = 23,
+    /// The audit ring: refusals that anybody met.
+    Audit = 24,
 }
 
 /// Kinds of factories. Each is a handle; the name in parentheses is the name it is bound to.

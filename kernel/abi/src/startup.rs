@@ -93,6 +93,10 @@ pub enum EntryKind {
     Clock = 14,
     /// What init tells of the services: memory that it writes.
     Board = 15,
+    /// The audit ring, to read.
+    Audit = 16,
+    /// The audit ring, to write to: for servers that refuse by rules of their own.
+    Report = 17,
     /// Factory of scheme endpoints.
     FactoryScheme = 32,
     /// Factory of slots.

@@ -138,6 +138,7 @@ impl<M: Machine> Kernel<M> {
         objects.push((EntryKind::Power, Object::Power));
         objects.push((EntryKind::Counters, Object::Counters));
         objects.push((EntryKind::Clock, Object::Clock));
+        objects.push((EntryKind::Audit, Object::Audit));
         if let Some((physical, pages)) = framebuffer
             && self.machine.window_permit(physical, pages)
         {

@@ -39,6 +39,8 @@ pub enum Source {
     Slot(SlotId),
     /// The kernel log: more text.
     Log,
+    /// The audit ring: more refusals.
+    Audit,
 }
 
 /// Registrations on one source.
@@ -125,6 +127,7 @@ impl<M: Machine> Kernel<M> {
             Source::Timer(id) => self.timers.get_mut(id).map(|t| &mut t.watchers),
             Source::Slot(id) => self.slots.get_mut(id).map(|s| &mut s.watchers),
             Source::Log => Some(&mut self.log.watchers),
+            Source::Audit => Some(&mut self.audit.watchers),
         }
     }
 
@@ -143,6 +146,7 @@ impl<M: Machine> Kernel<M> {
             Object::Timer(id) => Source::Timer(id),
             Object::Slot(id) => Source::Slot(id),
             Object::Log => Source::Log,
+            Object::Audit => Source::Audit,
             // The others are always ready.
             _ => return Err(Error::new(EPERM)),
         })

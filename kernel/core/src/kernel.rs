@@ -2,6 +2,7 @@
 use crate::account::AccountK;
 use crate::container::{Deadline, DeadlineHeap};
 use crate::handle::table::TableK;
+use crate::object::audit::AuditRing;
 use crate::object::irq::IrqK;
 use crate::object::lease::LeaseK;
 use crate::object::log::LogRing;
@@ -162,6 +163,7 @@ pub struct Kernel<M: Machine> {
     /// Requests that servers still have though nobody waits for them.
     pub(crate) orphans: u32,
     pub(crate) log: LogRing,
+    pub(crate) audit: AuditRing,
     /// What is to be added to the machine's wall clock, wrapping.
     pub(crate) clock_shift: u64,
     /// Frames that were free at the beginning.
@@ -191,7 +193,7 @@ impl<M: Machine> Kernel<M> {
         let mut scratch = Vec::new();
         scratch.try_reserve_exact(limits::PATH_MAX).map_err(|_| NoMemory)?;
         scratch.resize(limits::PATH_MAX, 0);
-        let log = LogRing::new()?;
+        let (log, audit) = (LogRing::new()?, AuditRing::new()?);
         let mut seed = [0; 4];
         machine.random(&mut seed);
         let frames = machine.frames_free();
@@ -223,6 +225,7 @@ impl<M: Machine> Kernel<M> {
             offset_waiters: List::new(),
             orphans: 0,
             log,
+            audit,
             clock_shift: 0,
             frames,
             work: Work::default(),

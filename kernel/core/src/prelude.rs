@@ -55,7 +55,7 @@ pub(crate) use clavis_abi::limits::{
 pub(crate) use clavis_abi::params::{
     AccountLimits, AccountUsage, CALL_CHOSEN, Denial, DenialRule, ExitKind, ExitStatus,
     FIRST_GRANT_INDEX, FactoryKind, MapParams, OUT_LOWEST, OUT_UPPER, ObjectType, SIGNAL_SELF,
-    SignalInfo, UPPER_INDEX_BITS, UPPER_TAG, endpoint_flags, handle_flags, open_flags,
+    SignalInfo, Step, UPPER_INDEX_BITS, UPPER_TAG, endpoint_flags, handle_flags, open_flags,
     process_flags, signal, upper_number, wait_flags,
 };
 pub(crate) use clavis_abi::syscall::flag::{

@@ -40,7 +40,7 @@ impl Authority {
 }
 
 fn comes_of<M: Machine>(kernel: &Kernel<M>, handle: &Handle, source: &Handle) -> bool {
-    let sticky = source.flags & handle_flags::STICKY as u32;
+    let sticky = source.flags & handle_flags::STICKY as u8;
     source.rights.contains(handle.rights)
         && source.inherit.contains(handle.inherit)
         && handle.flags & sticky == sticky

@@ -7,15 +7,15 @@ use clavis_abi::call::Call;
 use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::error::{EINVAL, Error, Result};
 use clavis_abi::params::{
-    AccountLimits, AccountUsage, BIRTH_NULL, CounterRow, Denial, ExitKind, ExitStatus,
-    ForwardParams, Grant, HandleInfo, LeaseParams, MapParams, MintParams, OUT_LOWEST,
+    AccountLimits, AccountUsage, AuditRecord, BIRTH_NULL, CounterRow, Denial, ExitKind, ExitStatus,
+    ForwardParams, Grant, HandleInfo, InspectRow, LeaseParams, MapParams, MintParams, OUT_LOWEST,
     ProcessParams, SignalFrame, SignalInfo, ThreadParams, signal,
 };
 use clavis_abi::startup::{Entry, EntryKind, Header};
 use clavis_abi::syscall::data::{Event, Map};
 use clavis_abi::syscall::flag::{CallFlags, EventFlags, MapFlags};
 use clavis_abi::syscall::schemev2::{Cqe, CqeOpcode, Opcode, Sqe, SqeFlags};
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 const SQE: usize = size_of::<Sqe>();
 
@@ -147,6 +147,33 @@ impl Thread {
         let there =
             self.call(Call::LastDenial, [at as usize, size_of::<Denial>(), 0, 0, 0]).ok()?;
         (there == 1).then(|| self.peek_struct(at))
+    }
+
+    /// INSPECT: every handle of a process.
+    pub fn inspect(&mut self, process: usize) -> Result<Vec<InspectRow>> {
+        const SIZE: usize = size_of::<InspectRow>();
+        let (mut rows, mut cursor) = (Vec::new(), 0);
+        loop {
+            let at = self.room(4 * SIZE);
+            let args = [process, cursor, at as usize, 4 * SIZE, 0];
+            let count = self.call(Call::Inspect, args)?;
+            rows.extend(
+                (0..count.min(4))
+                    .map(|row| self.peek_struct::<InspectRow>(at + (row * SIZE) as u64)),
+            );
+            match rows.last() {
+                Some(last) if last.next != 0 && count > 0 => cursor = last.next as usize,
+                _ => return Ok(rows),
+            }
+        }
+    }
+
+    /// Reads at most so many refusals, from where the handle to the ring is.
+    pub fn refusals(&mut self, ring: usize, most: usize) -> Result<Vec<AuditRecord>> {
+        const SIZE: usize = size_of::<AuditRecord>();
+        let bytes = self.read(ring, most * SIZE)?;
+        let rows = bytes.chunks_exact(SIZE);
+        Ok(rows.filter_map(|row| AuditRecord::read_from_bytes(row).ok()).collect())
     }
 
     /// CREATE.

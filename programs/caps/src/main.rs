@@ -1,13 +1,13 @@
-//! `caps [PID]`: the handles of a process: number, type, where it was opened, path, and by name
-//! what it permits and what can be obtained through it. Without a number: its own.
+//! `caps [PID]`: the handles of a process: number, type, where it was opened, path, lease, how the
+//! process came by it, and by name what it permits and what can be obtained through it. Without a number: its own.
 #![forbid(unsafe_code)]
 
 use clavis::abi::error;
 use clavis::abi::params::ObjectType;
-use clavis::process::Row;
+use clavis::process::{Origin, Row};
 use clavis::{AsNumber, EntryKind, process};
 use clavis_render::table::{Align, Table};
-use clavis_render::{handle, reason, rights};
+use clavis_render::{handle, origin, reason, rights};
 use std::process::ExitCode;
 
 /// How long a server may take to say a path, in nanoseconds.
@@ -102,6 +102,7 @@ fn table(process: &impl AsNumber, form: Form) -> Result<String, String> {
         ("FROM", Left),
         ("PATH", Left),
         ("LEASE", Right),
+        ("CAME", Left),
         ("RIGHTS", Left),
         ("INHERIT", Left),
     ]);
@@ -109,7 +110,7 @@ fn table(process: &impl AsNumber, form: Form) -> Result<String, String> {
         let [number, object, from, path] = cells(process, &row);
         let named = rights::compact(row.info.rights);
         let (lease, inherit) = (lease(row.info.lease), rights::compact(row.info.inherit));
-        table.row([number, object, from, path, lease, named, inherit]);
+        table.row([number, object, from, path, lease, came(&row), named, inherit]);
     }
     Ok(table.text())
 }
@@ -119,6 +120,12 @@ fn lease(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| (number & u64::from(u32::MAX)).to_string())
 }
 
+/// Where it comes from.
+fn came(row: &Row) -> String {
+    let Origin { step, maker, from, via } = row.origin;
+    origin::brief(step, maker, from, via.map(|number| number.raw()))
+}
+
 /// A handle in full: every right by name.
 fn full(process: &impl AsNumber, row: &Row) -> String {
     const LINE: usize = 100;
@@ -126,6 +133,7 @@ fn full(process: &impl AsNumber, row: &Row) -> String {
     if row.info.lease.is_some() {
         text += &format!("  under lease {}", lease(row.info.lease));
     }
+    text += &format!("  {}", came(row));
     text.push('\n');
     for (title, set) in [("rights", row.info.rights), ("inherit", row.info.inherit)] {
         let names: Vec<&str> = set.names().collect();

@@ -47,6 +47,7 @@ impl Given {
     pub(crate) fn entry(&self, kind: EntryKind) -> Option<Number> {
         match kind {
             EntryKind::Board => self.board,
+            EntryKind::Report => self.startup.handle(EntryKind::Audit),
             kind => self.startup.handle(kind),
         }
     }

@@ -16,6 +16,10 @@ use service_manifest::{Give, Limits, Service};
 const TOLD: Rights = Rights::READ.union(Rights::SEEK).union(Rights::STAT);
 /// What a process may do with the handle to itself: show what it holds.
 const SELF: Rights = Rights::INSPECT.union(Rights::NAME).union(Rights::DUP).union(Rights::TRANSFER);
+/// What whoever reads refusals may do with the ring.
+const REFUSALS: Rights = TOLD.union(Rights::EVENT).union(Rights::DUP).union(Rights::TRANSFER);
+/// What whoever reports them may do with it.
+pub(crate) const REPORT: Rights = Rights::WRITE.union(Rights::DUP).union(Rights::TRANSFER);
 /// What a service may do with the log as its standard output.
 const OUTPUT: Rights = Rights::WRITE
     .union(Rights::APPEND)
@@ -23,6 +27,16 @@ const OUTPUT: Rights = Rights::WRITE
     .union(Rights::EVENT)
     .union(Rights::DUP)
     .union(Rights::TRANSFER);
+
+/// What a service may do at most with a handle of init's of that kind.
+fn most(kind: EntryKind) -> Rights {
+    match kind {
+        EntryKind::Board => TOLD,
+        EntryKind::Audit => REFUSALS,
+        EntryKind::Report => REPORT,
+        _ => Rights::all(),
+    }
+}
 
 /// What a service keeps from one life to the next.
 pub(crate) struct Holdings {
@@ -106,11 +120,11 @@ impl Holdings {
         for give in &service.gives {
             match *give {
                 Give::Entry(kind) => match given.entry(kind) {
-                    Some(number) if kind == EntryKind::Board => {
-                        let told = entry(number, kind as u64);
-                        handles.push(spawn::Given { rights: TOLD, inherit: TOLD, ..told });
+                    Some(number) => {
+                        let most = most(kind);
+                        let whole = entry(number, kind as u64);
+                        handles.push(spawn::Given { rights: most, inherit: most, ..whole });
                     }
-                    Some(number) => handles.push(entry(number, kind as u64)),
                     // Not every machine has a screen.
                     None if kind == EntryKind::Framebuffer => {}
                     None => return Err(Error::new(ENODEV)),

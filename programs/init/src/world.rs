@@ -1,6 +1,7 @@
 //! The namespace manager's world: its handle table and its state, built before it runs.
 use crate::given::Given;
 use crate::kept::{endpoint, object_of};
+use crate::service::REPORT;
 use alloc::string::String;
 use alloc::vec::Vec;
 use clavis_nsmgr::{Manager, Name, Offer};
@@ -20,6 +21,7 @@ const SOCKET: Number = Number::lower(3);
 const STATE_AT: Number = Number::lower(4);
 const LOG: Number = Number::lower(5);
 const SLOTS: Number = Number::lower(6);
+const REPORTS: Number = Number::lower(7);
 /// The first name's number in its table.
 const FIRST_NAME: u16 = 16;
 
@@ -59,6 +61,9 @@ impl World {
         put(memory.number(), STATE_AT)?;
         put(given.log, LOG)?;
         put(given.slots, SLOTS)?;
+        if let Some(ring) = given.entry(EntryKind::Report) {
+            sys::clavis::table_put(table.number(), ring, REPORTS, REPORT, REPORT)?;
+        }
 
         let mut names = Vec::new();
         let mut at = FIRST_NAME;
@@ -89,12 +94,13 @@ impl World {
     }
 
     /// The namespace manager's startup handles, which lie in its table already.
-    pub(crate) fn placed() -> [(u64, Number); 4] {
+    pub(crate) fn placed() -> [(u64, Number); 5] {
         [
             (EntryKind::Socket as u64, SOCKET),
             (EntryKind::State as u64, STATE_AT),
             (EntryKind::Log as u64, LOG),
             (EntryKind::FactorySlot as u64, SLOTS),
+            (EntryKind::Report as u64, REPORTS),
         ]
     }
 

@@ -18,6 +18,7 @@ const POWERS: &[EntryKind] = &[
     EntryKind::Log,
     EntryKind::Power,
     EntryKind::Counters,
+    EntryKind::Audit,
     EntryKind::FactoryProcess,
 ];
 
@@ -28,7 +29,7 @@ pub const DEFAULT_PATH: &str = "/scheme/initfs/bin";
 const SCRIPT_LINE: usize = 256;
 
 /// Whether a program also gets the startup handles in which its starter's special powers lie:
-/// power control, counters, processes, the kernel log.
+/// power control, counters, processes, the kernel log, the audit ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Powers {
     /// It gets those that the starter has.

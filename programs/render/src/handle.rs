@@ -38,14 +38,23 @@ pub fn object(kind: Option<ObjectType>) -> &'static str {
         (ObjectType::Name, "name"),
         (ObjectType::Clock, "clock"),
         (ObjectType::Lease, "lease"),
+        (ObjectType::Audit, "audit"),
     ];
     NAMES.iter().find(|row| Some(row.0) == kind).map_or("unknown", |row| row.1)
 }
 
-/// Text that somebody else chose, with control characters replaced: it cannot move the cursor.
+/// Text that somebody else chose, with characters replaced that control the terminal, or how other
+/// text looks: directions, joiners, line ends.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || is_invisible(c) { '?' } else { c }).collect()
+}
+
+/// Whether a character shows nothing itself and changes what others show.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
+        || matches!(c, '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+        || matches!(c, '\u{E0000}'..='\u{E007F}')
 }
 
 #[cfg(test)]
@@ -62,5 +71,6 @@ mod tests {
     #[test]
     fn foreign_text_cannot_move_the_cursor() {
         assert_eq!(printable("a\x1b[2J\n"), "a?[2J?");
+        assert_eq!(printable("\u{202E}txt.exe\u{2066}"), "?txt.exe?");
     }
 }

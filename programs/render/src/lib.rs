@@ -6,6 +6,8 @@ pub mod bytes;
 pub mod date;
 pub mod handle;
 pub mod mode;
+pub mod origin;
 pub mod reason;
+pub mod refusal;
 pub mod rights;
 pub mod table;

@@ -76,6 +76,13 @@ pub fn of_denial(denial: &Denial) -> String {
         rule if rule == DenialRule::NotSealed as u64 => {
             "the memory is not sealed and the process lacks JIT".into()
         }
+        rule if rule == DenialRule::Revoked as u64 => of_number(error::EREVOKED),
+        rule if rule == DenialRule::Expired as u64 => of_number(error::EEXPIRED),
+        rule if rule == DenialRule::Name as u64 => "the namespace has no such name".into(),
+        rule if rule == DenialRule::Permission as u64 => {
+            "the handle to the namespace does not permit it".into()
+        }
+        rule if rule == DenialRule::Policy as u64 => "a rule of its server refused it".into(),
         _ if names.is_empty() => of_number(error::ENOTCAPABLE),
         rule if rule == DenialRule::Inherit as u64 => {
             format!("what is opened here cannot have {names}")

@@ -336,6 +336,7 @@ fn object_type(raw: u64) -> Option<ObjectType> {
         Name,
         Clock,
         Lease,
+        Audit,
     ]
     .into_iter()
     .find(|&object| object as u64 == raw)

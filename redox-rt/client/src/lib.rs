@@ -10,6 +10,7 @@
 #![deny(unsafe_code)]
 
 pub mod account;
+pub mod audit;
 mod c;
 pub mod command;
 pub mod confinement;

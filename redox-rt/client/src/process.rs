@@ -5,7 +5,7 @@ use crate::c;
 use crate::error::{Result, check};
 use crate::handle::{AsNumber, Handle, HandleInfo, Number, owned};
 use clavis_abi::error::EAGAIN;
-use clavis_abi::params::{self, AccountUsage, ExitKind, InspectRow, OUT_UPPER, wait_flags};
+use clavis_abi::params::{self, AccountUsage, ExitKind, InspectRow, OUT_UPPER, Step, wait_flags};
 use std::fmt;
 use std::time::Duration;
 
@@ -239,6 +239,42 @@ pub struct Row {
     pub number: Number,
     /// What it is.
     pub info: HandleInfo,
+    /// Number of the object, the same for all handles to it among objects of its type; 0: none is
+    /// told. See [`InspectRow::object`].
+    pub object: u64,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a handle comes from, as far as the kernel remembers: information, never authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// How it came to its number; `None`: in a way that this program does not know.
+    pub step: Option<Step>,
+    /// The process that opened or made what it points to; `None`: the kernel.
+    pub maker: Option<u64>,
+    /// The process that it came from.
+    pub from: Option<u64>,
+    /// Its number there; of what was opened, the one here that it was opened through. Upper ones
+    /// have generation 0.
+    pub via: Option<Number>,
+}
+
+impl Row {
+    fn from_raw(row: &InspectRow) -> Row {
+        let process = |number| (number != 0).then_some(number);
+        Row {
+            number: Number::from_raw(row.number as usize),
+            info: HandleInfo::from_raw(&row.info),
+            object: row.object,
+            origin: Origin {
+                step: Step::ALL.into_iter().find(|&step| step as u64 == row.step),
+                maker: process(row.maker),
+                from: process(row.from),
+                via: params::long_number(row.via).map(Number::from_raw),
+            },
+        }
+    }
 }
 
 /// Lists the handles of a process.
@@ -255,10 +291,7 @@ pub fn inspect(process: &impl AsNumber) -> Result<Vec<Row>> {
         // SAFETY: it writes at most that many rows.
         let answer = unsafe { c::clavis_inspect(number, cursor, rows.as_mut_ptr(), ROWS) };
         let rows = rows.get(..check(answer)?).unwrap_or_default();
-        all.extend(rows.iter().map(|row| Row {
-            number: Number::from_raw(row.number as usize),
-            info: HandleInfo::from_raw(&row.info),
-        }));
+        all.extend(rows.iter().map(Row::from_raw));
         match rows.last() {
             Some(last) if last.next != 0 => cursor = last.next,
             _ => return Ok(all),

@@ -89,9 +89,11 @@ fn remark(status: ExitStatus) -> Option<String> {
 }
 
 /// Handles that the command gets beside its streams, as a session at the console has them.
-const POWERS: [EntryKind; 7] = [
+const POWERS: [EntryKind; 9] = [
     EntryKind::Power,
     EntryKind::Counters,
+    EntryKind::Audit,
+    EntryKind::Report,
     EntryKind::Log,
     EntryKind::FactoryProcess,
     EntryKind::FactorySlot,

@@ -22,6 +22,7 @@ mod posix;
 mod processes;
 mod rights;
 mod sandbox;
+mod seen;
 mod servers;
 mod shared_memory;
 mod std_environment;
@@ -63,6 +64,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     supervision::CASES,
     crowds::CASES,
     system::CASES,
+    seen::CASES,
     processes::CASES,
     hostile::CASES,
     machine::CASES,

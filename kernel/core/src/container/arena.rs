@@ -26,6 +26,11 @@ impl<K> Id<K> {
         (self.word.get() >> 32) as u32
     }
 
+    /// Both in one number.
+    pub(crate) fn number(self) -> u64 {
+        self.word.get()
+    }
+
     /// The id with these parts, if the generation is one.
     #[must_use]
     pub fn from_parts(index: u32, generation: u32) -> Option<Self> {

@@ -87,6 +87,8 @@ pub enum Object {
     Power,
     /// Counters.
     Counters,
+    /// Refusals that anybody met.
+    Audit,
     /// The wall clock, to be set.
     Clock,
     /// An image name, as readable bytes.
@@ -114,6 +116,8 @@ pub struct Description {
     pub slot: Option<SlotId>,
     /// Who pays for it.
     pub account: AccountId,
+    /// The process that made it; none: the kernel.
+    pub maker: Option<ProcessId>,
     /// Order of its close notice among its endpoint's messages.
     pub close_order: u64,
     close: Link<DescriptionK>,
@@ -153,8 +157,23 @@ impl Object {
             Object::Log => ObjectType::Log,
             Object::Power => ObjectType::Power,
             Object::Counters => ObjectType::Counters,
+            Object::Audit => ObjectType::Audit,
             Object::Clock => ObjectType::Clock,
             Object::Name(_) => ObjectType::Name,
+        }
+    }
+
+    /// Its number among those of its type, as tools show it; 0: none is told.
+    pub(crate) fn number(&self) -> u64 {
+        match *self {
+            Object::Scheme(SchemeObject { endpoint: id, .. }) | Object::Socket(id) => id.number(),
+            Object::Memory(view) => view.memory.number(),
+            Object::PipeReader(pipe) | Object::PipeWriter(pipe) => pipe.number(),
+            Object::Process(process) => process_number(process).into(),
+            Object::Account(account) => account.index().into(),
+            Object::Slot(slot) => slot.number(),
+            Object::Lease(lease) => lease.number(),
+            _ => 0,
         }
     }
 }
@@ -179,6 +198,7 @@ impl<M: Machine> Kernel<M> {
             busy: false,
             slot: None,
             account,
+            maker: self.cpus[0].current.map(|caller| caller.process),
             close_order: 0,
             close: Link::new(),
             tells_detach: false,
@@ -292,6 +312,7 @@ impl<M: Machine> Kernel<M> {
             | Object::Log
             | Object::Power
             | Object::Counters
+            | Object::Audit
             | Object::Clock => {}
         }
     }

@@ -89,10 +89,8 @@ impl<M: Machine> Kernel<M> {
         missing: Rights,
         rule: DenialRule,
     ) -> Error {
-        let (call, handle) = (self.cpus[0].call as u64, number as u64);
-        let denial = Denial { call, handle, missing: missing.bits(), rule: rule as u64 };
-        self.threads[caller.thread].refusal = Some(denial);
-        Error::new(ENOTCAPABLE)
+        let denial = Denial::new(self.cpus[0].call, number, missing, rule);
+        self.refused(caller.thread, denial)
     }
 
     /// Records a refusal that a waiting thread met behind its own door: where its request was
@@ -104,10 +102,7 @@ impl<M: Machine> Kernel<M> {
         missing: Rights,
         rule: DenialRule,
     ) -> Error {
-        let thread = &mut self.threads[id];
-        let (call, handle) = (thread.call as u64, thread.args[0] as u64);
-        let denial = Denial { call, handle, missing: missing.bits(), rule: rule as u64 };
-        thread.refusal = Some(denial);
-        Error::new(ENOTCAPABLE)
+        let Thread { call, args: [number, ..], .. } = self.threads[id];
+        self.refused(id, Denial::new(call, number, missing, rule))
     }
 }

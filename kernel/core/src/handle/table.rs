@@ -99,7 +99,7 @@ pub struct HandleTable {
     /// Bytes of its entries, charged as they were made.
     pub(crate) grown: u64,
     /// The most that a handle in it can have: rights, inherit mask; and the flags that each has.
-    pub(crate) most: (Rights, Rights, u32),
+    pub(crate) most: (Rights, Rights, u8),
     /// Free numbers are taken at random.
     pub(crate) scattered: bool,
     /// Where taking it apart goes on: numbers below are closed.

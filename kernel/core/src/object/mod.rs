@@ -1,4 +1,5 @@
 //! The kernel's own objects, one file each.
+pub mod audit;
 pub mod counters;
 pub mod factory;
 pub mod irq;

@@ -300,6 +300,7 @@ impl<M: Machine> Kernel<M> {
         self.requests[id].opening = None;
         self.description_release(opening.description);
         let (rights, inherit) = (opening.rights.bits(), opening.inherit.bits());
+        let given = given.came(Step::Answered, self.tables[server.table].process, number);
         let handle = given.derived(rights, inherit, u64::from(opening.flags));
         self.number_fill(opening.out, Handle { lease, ..handle });
         self.requests[id].result = opening.out.number;

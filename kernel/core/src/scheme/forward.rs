@@ -25,13 +25,13 @@ impl<M: Machine> Kernel<M> {
         let Request { class, stage, server, opening, caller: client, through, .. } = *request;
         let (opening, mut forwards) = (opening?, request.forwards);
         let (mut door, mut masks, mut slot) = (target, target.inherit, None);
-        let mut flags = given.flags as u32 | target.flags;
+        let mut flags = given.flags as u32 | u32::from(target.flags);
         let mut object = self.descriptions.get(target.description)?.object;
         if let Object::Slot(id) = object {
             // On to what fills it.
             door = self.slots.get(id)?.root?;
             object = self.descriptions.get(door.description)?.object;
-            (masks, flags) = (masks & door.inherit, flags | door.flags);
+            (masks, flags) = (masks & door.inherit, flags | u32::from(door.flags));
             (slot, forwards) = (Some(id), forwards.saturating_add(1));
         }
         let Object::Scheme(object) = object else { return None };
@@ -53,7 +53,7 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let mut sqe = request.sqe;
-        let way = Handle { inherit, flags: opening.flags | sticky, ..target };
+        let way = Handle { inherit, flags: (opening.flags | sticky) as u8, ..target };
         self.confine(&way, object, len, opening.open_flags).ok()?;
         sqe.args[3] = self.server_flags(&way, object, opening.open_flags, sqe.args[4] as u32);
         let (old, new) = self.endpoints.pair_mut(receive.endpoint, object.endpoint)?;
@@ -85,7 +85,7 @@ impl<M: Machine> Kernel<M> {
         old.refs = old.refs.wrapping_sub(1);
         if let Some(opening) = &mut request.opening {
             opening.rights &= Rights::from_bits_truncate(given.rights) & masks;
-            (opening.inherit, opening.flags) = (inherit, way.flags);
+            (opening.inherit, opening.flags) = (inherit, way.flags.into());
         }
         request.aim(&object);
         (request.sqe, request.place, request.page, request.len) = (sqe, place, place.into(), len);
@@ -137,7 +137,7 @@ impl<M: Machine> Kernel<M> {
             return Ok(());
         };
         let (forwards, wants_remove) = (request.forwards, request.class == Class::UnlinkAt);
-        let sticky = (params.flags as u32 | target.flags) & handle_flags::STICKY as u32;
+        let sticky = (params.flags as u32 | u32::from(target.flags)) & handle_flags::STICKY as u32;
         request.stage = Stage::Rerouted;
         request.forwards = forwards.saturating_add(1);
         request.confined |= sticky;

@@ -137,8 +137,9 @@ impl<M: Machine> Kernel<M> {
             description,
             rights: Rights::implied(asked.flags) & handle.inherit,
             inherit: handle.inherit,
-            flags: sticky(handle.flags, asked.flags),
+            flags: sticky(handle.flags.into(), asked.flags),
             open_flags: asked.flags,
+            via: asked.dir,
         })
     }
 
@@ -212,7 +213,7 @@ impl<M: Machine> Kernel<M> {
         open: u64,
     ) -> Result<()> {
         let structural = self.endpoints[object.endpoint].flags & endpoint_flags::STRUCTURAL != 0;
-        let how = confinement(handle.flags, open, structural);
+        let how = confinement(handle.flags.into(), open, structural);
         let path = self.scratch.get(..len).unwrap_or(&[]);
         // The empty path names the directory itself.
         if path.is_empty() { Ok(()) } else { check_confined(path, how) }

@@ -73,13 +73,16 @@ pub struct Opening {
     pub flags: u32,
     /// Its open flags.
     pub open_flags: u64,
+    /// The number that it goes through.
+    pub via: usize,
 }
 
 impl Opening {
     /// The handle, if it gets those rights.
     pub(super) fn handle(&self, rights: Rights, lease: Option<LeaseId>) -> Handle {
-        let Opening { description, inherit, flags, .. } = *self;
-        Handle { description, rights, inherit, flags, lease }
+        let Opening { description, inherit, flags, via, .. } = *self;
+        let opened = Handle::full(description).came(Step::Opened, 0, via);
+        Handle { rights, inherit, flags: flags as u8, lease, ..opened }
     }
 }
 

@@ -117,11 +117,11 @@ impl<M: Machine> Kernel<M> {
     /// Of a lease that has ended; as [`Kernel::lease_join`].
     pub(crate) fn request_narrow(&mut self, id: RequestId, through: &Handle) -> Result<()> {
         self.request_lease(id, through.lease)?;
-        self.requests[id].confined |= through.flags & handle_flags::STICKY as u32;
+        self.requests[id].confined |= u32::from(through.flags) & handle_flags::STICKY as u32;
         if let Some(opening) = self.requests[id].opening.as_mut() {
             opening.rights &= through.inherit;
             opening.inherit &= through.inherit;
-            opening.flags |= through.flags & handle_flags::STICKY as u32;
+            opening.flags |= u32::from(through.flags) & handle_flags::STICKY as u32;
         }
         Ok(())
     }
@@ -244,7 +244,8 @@ impl<M: Machine> Kernel<M> {
             None => (request.confined, Rights::all(), 0),
         };
         let (description, rights) = (request.through, request.rights);
-        let through = Handle { description, rights, inherit, flags, lease: request.lease };
+        let own = Handle::full(description);
+        let through = Handle { rights, inherit, flags: flags as u8, lease: request.lease, ..own };
         let Request { class, nonblock, sqe: Sqe { args: [_, _, _, wanted, fcntl, _], .. }, .. } =
             *request;
         if self.confine(&through, object, len, open).is_err() {

@@ -61,7 +61,7 @@ impl Request {
         self.output = Output::Nothing;
         self.through = handle.description;
         self.positioned = false;
-        self.confined = handle.flags & handle_flags::STICKY as u32;
+        self.confined = u32::from(handle.flags) & handle_flags::STICKY as u32;
         self.seek = None;
         self.forwards = 0;
         self.redelivered = false;

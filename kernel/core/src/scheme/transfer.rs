@@ -143,11 +143,13 @@ impl<M: Machine> Kernel<M> {
 
     /// Takes a checked handle out of its table, or clones it. Its parking is paid for.
     fn leave(&mut self, table: TableId, number: usize, flags: CallFlags) -> Option<Handle> {
-        if !flags.contains(CallFlags::FD_CLONE) {
-            return self.handle_take(table, number).ok();
+        let left = &self.tables[table];
+        let handle = left.get(number)?.came(Step::Sent, left.process, number);
+        if flags.contains(CallFlags::FD_CLONE) {
+            self.description_retain(handle.description);
+        } else {
+            self.handle_take(table, number).ok()?;
         }
-        let handle = *self.tables[table].get(number)?;
-        self.description_retain(handle.description);
         Some(handle)
     }
 
@@ -497,8 +499,8 @@ fn joined(handle: Handle, leases: &Option<[Option<LeaseId>; BATCH_MAX]>, at: usi
 
 /// A handle as it arrives through a channel: whether it is closed at exec is the receiver's choice.
 fn received(handle: Handle, inherit: Rights, flags: u32) -> Handle {
-    let cloexec = handle_flags::CLOEXEC as u32;
-    Handle { flags: handle.flags & !cloexec | flags, ..handle.narrowed(inherit, inherit, 0) }
+    let cloexec = handle_flags::CLOEXEC as u8;
+    Handle { flags: handle.flags & !cloexec | flags as u8, ..handle.narrowed(inherit, inherit, 0) }
 }
 
 /// The handle flag that a receiver asks for.

@@ -177,7 +177,7 @@ impl<M: Machine> Kernel<M> {
                 self.read_scratch(caller, asked.payload)?;
                 check_form(form, self.scratch.get(..len).unwrap_or(&[]), [a, b])?;
                 let second = asked.second.and_then(|fd| self.tables[caller.table].get(fd));
-                let flags = handle.flags | second.map_or(0, |second| second.flags);
+                let flags = u32::from(handle.flags | second.map_or(0, |second| second.flags));
                 self.confine_paths(caller, asked.first, flags, object, len)?;
                 from = PayloadFrom::Scratch;
             }

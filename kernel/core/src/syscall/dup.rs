@@ -21,7 +21,7 @@ impl<M: Machine> Kernel<M> {
 
     fn dup_fill(&mut self, handle: Handle, reserved: Reserved) -> Outcome {
         self.description_retain(handle.description);
-        let flags = handle.flags & handle_flags::STICKY as u32;
+        let flags = handle.flags & handle_flags::STICKY as u8;
         self.number_fill(reserved, Handle { flags, ..handle });
         Outcome::Done(reserved.number)
     }
@@ -99,8 +99,9 @@ impl<M: Machine> Kernel<M> {
                 description,
                 rights: handle.inherit,
                 inherit: handle.inherit,
-                flags: handle.flags & handle_flags::STICKY as u32,
+                flags: u32::from(handle.flags) & handle_flags::STICKY as u32,
                 open_flags: 0,
+                via: fd,
             };
             Ok(Makes { opening: Some(opening), ..Makes::default() })
         })
@@ -179,7 +180,7 @@ impl<M: Machine> Kernel<M> {
             kernel.endpoint_retain(endpoint);
             kernel.descriptions[description].positioned = positioned;
             kernel.descriptions[description].offset = if offset == u64::MAX { 0 } else { offset };
-            Ok(Handle { description, rights, inherit, flags: 0, lease })
+            Ok(Handle { rights, inherit, lease, ..Handle::full(description) })
         });
         made.map(Outcome::Done)
     }

@@ -174,7 +174,7 @@ impl<M: Machine> Kernel<M> {
     /// Flags of handles and descriptions; what else a server defines.
     pub(crate) fn sys_fcntl(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [fd, command, argument, ..] = args;
-        let cloexec = clavis_abi::params::handle_flags::CLOEXEC as u32;
+        let cloexec = clavis_abi::params::handle_flags::CLOEXEC as u8;
         match command {
             F_GETFD => {
                 let handle = self.door(caller, fd, Rights::empty())?;

@@ -15,11 +15,11 @@ impl<M: Machine> Kernel<M> {
         let table = &mut self.tables[caller.table];
         if fd == SIGNAL_SELF && flags as u64 & handle_flags::CLOEXEC == 0 {
             let most = table.most;
-            table.most = (most.0 & rights, most.1 & inherit, most.2 | flags as u32);
+            table.most = (most.0 & rights, most.1 & inherit, most.2 | flags as u8);
             return self.narrow_all(caller);
         }
         let handle = table.get_mut(fd).ok_or(Error::new(EBADF))?;
-        *handle = handle.narrowed(rights, inherit, flags as u32);
+        *handle = handle.narrowed(rights, inherit, flags as u8);
         Ok(Outcome::Done(0))
     }
 
@@ -46,7 +46,8 @@ impl<M: Machine> Kernel<M> {
         self.handle_copy_to(caller.table, out, derived)
     }
 
-    fn handle_info(&self, handle: &Handle) -> HandleInfo {
+    /// What a handle is.
+    pub(crate) fn handle_info(&self, handle: &Handle) -> HandleInfo {
         let Description { object, flags, slot, .. } = &self.descriptions[handle.description];
         let mut label = [0; 64];
         let slot = match object {
@@ -56,13 +57,9 @@ impl<M: Machine> Kernel<M> {
         if let Some(slot) = slot {
             label = self.slots[slot].label;
         } else if let Object::Factory(kind) = object {
-            let (number, name) = (*kind as u64, b"factory ");
-            for (place, byte) in label.iter_mut().zip(name) {
-                *place = *byte;
-            }
-            if let Some(place) = label.get_mut(name.len()..name.len() + 2) {
-                place.copy_from_slice(&[b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]);
-            }
+            let digits = [b'0' + *kind as u8 / 10, b'0' + *kind as u8 % 10];
+            let text = b"factory ".iter().chain(&digits);
+            label.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
         }
         HandleInfo {
             rights: handle.rights.bits(),
@@ -70,9 +67,7 @@ impl<M: Machine> Kernel<M> {
             flags: u64::from(handle.flags),
             object: object.kind() as u64,
             open_flags: u64::from(*flags),
-            lease: handle
-                .lease
-                .map_or(0, |lease| u64::from(lease.generation()) << 32 | u64::from(lease.index())),
+            lease: handle.lease.map_or(0, LeaseId::number),
             label,
         }
     }
@@ -108,10 +103,16 @@ impl<M: Machine> Kernel<M> {
         let mut count = 0;
         while let Some((number, handle, behind)) = next.filter(|_| count < most) {
             next = self.tables[table].next(behind);
+            let description = &self.descriptions[handle.description];
             let row = InspectRow {
                 number: number as u64,
                 next: if next.is_some() { behind as u64 } else { 0 },
                 info: self.handle_info(&handle),
+                object: description.object.number(),
+                maker: description.maker.map_or(0, process_number).into(),
+                step: handle.step as u64,
+                from: handle.from.into(),
+                via: handle.via.into(),
             };
             self.write_user(caller.space, to.part(count * ROW, ROW).address, row.as_bytes())?;
             count += 1;
@@ -130,6 +131,7 @@ impl<M: Machine> Kernel<M> {
         let handle = *self.tables[table].get(number).ok_or(Error::new(EBADF))?;
         refuse_if(matches!(self.descriptions[handle.description].object, Object::Table(_)), EPERM)?;
         let lease = self.lease_join(caller.account, through.lease, handle.lease)?;
+        let handle = handle.came(Step::Borrowed, process_number(process), number);
         let name = handle.narrowed(Rights::NAME, Rights::empty(), 0);
         self.handle_copy_to(caller.table, out, Handle { lease, ..name })
     }
@@ -144,7 +146,8 @@ impl<M: Machine> Kernel<M> {
             // Tables that hold each other would never be let go of.
             return Err(Error::new(EINVAL));
         }
-        self.handle_copy_to(table, number, handle.derived(rights as u64, inherit as u64, 0))
+        let put = handle.came(Step::Put, process_number(caller.process), fd);
+        self.handle_copy_to(table, number, put.derived(rights as u64, inherit as u64, 0))
     }
 
     /// Puts a copy of a handle into a table.

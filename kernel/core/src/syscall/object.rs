@@ -34,6 +34,7 @@ impl<M: Machine> Kernel<M> {
                 (n, kept)
             }
             Object::Log => self.log_read(caller, at, to)?,
+            Object::Audit => self.audit_read(caller, at, to)?,
             Object::Factory(_) => return Err(Error::new(EISDIR)),
             Object::Counters | Object::Name(_) | Object::Memory(_) => {
                 let n = match object {
@@ -81,6 +82,7 @@ impl<M: Machine> Kernel<M> {
             }
             Object::Null => Ok(Outcome::Done(from.len)),
             Object::Log => self.log_write(caller, from),
+            Object::Audit => self.audit_write(caller, from),
             Object::Clock => self.clock_write(caller, from),
             Object::Power => {
                 let mut operation = [0];
@@ -166,6 +168,7 @@ impl<M: Machine> Kernel<M> {
             Object::Log => b"[log]",
             Object::Power => b"[power]",
             Object::Counters => b"[counters]",
+            Object::Audit => b"[audit]",
             Object::Clock => b"[clock]",
             Object::Name(_) | Object::Pending | Object::Scheme(_) => {
                 return Err(Error::new(EINVAL));

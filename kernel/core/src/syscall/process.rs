@@ -308,7 +308,8 @@ impl<M: Machine> Kernel<M> {
                 kernel.description_retain(handle.description);
                 handle
             };
-            Ok(handle.derived(grant.rights, grant.inherit, grant.flags))
+            let derived = handle.derived(grant.rights, grant.inherit, grant.flags);
+            Ok(derived.came(Step::Given, process_number(caller.process), grant.source as usize))
         });
         put.map(drop)
     }

@@ -140,7 +140,7 @@ impl<M: Machine> Kernel<M> {
             let object = kernel.descriptions[handle.description].object;
             if object != Object::Process(caller.process) {
                 kernel.description_retain(handle.description);
-                return Ok(handle);
+                return Ok(handle.came(Step::Forked, process_number(caller.process), number));
             }
             // A handle to the caller itself becomes one to the child itself.
             let lease = kernel.lease_join(account, handle.lease, lease)?;
@@ -189,4 +189,4 @@ impl<M: Machine> Kernel<M> {
     }
 }
 
-const CLOEXEC: u32 = handle_flags::CLOEXEC as u32;
+const CLOEXEC: u8 = handle_flags::CLOEXEC as u8;

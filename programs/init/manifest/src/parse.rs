@@ -20,6 +20,8 @@ const ENTRIES: &[(&str, EntryKind)] = &[
     ("power", EntryKind::Power),
     ("counters", EntryKind::Counters),
     ("clock", EntryKind::Clock),
+    ("audit", EntryKind::Audit),
+    ("report", EntryKind::Report),
     ("services", EntryKind::Board),
     ("framebuffer", EntryKind::Framebuffer),
     ("factory-scheme", EntryKind::FactoryScheme),
