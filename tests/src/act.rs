@@ -56,6 +56,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         },
         "threads" => threads(),
         "handles" => handles(),
+        "hold" => hold(),
         "leave" => leave(),
         "one-way" => one_way(),
         "reread" => reread(),
@@ -150,6 +151,24 @@ fn handles() -> ExitCode {
     }
     println!("{}", all.len());
     ExitCode::SUCCESS
+}
+
+/// Holds many handles, says a byte, and sleeps.
+fn hold() -> ExitCode {
+    let mut all = Vec::new();
+    for _ in 0..110 {
+        match std::fs::File::open("/dev/null") {
+            Ok(file) => all.push(file),
+            Err(_) => return ExitCode::FAILURE,
+        }
+    }
+    print!(".");
+    if std::io::Write::flush(&mut std::io::stdout()).is_err() {
+        return ExitCode::FAILURE;
+    }
+    loop {
+        std::thread::sleep(std::time::Duration::from_secs(1000));
+    }
 }
 
 /// Leaves a process behind that would live for long.

@@ -210,7 +210,8 @@ wire! {
         pub info: HandleInfo,
         /// Number of the object: the same for all handles to it, among objects of its type. Of
         /// processes and accounts it is the one that they are known by; all of a scheme's objects
-        /// and its sockets have that of the endpoint. 0: none is told.
+        /// and its sockets have that of the endpoint, and so has a slot that one of them fills. 0: none
+        /// is told.
         pub object: u64,
         /// Number of the process that opened or made what it points to; 0: the kernel.
         pub maker: u64,

@@ -1,6 +1,6 @@
 //! The audit ring: refusals that anybody met, for programs that were given it.
 use crate::error::{Error, Result};
-use crate::handle::{Handle, Number, read, write};
+use crate::handle::{AsNumber, Handle, Number, read, write};
 use crate::{object, startup};
 use clavis_abi::error::{EAGAIN, ENOENT};
 use clavis_abi::params::{AuditRecord, Denial, OFFSET_OWN};
@@ -95,7 +95,7 @@ impl Reader {
         let queue = object::event_queue()?;
         let id = self.ring.raw();
         let event = Event { id, flags: EventFlags::EVENT_READ, data: id };
-        write(&queue, &event, OFFSET_OWN)?;
+        write(queue.number(), &event, OFFSET_OWN)?;
         Ok(Watch(queue))
     }
 }
@@ -110,7 +110,7 @@ impl Watch {
     /// # Errors
     /// What reading an event queue yields.
     pub fn wait(&self) -> Result<()> {
-        read(&self.0, &mut [0; size_of::<Event>()], OFFSET_OWN).map(drop)
+        read(self.0.number(), &mut [0; size_of::<Event>()], OFFSET_OWN).map(drop)
     }
 }
 

@@ -11,6 +11,7 @@ mod cpu_time;
 mod crowds;
 mod cwd;
 mod escapes;
+mod graphs;
 mod hostile;
 mod jobs;
 mod leases;
@@ -65,6 +66,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     crowds::CASES,
     system::CASES,
     seen::CASES,
+    graphs::CASES,
     processes::CASES,
     hostile::CASES,
     machine::CASES,

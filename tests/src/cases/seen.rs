@@ -6,7 +6,6 @@ use clavis::abi::error::{EKEYREJECTED, ENOENT};
 use clavis::abi::params::{Denial, DenialRule, NO_HANDLE, Step};
 use clavis::audit::{Reader, Refusal, report};
 use clavis::{AsNumber, Command, EntryKind, Handle, Number, Rights, process};
-use std::process::Command as StdCommand;
 
 pub(crate) const CASES: &[Case] = &[
     Case { name: "a_process_tells_where_each_handle_comes_from", run: origins },
@@ -15,7 +14,6 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "who_watches_the_ring_is_woken_by_a_refusal", run: woken },
     Case { name: "who_reports_to_the_ring_is_named_and_cannot_read_it", run: reported },
     Case { name: "the_tool_audit_shows_refusals_and_escapes_names", run: audit },
-    Case { name: "who_was_not_given_the_ring_cannot_read_it", run: not_given },
 ];
 
 /// The refusals that the ring has of this process, the newest last.
@@ -137,12 +135,4 @@ fn audit() -> Verdict {
     std::io::Read::read_to_string(&mut &from, &mut said).map_err(|error| error.to_string())?;
     at("wait", child.wait())?;
     check(said.contains("/scheme/?[2Jcellar?: the namespace has no such name"), &said)
-}
-
-fn not_given() -> Verdict {
-    let output = StdCommand::new("/scheme/initfs/bin/audit").output();
-    let output = output.map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    check(!output.status.success(), "it succeeded")?;
-    check(said.contains("was not given the audit ring"), &said)
 }

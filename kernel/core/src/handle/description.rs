@@ -162,20 +162,6 @@ impl Object {
             Object::Name(_) => ObjectType::Name,
         }
     }
-
-    /// Its number among those of its type, as tools show it; 0: none is told.
-    pub(crate) fn number(&self) -> u64 {
-        match *self {
-            Object::Scheme(SchemeObject { endpoint: id, .. }) | Object::Socket(id) => id.number(),
-            Object::Memory(view) => view.memory.number(),
-            Object::PipeReader(pipe) | Object::PipeWriter(pipe) => pipe.number(),
-            Object::Process(process) => process_number(process).into(),
-            Object::Account(account) => account.index().into(),
-            Object::Slot(slot) => slot.number(),
-            Object::Lease(lease) => lease.number(),
-            _ => 0,
-        }
-    }
 }
 
 impl<M: Machine> Kernel<M> {
@@ -213,6 +199,22 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn handle_create(&mut self, account: AccountId, object: Object) -> Result<Handle> {
         let made = self.description_create(account, object, 0);
         made.map(Handle::full).inspect_err(|_| self.object_release(object))
+    }
+
+    /// The number of an object among those of its type, as tools show it; 0: none is told.
+    pub(crate) fn object_number(&self, object: &Object) -> u64 {
+        match *object {
+            Object::Scheme(SchemeObject { endpoint: id, .. }) | Object::Socket(id) => id.number(),
+            Object::Memory(view) => view.memory.number(),
+            Object::PipeReader(pipe) | Object::PipeWriter(pipe) => pipe.number(),
+            Object::Process(process) => process_number(process).into(),
+            Object::Account(account) => account.index().into(),
+            Object::Slot(slot) => self.slots[slot]
+                .root
+                .map_or(0, |root| self.object_number(&self.descriptions[root.description].object)),
+            Object::Lease(lease) => lease.number(),
+            _ => 0,
+        }
     }
 
     /// One more reference.

@@ -108,7 +108,7 @@ impl<M: Machine> Kernel<M> {
                 number: number as u64,
                 next: if next.is_some() { behind as u64 } else { 0 },
                 info: self.handle_info(&handle),
-                object: description.object.number(),
+                object: self.object_number(&description.object),
                 maker: description.maker.map_or(0, process_number).into(),
                 step: handle.step as u64,
                 from: handle.from.into(),

@@ -49,6 +49,11 @@ fn what_is_opened_names_its_endpoint_its_maker_and_what_it_was_opened_through() 
         assert_eq!(socket.info.object, ObjectType::Socket as u64);
         assert_eq!(socket.object, opened.object, "both are of one endpoint");
         assert_ne!(opened.object, 0);
+        let slots = t.entry(EntryKind::FactorySlot);
+        let slot = t.slot(slots, "x").unwrap();
+        assert_eq!(row(t, own, slot).object, 0, "it is empty");
+        t.send_handles(slot, &[root], CallFlags::FD_CLONE).unwrap();
+        assert_eq!(row(t, own, slot).object, opened.object);
         t.finished(server);
     });
 }
