@@ -30,21 +30,21 @@ fn granted(desk: &mut Desk, object: usize, path: &str) -> Option<Grant> {
 
 #[test]
 fn the_policy_decides() {
-    let text = "allow rw /work/***\ndeny /work/key\nhide /work/secret/***\nmask /work/id\n\
+    let text = "allow rw /project/***\ndeny /project/key\nhide /project/secret/***\nmask /project/id\n\
                 allow all /scheme/rand\nallow all /scheme/log\nallow r /scheme/net/***";
     let mut desk = desk(text, None, Person::Absent);
-    let file = granted(&mut desk, ROOT, "open/work/a/b").unwrap();
-    assert_eq!(file.path, "/work/a/b");
+    let file = granted(&mut desk, ROOT, "open/project/a/b").unwrap();
+    assert_eq!(file.path, "/project/a/b");
     assert_eq!(file.rights & (Rights::READ | Rights::WRITE), Rights::READ | Rights::WRITE);
     let mut refusal = |path: &str| asked(&mut desk, ROOT, path).err();
-    assert_eq!(refusal("open/work/key"), Some(Refusal::Denied));
-    assert_eq!(refusal("open/work/secret"), Some(Refusal::Absent));
+    assert_eq!(refusal("open/project/key"), Some(Refusal::Denied));
+    assert_eq!(refusal("open/project/secret"), Some(Refusal::Absent));
     assert_eq!(refusal("open/never"), Some(Refusal::Absent));
-    assert_eq!(refusal("open/work/../etc"), Some(Refusal::Absent));
+    assert_eq!(refusal("open/project/../etc"), Some(Refusal::Absent));
     assert_eq!(refusal("fly"), Some(Refusal::Absent));
     assert_eq!(refusal("resolve/example.org"), Some(Refusal::NoNetwork));
     assert_eq!(refusal("time/1"), Some(Refusal::Absent));
-    let masked = granted(&mut desk, ROOT, "open/work/id").unwrap();
+    let masked = granted(&mut desk, ROOT, "open/project/id").unwrap();
     assert_eq!(masked.path, "/scheme/null");
     assert!(!masked.rights.intersects(Rights::WRITE | Rights::APPEND));
     // A service gives no more than it is for.
@@ -54,11 +54,11 @@ fn the_policy_decides() {
 
 #[test]
 fn a_directory_leads_nowhere() {
-    let mut desk = desk("allow rwc /work/***", None, Person::Absent);
-    let above = granted(&mut desk, ROOT, "open/work").unwrap();
+    let mut desk = desk("allow rwc /project/***", None, Person::Absent);
+    let above = granted(&mut desk, ROOT, "open/project").unwrap();
     assert!(above.rights.contains(Rights::READ | Rights::CREATE));
     assert!(!above.rights.intersects(Rights::LOOKUP | Rights::LIST | Rights::REMOVE));
-    assert!(granted(&mut desk, ROOT, "open/work/a").is_some());
+    assert!(granted(&mut desk, ROOT, "open/project/a").is_some());
 }
 
 #[test]

@@ -138,13 +138,13 @@ fn a_hash_is_that_of_the_lines_however_they_were_written() {
 #[test]
 fn profiles_give_what_they_are_named_for_and_no_more() {
     let pure = policy("profile pure");
-    let directory = policy("let DIR /work\nprofile directory");
+    let directory = policy("let DIR /project\nprofile directory");
     let network = policy("profile network");
     let build = policy("let SOURCE /src\nlet TARGET /out\nprofile build");
     let gives =
         |policy: &Policy, path: &str, right: Rights| policy.decide(path).rights().contains(right);
     for (policy, path, right) in [
-        (&directory, "/work/a", Rights::WRITE),
+        (&directory, "/project/a", Rights::WRITE),
         (&directory, "/scheme/initfs/bin/ls", Rights::EXEC),
         (&network, "/scheme/net/tcp/1.2.3.4", Rights::WRITE),
         (&build, "/src/a.rs", Rights::READ),

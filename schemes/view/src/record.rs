@@ -129,8 +129,8 @@ mod tests {
         let recorder = Recorder::new(&record, "file");
         recorder.used("/", Rights::LIST);
         recorder.used("/etc/motd", Rights::READ);
-        recorder.used("/work/new *", Rights::CREATE | Rights::WRITE);
-        recorder.used("/work/new *", Rights::REMOVE);
+        recorder.used("/project/new *", Rights::CREATE | Rights::WRITE);
+        recorder.used("/project/new *", Rights::REMOVE);
         recorder.used("/bin/ls", Rights::EXEC | Rights::READ);
         recorder.used("/log", Rights::APPEND);
         recorder.used("/link", Rights::empty());
@@ -140,14 +140,14 @@ mod tests {
         let policy = read.seal().unwrap();
         let rights = |path: &str| policy.decide(path).rights();
         assert_eq!(rights("/etc/motd"), letter('r'), "{text}");
-        assert_eq!(rights("/work/new *"), letter('w') | letter('c'), "{text}");
+        assert_eq!(rights("/project/new *"), letter('w') | letter('c'), "{text}");
         assert_eq!(rights("/bin/ls"), letter('r') | letter('x'), "{text}");
         assert_eq!(rights("/log"), letter('a'), "{text}");
         assert_eq!(rights("/link"), seen(), "{text}");
         assert_eq!(rights("/listed"), seen(), "{text}");
         assert_eq!(rights("/"), letter('r'), "{text}");
         assert_eq!(rights("/scheme/initfs/bin"), seen(), "{text}");
-        for path in ["/etc/passwd", "/work/newer", "/scheme/initfs/etc", "/etc/motd/x"] {
+        for path in ["/etc/passwd", "/project/newer", "/scheme/initfs/etc", "/etc/motd/x"] {
             assert_eq!(rights(path), Rights::empty(), "{path}: {text}");
         }
     }
