@@ -12,6 +12,14 @@
 //!
 //! Words are little-endian and need no alignment. The three lowest messages are those of the
 //! published `libredox`.
+mod encoder;
+mod path;
+#[cfg(test)]
+mod tests;
+
+pub use encoder::Encoder;
+pub use path::{Target, split_path, split_relative};
+
 use crate::limits::{NAME_MAX, PATH_MAX};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -179,52 +187,6 @@ pub fn valid_prefix(prefix: &str) -> bool {
     prefix.len() < PATH_MAX
         && !prefix.contains('\0')
         && prefix.split('/').all(|part| !matches!(part, "" | "." | ".."))
-}
-
-/// What a path asks of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
-    /// The namespace itself.
-    Root,
-    /// Something behind a name.
-    Name {
-        /// The name.
-        name: &'a str,
-        /// The path there, without a leading slash; empty for the root.
-        rest: &'a str,
-    },
-}
-
-/// Splits a path sent on a namespace handle: `/scheme/NAME/REST`, or what names the root.
-/// `None`: the path lies outside. Whether the name can be one, who looks it up will find.
-#[must_use]
-pub fn split_path(path: &str) -> Option<Target<'_>> {
-    if path.is_empty() {
-        return Some(Target::Root);
-    }
-    if let Some(relative) = path.strip_prefix("/scheme/") {
-        return Some(split_relative(relative));
-    }
-    let path = path.strip_prefix('/')?.trim_start_matches('/');
-    if path.is_empty() {
-        return Some(Target::Root);
-    }
-    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    (first == "scheme").then(|| split_relative(rest))
-}
-
-/// Splits a path that starts with the name: `NAME/REST`.
-#[must_use]
-pub fn split_relative(path: &str) -> Target<'_> {
-    let mut path = path.trim_start_matches('/');
-    while let Some(below) = path.strip_prefix("./") {
-        path = below.trim_start_matches('/');
-    }
-    let (name, rest) = path.split_once('/').unwrap_or((path, ""));
-    if name.is_empty() || name == "." && rest.is_empty() {
-        return Target::Root;
-    }
-    Target::Name { name, rest: rest.trim_start_matches('/') }
 }
 
 /// One name of a fork.
@@ -427,204 +389,5 @@ impl<'a> Reader<'a> {
 
     fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
-    }
-}
-
-/// Writes messages into a buffer of the caller. Each step is `None` when the buffer is full or
-/// the argument invalid.
-#[derive(Debug)]
-pub struct Encoder<'a> {
-    buffer: &'a mut [u8],
-    used: usize,
-}
-
-impl<'a> Encoder<'a> {
-    fn new(buffer: &'a mut [u8]) -> Self {
-        Encoder { buffer, used: 0 }
-    }
-
-    fn bytes(mut self, bytes: &[u8]) -> Option<Self> {
-        let end = self.used.checked_add(bytes.len())?;
-        self.buffer.get_mut(self.used..end)?.copy_from_slice(bytes);
-        self.used = end;
-        Some(self)
-    }
-
-    fn word(self, word: u64) -> Option<Self> {
-        self.bytes(&word.to_le_bytes())
-    }
-
-    fn counted(self, text: &str) -> Option<Self> {
-        self.word(text.len() as u64)?.bytes(text.as_bytes())
-    }
-
-    /// Starts a [`Message::Fork`]; [`Encoder::name`] adds names.
-    pub fn fork(buffer: &'a mut [u8]) -> Option<Self> {
-        Encoder::new(buffer).word(message::FORK)
-    }
-
-    /// Adds a name to a [`Message::Fork`].
-    pub fn name(self, name: &str) -> Option<Self> {
-        checked_pattern(name.as_bytes())?;
-        self.counted(name)
-    }
-
-    /// A [`Message::Shrink`].
-    pub fn shrink(buffer: &'a mut [u8], permissions: u64) -> Option<Self> {
-        Encoder::new(buffer).word(message::SHRINK)?.word(permissions)
-    }
-
-    /// A [`Message::Register`].
-    pub fn register(buffer: &'a mut [u8], name: &str) -> Option<Self> {
-        checked_name(name.as_bytes())?;
-        Encoder::new(buffer).word(message::REGISTER)?.bytes(name.as_bytes())
-    }
-
-    /// Starts a [`Message::ForkWith`]; [`Encoder::item`] adds names.
-    pub fn fork_with(buffer: &'a mut [u8], flags: u64, permissions: u64) -> Option<Self> {
-        Encoder::new(buffer).word(message::FORK_WITH)?.word(flags)?.word(permissions)
-    }
-
-    /// Adds a name to a [`Message::ForkWith`].
-    pub fn item(self, item: &ForkItem<'_>) -> Option<Self> {
-        checked_name(item.name.as_bytes())?;
-        self.word(item.flags)?.word(item.rights)?.word(item.inherit)?.counted(item.name)
-    }
-
-    /// A [`Message::Bind`].
-    pub fn bind(
-        buffer: &'a mut [u8],
-        flags: u64,
-        rights: u64,
-        inherit: u64,
-        place: &str,
-        prefix: &str,
-    ) -> Option<Self> {
-        checked_place(place.as_bytes())?;
-        Encoder::new(buffer)
-            .word(message::BIND)?
-            .word(flags)?
-            .word(rights)?
-            .word(inherit)?
-            .counted(place)?
-            .bytes(prefix.as_bytes())
-    }
-
-    /// A [`Message::Within`].
-    pub fn within(buffer: &'a mut [u8], place: &str) -> Option<Self> {
-        checked_place(place.as_bytes())?;
-        Encoder::new(buffer).word(message::WITHIN)?.bytes(place.as_bytes())
-    }
-
-    /// The message.
-    #[must_use]
-    pub fn finish(self) -> &'a [u8] {
-        self.buffer.get(..self.used).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_encoded_is_decoded() {
-        let mut buffer = [0; 512];
-        let bytes = Encoder::fork(&mut buffer).unwrap().name("file").unwrap().name("r*").unwrap();
-        let Some(Message::Fork { names }) = Message::decode(bytes.finish()) else { panic!() };
-        assert!(names.map(Option::unwrap).eq(["file", "r*"]));
-
-        let item = ForkItem { name: "log", flags: entry_flags::BENEATH, rights: 3, inherit: 1 };
-        let bytes = Encoder::fork_with(&mut buffer, fork_flags::SEALED, permissions::LIST).unwrap();
-        let bytes = bytes.item(&item).unwrap().finish();
-        let Some(Message::ForkWith { flags, permissions, items }) = Message::decode(bytes) else {
-            panic!()
-        };
-        assert_eq!((flags, permissions), (fork_flags::SEALED, permissions::LIST));
-        assert!(items.map(Option::unwrap).eq([item]));
-
-        let bytes = Encoder::bind(&mut buffer, 1, 7, 3, "home", "users/me").unwrap().finish();
-        assert!(matches!(
-            Message::decode(bytes),
-            Some(Message::Bind {
-                flags: 1,
-                rights: 7,
-                inherit: 3,
-                place: "home",
-                prefix: "users/me"
-            })
-        ));
-        let bytes = Encoder::bind(&mut buffer, 0, 7, 3, "file/home/me", "").unwrap().finish();
-        assert!(matches!(
-            Message::decode(bytes),
-            Some(Message::Bind { place: "file/home/me", .. })
-        ));
-        let bytes = Encoder::within(&mut buffer, "file/home").unwrap().finish();
-        assert!(matches!(Message::decode(bytes), Some(Message::Within { place: "file/home" })));
-        let bytes = Encoder::shrink(&mut buffer, 5).unwrap().finish();
-        assert!(matches!(Message::decode(bytes), Some(Message::Shrink { permissions: 5 })));
-        let bytes = Encoder::register(&mut buffer, "ram").unwrap().finish();
-        assert!(matches!(Message::decode(bytes), Some(Message::Register { name: "ram" })));
-    }
-
-    #[test]
-    fn every_cut_and_every_changed_byte_of_a_message_is_decoded_or_refused() {
-        let mut buffer = [0; 256];
-        let item = ForkItem { name: "log", flags: 0, rights: 3, inherit: 1 };
-        let message = Encoder::fork_with(&mut buffer, 0, 15).unwrap().item(&item).unwrap();
-        let message = message.finish();
-        for cut in 0..message.len() {
-            let whole = cut == 24 || Message::decode(&message[..cut]).is_none();
-            assert!(whole, "cut at {cut}");
-        }
-        let mut changed = [0; 256];
-        for at in 0..message.len() {
-            for value in 0..=255 {
-                changed[..message.len()].copy_from_slice(message);
-                changed[at] = value;
-                let _ = Message::decode(&changed[..message.len()]);
-            }
-        }
-    }
-
-    #[test]
-    fn a_path_names_the_root_a_name_or_nothing() {
-        for path in ["", "/", "//", "/scheme", "/scheme/", "/scheme//", "/scheme/."] {
-            assert_eq!(split_path(path), Some(Target::Root), "{path:?}");
-        }
-        for (path, name, rest) in [
-            ("/scheme/file", "file", ""),
-            ("/scheme/file/", "file", ""),
-            ("/scheme//file//a/b", "file", "a/b"),
-            ("/scheme/file/../x", "file", "../x"),
-            ("/scheme/../file", "..", "file"),
-        ] {
-            assert_eq!(split_path(path), Some(Target::Name { name, rest }), "{path:?}");
-        }
-        for path in ["scheme/file", "/file", "/schemes/file"] {
-            assert_eq!(split_path(path), None, "{path:?}");
-        }
-        assert_eq!(split_relative("null"), Target::Name { name: "null", rest: "" });
-        assert_eq!(split_relative(".//./a/b"), Target::Name { name: "a", rest: "b" });
-    }
-
-    #[test]
-    fn a_place_is_a_name_and_names_within_it() {
-        for place in ["file", "file/a", "file/a/b"] {
-            assert!(valid_place(place), "{place:?}");
-        }
-        for place in ["", "/file", "file/", "file//a", "file/..", "file/./a", "file/a*"] {
-            assert!(!valid_place(place), "{place:?}");
-        }
-        assert!(valid_place(&["a"; PLACE_DEPTH].join("/")));
-        assert!(!valid_place(&["a"; PLACE_DEPTH + 1].join("/")));
-    }
-
-    #[test]
-    fn a_prefix_stays_where_it_is() {
-        assert!(valid_prefix("a/b"));
-        for prefix in ["", "/a", "a/", "a//b", "../a", "a/..", ".", "a/./b"] {
-            assert!(!valid_prefix(prefix), "{prefix:?}");
-        }
     }
 }
