@@ -10,7 +10,6 @@ mod contain;
 mod cpu_time;
 mod crowds;
 mod cwd;
-mod escapes;
 mod graphs;
 mod hostile;
 mod jobs;
@@ -46,8 +45,8 @@ pub(crate) const CASES: &[&[Case]] = &[
     names::CASES,
     rights::CASES,
     contain::CASES,
-    escapes::CASES,
     ways_out::native::CASES,
+    ways_out::views::CASES,
     ways_out::confined::CASES,
     ways_out::acts::CASES,
     ways_out::calls::CASES,

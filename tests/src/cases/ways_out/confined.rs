@@ -1,12 +1,12 @@
-//! The same paths for who has given something up: in capability mode, under a veil, contained, and
-//! from a contained shell.
+//! The same paths for who has given something up: in capability mode, under a veil, contained,
+//! under a policy, and from a contained shell.
 use super::super::apart::{apart, done};
 use super::super::contain::contain;
-use super::super::place::Place;
+use super::super::place::{Place, io};
 use super::super::support::check;
 use super::super::{capsicum, unveil};
 use super::ways::Comes::{self, In, To};
-use super::ways::{SEEN, WAYS, long};
+use super::ways::{SEEN, WALKED, WAYS, long};
 use super::{cage, fixture, untouched};
 use crate::run::{Case, PROGRAM, Verdict};
 use clavis::abi::error::{ECAPMODE, ENOENT, ENOTCAPABLE};
@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "no_known_path_leads_out_in_capability_mode", run: capability },
     Case { name: "no_known_path_leads_out_of_a_veil", run: veiled },
     Case { name: "no_path_of_the_table_leads_a_contained_program_out", run: contained },
+    Case { name: "no_known_path_leads_a_program_under_a_policy_out", run: policy },
     Case { name: "no_known_path_leads_a_contained_shell_out", run: shell },
 ];
 
@@ -90,28 +91,35 @@ fn veiled() -> Verdict {
     untouched(&place)
 }
 
-/// Blanks and line breaks are words of their own on a command line.
-fn is_word(path: &str) -> bool {
-    !path.contains([' ', '\n', '\\', '\u{1b}'])
-}
-
 fn contained() -> Verdict {
     let place = fixture("contained")?;
-    tried(&place, &format!("-a rwc:{{}}/in {PROGRAM} --act open"))
+    tried(&place, &format!("-a rwc:{{}}/in {PROGRAM} --act open "), &[])
+}
+
+fn policy() -> Verdict {
+    let place = fixture("policy-ways")?;
+    let text =
+        format!("allow rwc {}/in/***\n", place.at("").display().to_string().trim_end_matches('/'));
+    io("policy", std::fs::write(place.at("policy"), text))?;
+    tried(&place, &format!("--policy {{}}/policy {PROGRAM} --act open "), WALKED)
 }
 
 fn shell() -> Verdict {
     let place = fixture("contained-shell")?;
     let tools = "-a rx:/scheme/initfs/bin -s memory -s pipe";
-    tried(&place, &format!("-a rwc:{{}}/in {tools} sh -c true_<"))
+    tried(&place, &format!("-a rwc:{{}}/in {tools} sh -c true_<_"), &[])
 }
 
-fn tried(place: &Place, line: &str) -> Verdict {
-    for (path, _, comes, why) in WAYS.iter().filter(|way| is_word(way.0)) {
-        // The shell's own words end where those of the line do.
-        let join = if line.ends_with('<') { "_" } else { " " };
-        let outcome = contain(&format!("{line}{join}{{}}/in/{path}"), place)?;
-        let right = outcome.status.success() == opens(path, *comes);
+/// Every path that is one word at the end of the command line. `also` are those that open something
+/// besides.
+fn tried(place: &Place, line: &str, also: &[&str]) -> Verdict {
+    // The shell's own words end where those of the line do, and it has characters of its own.
+    let apart: &[char] =
+        if line.ends_with('_') { &[' ', '\n', '\\', '\u{1b}'] } else { &[' ', '\n'] };
+    for (path, _, comes, why) in WAYS.iter().filter(|way| !way.0.contains(apart)) {
+        let outcome = contain(&format!("{line}{{}}/in/{path}"), place)?;
+        let opens = opens(path, *comes) || also.contains(path);
+        let right = outcome.status.success() == opens;
         let told = format!("{path:?} ({why}): {} {}", outcome.status, outcome.said);
         check(right && !outcome.said.contains("outside"), &told)?;
     }

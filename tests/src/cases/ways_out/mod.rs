@@ -1,12 +1,13 @@
 //! Ways out of a directory that other systems have known, as tables. [`ways`] has the paths: each
-//! is tried through a directory handle that is BENEATH ([`native`]), in Capsicum's capability
-//! mode, under a veil, and by a contained program and shell. [`acts`] has what is no path:
-//! descriptors, links, names, sockets, programs, mappings. [`races`] has what others do meanwhile.
+//! is tried through a directory handle that is BENEATH ([`native`]), the same of a view ([`views`]),
+//! and by who has given something up ([`confined`]). [`acts`] has what is no path: descriptors,
+//! links, names, sockets, programs, mappings. [`races`] has what others do meanwhile.
 pub(crate) mod acts;
 pub(crate) mod calls;
 pub(crate) mod confined;
 pub(crate) mod native;
 pub(crate) mod races;
+pub(crate) mod views;
 mod ways;
 
 use super::contain::place;
@@ -47,8 +48,12 @@ fn fixture(name: &str) -> Result<Place, String> {
 
 /// The directory of a fixture as a handle that is BENEATH.
 fn cage(place: &Place) -> Result<Handle, String> {
-    let path = place.at("in").display().to_string();
-    let cage = at("open", Handle::open(&path, (O_RDONLY | O_DIRECTORY) as u64))?;
+    cage_at(&place.at("in").display().to_string())
+}
+
+/// A directory as a handle that is BENEATH.
+fn cage_at(path: &str) -> Result<Handle, String> {
+    let cage = at("open", Handle::open(path, (O_RDONLY | O_DIRECTORY) as u64))?;
     at("limit", limit(&cage, Rights::all(), Rights::all(), handle_flags::BENEATH))?;
     Ok(cage)
 }

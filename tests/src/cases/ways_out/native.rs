@@ -1,13 +1,13 @@
 //! Through a directory handle that is BENEATH, by the system's own calls.
-use super::super::place::io;
+use super::super::place::{Place, io};
 use super::super::support::{at, check};
 use super::ways::{Comes::To, WAYS, long};
 use super::{cage, fixture, judge, untouched};
 use crate::run::{Case, Verdict};
 use clavis::abi::error::{EBADF, EINVAL, ENOENT, ENOTCAPABLE, ENOTDIR};
-use clavis::{AsNumber, Handle};
+use clavis::{AsNumber, Handle, Number, Place as At, Rights};
 use std::fs;
-use syscall::flag::{O_DIRECTORY, O_RDONLY};
+use syscall::flag::{O_DIRECTORY, O_RDONLY, O_RDWR};
 
 // Not in the libc crate.
 unsafe extern "C" {
@@ -20,24 +20,30 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "no_bytes_that_are_no_text_lead_out_of_a_directory_handle", run: by_bytes },
     Case { name: "a_directory_that_moves_or_goes_does_not_open_a_way_out", run: moved },
     Case { name: "a_listing_tells_nothing_of_what_lies_outside", run: listed },
+    Case { name: "no_handle_is_widened_by_opening_it_again", run: reopened },
 ];
 
 fn by_handle() -> Verdict {
     let place = fixture("by-handle")?;
     let cage = cage(&place)?;
+    tried(&place, &cage, ENOTDIR)
+}
+
+/// Every path from a directory; what is beneath a file there comes to the error.
+pub(super) fn tried(place: &Place, cage: &Handle, beneath_files: i32) -> Verdict {
     for (path, flags, comes, why) in WAYS {
-        judge(path, Handle::open_at(&cage, path, *flags as u64), *comes, why)?;
+        judge(path, Handle::open_at(cage, path, *flags as u64), *comes, why)?;
     }
     for (path, comes, why) in long() {
-        judge(&path, Handle::open_at(&cage, &path, O_RDONLY as u64), comes, why)?;
+        judge(&path, Handle::open_at(cage, &path, O_RDONLY as u64), comes, why)?;
     }
     let refused = |handle: &Handle, path: &str, expected: i32, why: &str| {
         judge(path, Handle::open_at(handle, path, O_RDONLY as u64), To(expected), why)
     };
-    refused(&cage, "file\0/../../beside", EINVAL, "a NUL is no part of a path")?;
-    refused(&cage, "..\0", EINVAL, "and no end of one")?;
-    let file = at("file", Handle::open_at(&cage, "file", O_RDONLY as u64))?;
-    refused(&file, "x", ENOTDIR, "a file is no directory")?;
+    refused(cage, "file\0/../../beside", EINVAL, "a NUL is no part of a path")?;
+    refused(cage, "..\0", EINVAL, "and no end of one")?;
+    let file = at("file", Handle::open_at(cage, "file", O_RDONLY as u64))?;
+    refused(&file, "x", beneath_files, "a file is no directory")?;
     refused(&file, "..", ENOTCAPABLE, "and what is above it is not beneath it")?;
     let number = file.number();
     drop(file);
@@ -45,11 +51,11 @@ fn by_handle() -> Verdict {
     refused(&stale, "x", EBADF, "a closed number means nothing")?;
     // Many handles later neither: an upper number comes back as another one.
     let later: Vec<Handle> =
-        (0..200).filter_map(|_| Handle::open_at(&cage, "deep", O_RDONLY as u64).ok()).collect();
+        (0..200).filter_map(|_| Handle::open_at(cage, "deep", O_RDONLY as u64).ok()).collect();
     check(later.iter().all(|handle| handle.number() != number), "the number came back")?;
     refused(&stale, "x", EBADF, "and not even when its place is taken")?;
     _ = stale.into_number();
-    untouched(&place)
+    untouched(place)
 }
 
 fn by_bytes() -> Verdict {
@@ -143,4 +149,28 @@ fn listed() -> Verdict {
     // SAFETY: it is open, and closed once.
     unsafe { libc::closedir(listing) };
     Ok(())
+}
+
+fn reopened() -> Verdict {
+    let place = fixture("reopened")?;
+    let cage = cage(&place)?;
+    let most = Rights::all() - Rights::WRITE - Rights::APPEND - Rights::TRUNCATE;
+    let narrow = at("derive", Handle::derive(&cage, most, most))?;
+    let file = at("open", Handle::open_at(&narrow, "file", O_RDONLY as u64))?;
+    let why = "a handle gives at most what its inherit mask has";
+    let again = Handle::open_at(&narrow, "file", O_RDWR as u64);
+    judge("file", again, To(ENOTCAPABLE), why)?;
+    let again = Handle::open_at(&file, ".", O_RDWR as u64);
+    judge(".", again, To(ENOTCAPABLE), why)?;
+    let copy = at("dup", Handle::duplicate(&file, At::Lowest))?;
+    let written = copy.write_at(b"x", 0).err().map(|error| error.errno());
+    check(written == Some(ENOTCAPABLE), "a copy can be written")?;
+    let number = Number::from_raw(copy.number().raw());
+    // SAFETY: what is mapped is never touched.
+    let mapped = unsafe {
+        let (read, write) = (libc::PROT_READ, libc::PROT_WRITE);
+        let descriptor = number.raw() as i32;
+        libc::mmap(std::ptr::null_mut(), 4096, read | write, libc::MAP_SHARED, descriptor, 0)
+    };
+    check(mapped == libc::MAP_FAILED, "it is mapped for writing")
 }

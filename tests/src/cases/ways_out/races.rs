@@ -42,12 +42,17 @@ fn raced(cage: &Handle, paths: &[&str], change: impl Fn() + Sync) -> Verdict {
 fn swapped() -> Verdict {
     let place = fixture("swapped")?;
     let cage = cage(&place)?;
+    swapped_in(&place, &cage)
+}
+
+/// From a directory of the place.
+pub(super) fn swapped_in(place: &Place, cage: &Handle) -> Verdict {
     let (swap, spare) = (place.at("in/swap"), place.at("in/spare"));
     io("mkdir", fs::create_dir(&swap))?;
     io("write", fs::write(swap.join("beside"), "inside"))?;
     io("link", symlink("..", &spare))?;
     let third = place.at("in/third");
-    raced(&cage, &["swap/beside", "swap/../swap/beside"], || {
+    raced(cage, &["swap/beside", "swap/../swap/beside"], || {
         _ = fs::rename(&swap, &third);
         _ = fs::rename(&spare, &swap);
         _ = fs::rename(&third, &spare);

@@ -77,6 +77,18 @@ pub(super) const WAYS: &[Way] = &[
 /// to what is allowed, and what is allowed itself.
 pub(super) const SEEN: &[&str] = &["..", "/", "deep"];
 
+/// Paths of the table that lead there, or back inside, where every name on the way is judged by
+/// itself: under a policy, an ancestor of what is allowed shows the one name that leads to it.
+pub(super) const WALKED: &[&str] = &[
+    "deep/../..",
+    "deep/../../in/file",
+    "deep/../../../../../../..",
+    "parent",
+    "parent/",
+    "parent/in/file",
+    "far",
+];
+
 /// Paths that are too long to be written down.
 pub(super) fn long() -> Vec<(String, Comes, &'static str)> {
     vec![
