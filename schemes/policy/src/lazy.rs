@@ -7,7 +7,9 @@ use crate::limits::REMEMBERED;
 use crate::nodes::{Node, Nodes, ROOT, common};
 use crate::rule::{Effect, together};
 use clavis_abi::limits::PATH_MAX;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The number of a set that is remembered.
@@ -23,6 +25,10 @@ const FILES: Number = 2;
 const ALONE: Number = 1 << 31;
 /// Where a letter leads is not known yet.
 const UNKNOWN: Number = Number::MAX;
+/// Nor is this, but it is where all letters lead that no pattern names there.
+const PLAIN: Number = Number::MAX - 1;
+/// Sets, and nodes in them, that there is room for before anything is walked.
+const ROOM: usize = 48;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -51,13 +57,24 @@ impl At {
     }
 }
 
+/// A set that is remembered.
+#[derive(Debug)]
+struct Set {
+    /// Where its nodes lie in [`Memory::nodes`].
+    nodes: Range<usize>,
+    decision: Option<Decision>,
+}
+
 #[derive(Debug, Default)]
 struct Memory {
-    sets: Vec<Arc<[Node]>>,
-    decisions: Vec<Option<Decision>>,
+    sets: Vec<Set>,
+    /// Those of all sets.
+    nodes: Vec<Node>,
     /// A row of letters for each set.
     ways: Vec<Number>,
-    numbers: HashMap<Arc<[Node]>, Number>,
+    /// Of each set, found by its nodes.
+    numbers: HashTable<Number>,
+    hasher: DefaultHashBuilder,
     bytes: usize,
     /// How often it forgot.
     epoch: u64,
@@ -81,22 +98,59 @@ impl Machine {
             next
         });
         let files = At { set: files.into(), number: FILES, epoch: 0 };
-        let machine = Machine { nodes, alphabet, effects, start, files, memory: Mutex::default() };
-        machine.forget(&mut machine.memory());
+        let memory = Mutex::new(Memory::with_room(alphabet.len()));
+        let machine = Machine { nodes, alphabet, effects, start, files, memory };
+        let mut memory = machine.memory();
+        machine.forget(&mut memory);
+        machine.walk_ahead(&mut memory, machine.effects.len());
+        memory.steps = 0;
+        drop(memory);
         machine
+    }
+
+    /// Remembers what lies nearest to where walks begin, as far as so many steps lead.
+    fn walk_ahead(&self, memory: &mut Memory, most: usize) {
+        let mut places = vec![FILES, START];
+        let mut letters = Vec::new();
+        let (mut index, mut steps) = (0, 0);
+        while let Some(&from) = places.get(index) {
+            index += 1;
+            letters.clear();
+            let alone = alone(from).map(|node| [node]);
+            let set: &[Node] = match &alone {
+                Some(node) => node,
+                None => memory.set(from),
+            };
+            self.nodes.named(set, &mut |low, high| {
+                letters.extend([low, high]);
+                letters.len() < self.alphabet.len()
+            });
+            letters.extend(['/', '\u{0}']);
+            for one in &letters {
+                steps += 1;
+                let known = memory.sets.len() as Number;
+                let next = self.step(memory, from, *one);
+                if steps > most || memory.epoch > 1 {
+                    return;
+                }
+                if next != from && next != NONE && next >= known {
+                    places.push(next);
+                }
+            }
+        }
     }
 
     /// Remembers the three sets that have fixed numbers, and nothing else.
     fn forget(&self, memory: &mut Memory) {
         memory.sets.clear();
-        memory.decisions.clear();
+        memory.nodes.clear();
         memory.ways.clear();
         memory.numbers.clear();
         memory.marks.clear();
         memory.bytes = 0;
         memory.epoch = memory.epoch.wrapping_add(1);
-        for set in [Arc::default(), self.start.set.clone(), self.files.set.clone()] {
-            memory.add(set, self.alphabet.len());
+        for set in [&[], &*self.start.set, &*self.files.set] {
+            self.add(memory, set);
         }
     }
 
@@ -113,7 +167,10 @@ impl Machine {
     pub(crate) fn walk<'a>(&self, at: &At, names: impl Iterator<Item = &'a str>) -> At {
         let mut memory = self.memory();
         let number = self.follow(&mut memory, at, names);
-        let set = memory.set(number);
+        let set: Arc<[Node]> = match alone(number) {
+            Some(node) => Arc::new([node]),
+            None => memory.set(number).into(),
+        };
         At { set, number, epoch: memory.epoch }
     }
 
@@ -177,7 +234,7 @@ impl Machine {
         for (passed, one) in text.iter().enumerate() {
             let letter = self.alphabet.ascii(*one);
             match ways.get(number as usize * letters + letter) {
-                Some(known) if *known != UNKNOWN && *one != b'/' => number = *known,
+                Some(known) if *known < PLAIN && *one != b'/' => number = *known,
                 _ => return (number, passed),
             }
         }
@@ -185,16 +242,16 @@ impl Machine {
     }
 
     fn decided(&self, memory: &mut Memory, number: Number) -> Decision {
-        if let Some(Some(decision)) = memory.decisions.get(number as usize) {
+        if let Some(Set { decision: Some(decision), .. }) = memory.sets.get(number as usize) {
             return *decision;
         }
         let (decision, steps) = match alone(number) {
             Some(node) => self.judge(&[node]),
-            None => self.judge(&memory.set(number)),
+            None => self.judge(memory.set(number)),
         };
         memory.steps = memory.steps.saturating_add(steps);
-        if let Some(entry) = memory.decisions.get_mut(number as usize) {
-            *entry = Some(decision);
+        if let Some(set) = memory.sets.get_mut(number as usize) {
+            set.decision = Some(decision);
         }
         decision
     }
@@ -256,13 +313,13 @@ impl Machine {
         let letter = self.alphabet.letter(one);
         let way = from as usize * self.alphabet.len() + letter;
         match memory.ways.get(way) {
-            Some(known) if *known != UNKNOWN => return *known,
+            Some(known) if *known < PLAIN => return *known,
             _ => {}
         }
         let mut next = std::mem::take(&mut memory.next);
         let steps = match alone(from) {
             Some(node) => self.nodes.step(&[node], one, &mut next),
-            None => self.nodes.step(&memory.set(from), one, &mut next),
+            None => self.nodes.step(memory.set(from), one, &mut next),
         };
         memory.steps = memory.steps.saturating_add(steps);
         let epoch = memory.epoch;
@@ -272,7 +329,12 @@ impl Machine {
         if epoch == memory.epoch
             && let Some(entry) = memory.ways.get_mut(way)
         {
+            let plain = *entry == PLAIN;
             *entry = number;
+            if plain {
+                let row = memory.ways.iter_mut().skip(way - letter).take(self.alphabet.len());
+                row.filter(|way| **way == PLAIN).for_each(|way| *way = number);
+            }
         }
         number
     }
@@ -284,14 +346,46 @@ impl Machine {
             [node] => return ALONE | node,
             _ => {}
         }
-        if let Some(number) = memory.numbers.get(set) {
-            return *number;
+        if let Some(number) = memory.find(set) {
+            return number;
         }
-        let letters = self.alphabet.len();
-        if memory.bytes.saturating_add(takes(set, letters)) > REMEMBERED {
+        if memory.bytes.saturating_add(takes(set, self.alphabet.len())) > REMEMBERED {
             self.forget(memory);
         }
-        memory.add(set.into(), letters)
+        self.add(memory, set)
+    }
+
+    /// Remembers a set.
+    fn add(&self, memory: &mut Memory, set: &[Node]) -> Number {
+        let letters = self.alphabet.len();
+        let number = memory.insert(set);
+        memory.bytes = memory.bytes.saturating_add(takes(set, letters));
+        let start = memory.ways.len();
+        memory.ways.resize(start + letters, PLAIN);
+        let row = memory.ways.get_mut(start..).unwrap_or_default();
+        memory.steps = memory.steps.saturating_add(self.tell_apart(set, row));
+        number
+    }
+
+    /// Tells the letters of a row that a set's patterns name from those that all lead to the same,
+    /// as far as that takes no longer than the row. Answers how many were looked at.
+    fn tell_apart(&self, set: &[Node], row: &mut [Number]) -> u64 {
+        let most = row.len();
+        let mut looked = 1;
+        if let Some(way) = row.get_mut(self.alphabet.letter('/')) {
+            *way = UNKNOWN;
+        }
+        self.nodes.named(set, &mut |low, high| {
+            let letters = self.alphabet.letter(low)..=self.alphabet.letter(high);
+            let ways = row.get_mut(letters).unwrap_or_default();
+            looked += ways.len().max(1);
+            ways.fill(UNKNOWN);
+            looked <= most
+        });
+        if looked > most {
+            row.fill(UNKNOWN);
+        }
+        looked as u64
     }
 
     /// What is said where these nodes are, and how many lines that took.
@@ -322,20 +416,42 @@ impl Memory {
         self.marks.pop()
     }
 
-    fn set(&self, number: Number) -> Arc<[Node]> {
-        if let Some(node) = alone(number) {
-            return Arc::new([node]);
+    /// With room for the first walks: those allocate nothing.
+    fn with_room(letters: usize) -> Memory {
+        Memory {
+            sets: Vec::with_capacity(ROOM),
+            nodes: Vec::with_capacity(4 * ROOM),
+            ways: Vec::with_capacity(ROOM * letters.min(ROOM)),
+            numbers: HashTable::with_capacity(ROOM),
+            next: Vec::with_capacity(ROOM),
+            last: String::with_capacity(256),
+            marks: Vec::with_capacity(ROOM),
+            ..Memory::default()
         }
-        self.sets.get(number as usize).cloned().unwrap_or_default()
     }
 
-    fn add(&mut self, set: Arc<[Node]>, letters: usize) -> Number {
+    /// The nodes of a set that is remembered.
+    fn set(&self, number: Number) -> &[Node] {
+        let set = self.sets.get(number as usize);
+        set.and_then(|set| self.nodes.get(set.nodes.clone())).unwrap_or_default()
+    }
+
+    fn find(&self, set: &[Node]) -> Option<Number> {
+        let same = |number: &Number| self.set(*number) == set;
+        self.numbers.find(self.hasher.hash_one(set), same).copied()
+    }
+
+    fn insert(&mut self, set: &[Node]) -> Number {
         let number = self.sets.len() as Number;
-        self.bytes = self.bytes.saturating_add(takes(&set, letters));
-        self.ways.resize(self.ways.len() + letters, UNKNOWN);
-        self.sets.push(set.clone());
-        self.decisions.push(None);
-        self.numbers.insert(set, number);
+        let start = self.nodes.len();
+        self.nodes.extend_from_slice(set);
+        self.sets.push(Set { nodes: start..self.nodes.len(), decision: None });
+        let Memory { sets, nodes, numbers, hasher, .. } = self;
+        let hash = |number: &Number| {
+            let set = sets.get(*number as usize).map_or(0..0, |set| set.nodes.clone());
+            hasher.hash_one(nodes.get(set).unwrap_or_default())
+        };
+        numbers.insert_unique(hasher.hash_one(set), number, hash);
         number
     }
 }
@@ -345,7 +461,7 @@ fn alone(number: Number) -> Option<Node> {
     (number & ALONE != 0).then_some(number & !ALONE)
 }
 
-/// A set, a row of letters, a decision, and about what the map takes.
+/// A set, a row of letters, a decision, and about what the table takes.
 fn takes(set: &[Node], letters: usize) -> usize {
-    size_of_val(set) + size_of::<Number>() * letters + 160
+    size_of_val(set) + size_of::<Number>() * letters + size_of::<Set>() + 16
 }

@@ -284,14 +284,36 @@ impl Nodes {
         (lines, others)
     }
 
+    /// The characters that patterns name where these nodes are, a range after the other, until
+    /// `each` has enough (`false`). All others but the slash lead to the same.
+    pub(crate) fn named(&self, set: &[Node], each: &mut impl FnMut(char, char) -> bool) {
+        for one in set.iter().filter_map(|node| self.one(*node)) {
+            let chars = self.children(one).iter().all(|(one, _)| each(*one, *one));
+            let mut tests = self.tests(one).iter();
+            let tests = tests.all(|(test, _)| match test {
+                Test::Any => true,
+                Test::Class(class) => class.ranges.iter().all(|(low, high)| each(*low, *high)),
+            });
+            if !(chars && tests) {
+                return;
+            }
+        }
+    }
+
     /// Adds a node, and what it leads to without a character.
     pub(crate) fn enter(&self, node: Node, set: &mut Vec<Node>) {
         set.push(node);
         let Some(one) = self.one(node) else { return };
-        set.extend(one.star);
-        // What follows a run: also where the run has no component.
-        let star = one.star.and_then(|star| self.one(star)?.run);
-        set.extend([one.run, star].into_iter().flatten().map(|run| run + 1));
+        if let Some(star) = one.star {
+            set.push(star);
+            // What follows a run: also where the run has no component.
+            if let Some(run) = self.one(star).and_then(|star| star.run) {
+                set.push(run + 1);
+            }
+        }
+        if let Some(run) = one.run {
+            set.push(run + 1);
+        }
         if one.itself == Loop::All {
             set.push(node + 1);
         }
@@ -361,8 +383,10 @@ impl Nodes {
                 }
             }
         }
-        next.sort_unstable();
-        next.dedup();
+        if !next.is_sorted_by(|one, other| one < other) {
+            next.sort_unstable();
+            next.dedup();
+        }
         steps
     }
 }

@@ -148,6 +148,28 @@ fn what_a_path_takes_grows_with_the_rules_and_not_faster() {
 }
 
 #[test]
+fn the_first_path_under_a_thousand_globs_finds_most_of_its_way_remembered() {
+    let path = |end: &str| {
+        let path = format!("/srv/data{}/", "/some-directory".repeat(10));
+        let name = "x".repeat(200 - path.len() - end.len());
+        path + &name + end
+    };
+    let kinds: [(&dyn Fn(usize) -> String, String); 2] = [
+        (&|n| format!("allow r /srv/**/*.kind{n}"), path(".kind999")),
+        (&|n| format!("allow r /*/data/**/a?[0-9]*-{n}/**"), path("/ab7-z-999/x")),
+    ];
+    for (pattern, path) in kinds {
+        let lines: Vec<String> = (0..1000).map(pattern).collect();
+        let policy = policy(&lines);
+        let (ahead, steps) = (policy.remembered(), policy.steps());
+        assert!(ahead < limits::REMEMBERED / 4, "{ahead} bytes before anybody asked");
+        assert_eq!(policy.decide(&path).verdict, decide(&lines, &path));
+        let (more, steps) = (policy.remembered() - ahead, policy.steps() - steps);
+        assert!(more < ahead && steps < 310, "{more} bytes, {steps} steps for {path}");
+    }
+}
+
+#[test]
 fn what_is_remembered_is_bounded_and_decides_nothing() {
     let mut random = seeded();
     // Sets that hardly repeat: which of the last twenty characters were an `a`.
