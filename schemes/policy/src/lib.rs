@@ -16,6 +16,7 @@ mod hash;
 mod lazy;
 mod learn;
 pub mod limits;
+mod memory;
 mod mistake;
 mod nodes;
 mod policy;
