@@ -66,6 +66,8 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "numbers-of-handles" => numbers_of_handles(),
         "open" => open(),
         "append" => append(),
+        "ask" => crate::asks::ask(),
+        "flood-broker" => crate::asks::flood(),
         "crowd" => match crowd() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

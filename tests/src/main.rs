@@ -6,6 +6,7 @@
 //! misbehaves, and the program that a case starts.
 #[cfg(target_os = "redox")]
 mod act;
+mod asks;
 #[cfg(target_os = "redox")]
 mod cases;
 #[cfg(target_os = "redox")]

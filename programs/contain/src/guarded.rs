@@ -1,9 +1,11 @@
 //! A namespace in which a policy decides: each name is what all its paths have in common, or a view.
 use crate::Trouble;
+use allow_list::BROKER;
 use clavis::abi::params::MintParams;
 use clavis::namespace::{Name, Namespace, permissions};
 use clavis::server::mint;
-use clavis::{Handle, Number, Rights};
+use clavis::{Handle, Number, Place, Rights};
+use clavis_broker::Broker;
 use clavis_policy::{Below, Guard, Verdict};
 use clavis_view::guest::Server;
 use clavis_view::{Guarded, Judge, ROOT};
@@ -13,7 +15,11 @@ use std::sync::mpsc::{Sender, channel};
 use syscall::flag::{O_DIRECTORY, O_RDONLY, O_RDWR};
 
 /// Builds it.
-pub(crate) fn build(own: &Namespace, guard: &Arc<Guard>) -> Result<Namespace, Trouble> {
+pub(crate) fn build(
+    own: &Namespace,
+    guard: &Arc<Guard>,
+    broker: Option<&Broker>,
+) -> Result<Namespace, Trouble> {
     let failed = |error| Trouble::failed("namespace", &error);
     let (mut plain, mut viewed) = (Vec::new(), Vec::new());
     for name in own.names().map_err(failed)? {
@@ -21,6 +27,8 @@ pub(crate) fn build(own: &Namespace, guard: &Arc<Guard>) -> Result<Namespace, Tr
         let decision = guard.decide(&path);
         match decision.verdict {
             _ if !decision.is_visible() => {}
+            // The program's own has that name.
+            _ if name == BROKER && broker.is_some() => {}
             Verdict::Allow(rights) if guard.below(&path) == Below::Same => {
                 plain.push(Name::narrowed(name, rights));
             }
@@ -33,6 +41,10 @@ pub(crate) fn build(own: &Namespace, guard: &Arc<Guard>) -> Result<Namespace, Tr
         let judge = Guarded::new(guard, &name);
         let root = serve(&name, root, judge)?;
         roots.push((name, root));
+    }
+    if let Some(broker) = broker {
+        let root = Handle::duplicate(broker.root(), Place::Upper).map_err(failed)?;
+        roots.push((BROKER.to_owned(), root));
     }
     sealed(own, &plain, &roots)
 }

@@ -17,7 +17,7 @@ pub(crate) fn learn(list: &List, own: &Namespace, file: &str) -> Result<u8, Trou
     std::fs::write(file, &text)
         .map_err(|error| Trouble::own(file, &clavis_launch::reason(&error)))?;
     let guard = Arc::new(policy::guard(file)?);
-    let again = contained(list, &guarded::build(own, &guard)?)?;
+    let again = contained(list, &guarded::build(own, &guard, None)?)?;
     if again != status {
         let why = format!(
             "what was learned does not suffice: the program ended with {status}, and with {again} \

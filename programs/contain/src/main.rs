@@ -6,6 +6,7 @@
 //! program has ended, all that it started ends with its account.
 #![forbid(unsafe_code)]
 
+mod broker;
 mod guarded;
 mod learn;
 mod lend;
@@ -16,10 +17,12 @@ use allow_list::{List, Terminal};
 use clavis::account::Account;
 use clavis::namespace::Namespace;
 use clavis::{AsNumber, ExitStatus, Give, Handle, Number, Rights};
+use clavis_broker::Person;
 use clavis_launch::{Launch, Powers};
 use lend::Lender;
 use std::process::ExitCode;
 use std::sync::Arc;
+use syscall::flag::O_RDONLY;
 
 /// The status of `contain` itself when nothing came of it.
 const FAILED: u8 = 125;
@@ -34,6 +37,8 @@ run a program that gets what is listed here and nothing else
   -e, --env NAME[=VALUE]           an environment variable
   -t, --terminal                   let it control the terminal: raw mode, jobs
   -p, --policy FILE                what paths give, instead of --allow and --scheme
+  -b, --broker FILE                a broker, which gives what that policy allows when it is asked
+      --ask FILE                   what you are asked about, at this terminal, when it asks
       --explain PATH               say which line of the policy decides, and run nothing
       --learn FILE                 run it with every file, write the least policy for what it used,
                                    and run it again under that
@@ -101,10 +106,12 @@ impl Trouble {
 
 fn run(list: &List) -> Result<u8, Trouble> {
     let own = Namespace::current().map_err(|error| Trouble::failed("namespace", &error))?;
+    // What it granted ends with it.
+    let broker = broker::serve(&own, list)?;
     let view = match (&list.policy, &list.learned) {
-        (Some(path), _) => guarded::build(&own, &Arc::new(policy::guard(path)?))?,
+        (Some(path), _) => guarded::build(&own, &Arc::new(policy::guard(path)?), broker.as_ref())?,
         (None, Some(file)) => return learn::learn(list, &own, file),
-        (None, None) => view::build(&own, list)?,
+        (None, None) => view::build(&own, list, broker.as_ref())?,
     };
     contained(list, &view)
 }
@@ -117,7 +124,7 @@ fn contained(list: &List, view: &Namespace) -> Result<u8, Trouble> {
     let view =
         lender.lend(view, Rights::all()).map_err(|error| Trouble::failed("namespace", &error))?;
     let current = view::current(&view);
-    let streams = streams(list.terminal, &lender);
+    let streams = streams(list, &lender)?;
     let descriptors: Vec<(u16, Number)> =
         streams.iter().map(|(number, handle)| (*number, handle.number())).collect();
     let environment: Vec<(String, String)> = list
@@ -161,17 +168,29 @@ const STREAM: Rights = Rights::SEEK
     .union(Rights::DUP)
     .union(Rights::TRANSFER);
 
-/// The standard streams, as far as they are open.
-fn streams(terminal: Terminal, lender: &Lender) -> Vec<(u16, Handle)> {
-    [(0, TO_READ), (1, TO_WRITE), (2, TO_WRITE)]
+/// The standard streams, as far as they are open. Where a person answers questions at the terminal,
+/// what is typed there is for `contain` alone.
+fn streams(list: &List, lender: &Lender) -> Result<Vec<(u16, Handle)>, Trouble> {
+    let empty = match broker::person(list) {
+        Person::Present => {
+            let null = Handle::open("/dev/null", O_RDONLY as u64);
+            Some(null.map_err(|error| Trouble::failed("/dev/null", &error))?)
+        }
+        Person::Absent => None,
+    };
+    let streams = [(0, TO_READ), (1, TO_WRITE), (2, TO_WRITE)]
         .into_iter()
         .filter_map(|(number, most)| {
-            let most = match terminal {
+            let most = match list.terminal {
                 Terminal::Streams => most,
                 Terminal::Controlled => Rights::all(),
             };
-            let own = Number::from_raw(usize::from(number));
+            let own = match &empty {
+                Some(empty) if number == 0 => empty.number(),
+                _ => Number::from_raw(usize::from(number)),
+            };
             Some((number, lender.lend(&own, most).ok()?))
         })
-        .collect()
+        .collect();
+    Ok(streams)
 }

@@ -1,20 +1,24 @@
 //! The policy of a contained program: read, and explained.
 use crate::Trouble;
-use clavis_policy::{Draft, Guard, Lock, Verdict};
+use clavis_policy::{Draft, Guard, Lock, Policy, Verdict};
 use clavis_render::rights::compact;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads a policy, which nothing changes any more. What it includes lies beside it.
+/// A guard under the policy in a file, which nothing changes any more.
 pub(crate) fn guard(path: &str) -> Result<Guard, Trouble> {
+    Ok(Guard::new(Arc::new(read(path)?), Lock::Sealed))
+}
+
+/// Reads a policy. What it includes lies beside it.
+pub(crate) fn read(path: &str) -> Result<Policy, Trouble> {
     let read =
         |path: &Path| std::fs::read_to_string(path).map_err(|error| clavis_launch::reason(&error));
     let beside = Path::new(path).parent().unwrap_or(Path::new("")).to_owned();
     let mut include = |name: &str| read(&beside.join(name));
     let text = read(Path::new(path)).map_err(|why| Trouble::own(path, &why))?;
     let policy = Draft::new().read(path, &text, &mut include).and_then(Draft::seal);
-    let policy = policy.map_err(|mistake| Trouble::plain(mistake.to_string()))?;
-    Ok(Guard::new(Arc::new(policy), Lock::Sealed))
+    policy.map_err(|mistake| Trouble::plain(mistake.to_string()))
 }
 
 /// Says of each path which line decides.

@@ -1,18 +1,23 @@
 //! The namespace of the contained program: the listed names and places, and nothing else, sealed.
 use crate::Trouble;
-use allow_list::{Allowed, List};
+use allow_list::{Allowed, BROKER, List};
 use clavis::abi::error::{EINVAL, ENOENT};
 use clavis::abi::syscall::flag::{O_DIRECTORY, O_RDONLY, O_STAT};
 use clavis::handle::query;
 use clavis::namespace::{Name, Namespace, entry_flags, fork_flags, permissions};
 use clavis::{Handle, Place, Rights, handle_flags};
+use clavis_broker::Broker;
 use clavis_launch::Directory;
 
 /// What a handle needs so that a name can be bound to it.
 const BOUND: Rights = Rights::LOOKUP.union(Rights::FORWARD).union(Rights::TRANSFER);
 
 /// Builds it.
-pub(crate) fn build(own: &Namespace, list: &List) -> Result<Namespace, Trouble> {
+pub(crate) fn build(
+    own: &Namespace,
+    list: &List,
+    broker: Option<&Broker>,
+) -> Result<Namespace, Trouble> {
     let known = |name: &str| match own.entry(name) {
         Err(error) if [EINVAL, ENOENT].contains(&error.errno()) => {
             Err(Trouble::own(name, "there is no such name here"))
@@ -25,7 +30,7 @@ pub(crate) fn build(own: &Namespace, list: &List) -> Result<Namespace, Trouble> 
     let names: Vec<Name> =
         list.schemes.iter().map(|scheme| Name::narrowed(&scheme.name, scheme.rights)).collect();
     let failed = |error| Trouble::failed("namespace", &error);
-    if list.allowed.is_empty() {
+    if list.allowed.is_empty() && broker.is_none() {
         let sealed = own.fork(fork_flags::SEALED, permissions::LIST, &names);
         return sealed.map_err(failed);
     }
@@ -35,6 +40,9 @@ pub(crate) fn build(own: &Namespace, list: &List) -> Result<Namespace, Trouble> 
         let name =
             Name { flags: entry_flags::BENEATH, ..Name::narrowed(&allowed.place, allowed.rights) };
         view.bind(&name, &handle).map_err(|error| Trouble::failed(&allowed.path, &error))?;
+    }
+    if let Some(broker) = broker {
+        view.bind(&Name::whole(BROKER), broker.root()).map_err(failed)?;
     }
     view.seal().map_err(failed)?;
     view.shrink(permissions::LIST).map_err(failed)

@@ -71,6 +71,8 @@ pub enum Answer {
 /// What waits for the person.
 #[derive(Clone, Debug)]
 struct Question {
+    /// Which it is: tags come round, and an answer is for what the person was shown.
+    number: u64,
     tag: u32,
     grant: Grant,
 }
@@ -80,6 +82,8 @@ struct Question {
 pub struct Desk {
     objects: Slab<Limits>,
     questions: VecDeque<Question>,
+    /// How many there were.
+    asked: u64,
     person: Person,
     network: Network,
 }
@@ -99,7 +103,7 @@ impl Desk {
         objects.insert(Limits { grant: guard(terms.grant), ask: terms.ask.map(guard) });
 
         let Terms { person, network, .. } = terms;
-        Desk { objects, questions: VecDeque::new(), person, network }
+        Desk { objects, questions: VecDeque::new(), asked: 0, person, network }
     }
 
     /// Answers who opens a path at an object. The tag names the request until it is answered.
@@ -129,21 +133,32 @@ impl Desk {
         if self.questions.len() >= QUESTIONS {
             return Err(Error::new(EBUSY));
         }
-        self.questions.push_back(Question { tag, grant });
+        let number = self.asked;
+        self.asked = number.wrapping_add(1);
+        self.questions.push_back(Question { number, tag, grant });
         Ok(Answer::Ask)
     }
 
-    /// What the person is asked next, and by which request.
+    /// What the person is asked next, with its number.
     #[must_use]
-    pub fn question(&self) -> Option<(u32, &Grant)> {
-        self.questions.front().map(|question| (question.tag, &question.grant))
+    pub fn question(&self) -> Option<(u64, &Grant)> {
+        self.questions.front().map(|question| (question.number, &question.grant))
     }
 
-    /// The person has answered: what the request gets if the answer is yes; `None`: nobody waits
-    /// for that any more.
-    pub fn answered(&mut self, tag: u32) -> Option<Grant> {
-        let index = self.questions.iter().position(|question| question.tag == tag)?;
-        self.questions.remove(index).map(|question| question.grant)
+    /// The person has answered the question with that number: the request, and what it gets if the
+    /// answer is yes; `None`: nobody waits for that any more.
+    pub fn answered(&mut self, number: u64) -> Option<(u32, Grant)> {
+        self.remove(|question| question.number == number)
+    }
+
+    /// A request was given up: whether it was a question.
+    pub fn given_up(&mut self, tag: u32) -> bool {
+        self.remove(|question| question.tag == tag).is_some()
+    }
+
+    fn remove(&mut self, which: impl Fn(&Question) -> bool) -> Option<(u32, Grant)> {
+        let index = self.questions.iter().position(which)?;
+        self.questions.remove(index).map(|question| (question.tag, question.grant))
     }
 
     /// Makes an object whose limits are another's and these too.

@@ -66,9 +66,9 @@ impl Broker {
         let shared = Arc::clone(&self.shared);
         std::thread::spawn(move || {
             loop {
-                let (tag, grant) = shared.question();
+                let (number, grant) = shared.question();
                 let answer = person.ask(&grant);
-                shared.answered(tag, answer);
+                shared.answered(number, answer);
             }
         });
     }
@@ -102,20 +102,20 @@ impl Shared {
     }
 
     /// Waits for a question.
-    fn question(&self) -> (u32, Grant) {
+    fn question(&self) -> (u64, Grant) {
         let mut desk = self.desk();
         loop {
-            if let Some((tag, grant)) = desk.question() {
-                return (tag, grant.clone());
+            if let Some((number, grant)) = desk.question() {
+                return (number, grant.clone());
             }
             desk = self.asked.wait(desk).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn answered(&self, tag: u32, yes: bool) {
+    fn answered(&self, number: u64, yes: bool) {
         // Held until the answer is sent: who gives up meanwhile is answered by one of both.
         let mut desk = self.desk();
-        let Some(grant) = desk.answered(tag) else { return };
+        let Some((tag, grant)) = desk.answered(number) else { return };
         let sent = if yes { self.grant(tag, &grant) } else { Err(Error::new(EACCES)) };
         if let Err(error) = sent {
             // A request that is gone needs no answer.
@@ -160,7 +160,7 @@ fn serve(shared: &Shared) -> Result<()> {
             }
             RequestKind::Cancellation(request) => {
                 let tag = Tag::of(&request.id);
-                if shared.desk().answered(tag.0).is_some() {
+                if shared.desk().given_up(tag.0) {
                     answer(&shared.number(), tag, Err(Error::new(ECANCELED)))?;
                 }
                 None

@@ -72,13 +72,27 @@ fn a_person_is_asked_about_what_may_be_asked_for() {
     }
     assert_eq!(asked(&mut desk, ROOT, "open/home/more"), Err(Refusal::Busy));
     // The third is given up; the first is answered.
-    assert_eq!(desk.answered(2).unwrap().path, "/home/2");
-    assert_eq!(desk.answered(2), None);
-    let (tag, grant) = desk.question().unwrap();
+    assert!(desk.given_up(2) && !desk.given_up(2));
+    let (first, grant) = desk.question().unwrap();
+    assert_eq!(grant.path, "/home/0");
+    let (tag, grant) = desk.answered(first).unwrap();
     assert_eq!((tag, &*grant.path), (0, "/home/0"));
-    assert!(!desk.answered(0).unwrap().rights.contains(Rights::WRITE));
-    assert_eq!(desk.question().unwrap().0, 1);
+    assert!(!grant.rights.contains(Rights::WRITE));
+    assert_eq!(desk.answered(first), None);
+    assert_eq!(desk.question().unwrap().1.path, "/home/1");
     assert_eq!(desk.open(ROOT, "open/home/more", 9), Ok(Answer::Ask));
+}
+
+#[test]
+fn an_answer_is_for_the_question_that_was_shown_though_its_tag_comes_round() {
+    let mut desk = desk("", Some("allow r /home/***"), Person::Present);
+    assert_eq!(desk.open(ROOT, "open/home/harmless", 7), Ok(Answer::Ask));
+    let (shown, _) = desk.question().unwrap();
+    assert!(desk.given_up(7));
+    assert_eq!(desk.open(ROOT, "open/home/secret", 7), Ok(Answer::Ask));
+    assert_eq!(desk.answered(shown), None);
+    let (shown, _) = desk.question().unwrap();
+    assert_eq!(desk.answered(shown).unwrap().1.path, "/home/secret");
 }
 
 #[test]

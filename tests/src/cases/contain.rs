@@ -29,7 +29,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "streams_of_a_contained_program_go_one_way", run: streams },
 ];
 
-const CONTAIN: &str = "/scheme/initfs/bin/contain";
+pub(super) const CONTAIN: &str = "/scheme/initfs/bin/contain";
 
 /// What became of a program, and what it said.
 pub(super) struct Outcome {
@@ -42,12 +42,17 @@ pub(super) fn contain(line: &str, place: &Place) -> Result<Outcome, String> {
     run(Command::new(CONTAIN).args(place.words(line)))
 }
 
-/// Runs a program with a search path and a secret in its environment.
+/// Runs a program in the namespace of this one.
 pub(super) fn run(command: Command<'_>) -> Result<Outcome, String> {
+    run_in(command, Give::Own)
+}
+
+/// Runs a program in a namespace, with a search path and a secret in its environment.
+pub(super) fn run_in(command: Command<'_>, namespace: Give) -> Result<Outcome, String> {
     let (from, to) = at("pipe", clavis::object::pipe(0))?;
     let command = command.env("PATH", "/scheme/initfs/bin").env("SECRET", "of mine");
     let command = command.stdout(&to).stderr(&to).own_streams();
-    let command = command.namespace(Give::Own).cwd(Give::Own, "").child_account(Give::Own);
+    let command = command.namespace(namespace).cwd(Give::Own, "").child_account(Give::Own);
     let child = at("start", command.spawn())?;
     drop(to);
     let mut said = String::new();
@@ -226,18 +231,21 @@ fn ends_together() -> Verdict {
 
 fn taken_back() -> Verdict {
     let place = place("back")?;
+    let (allowed, file) = (place.at("in"), place.at("in/file"));
+    let allowed = format!("r:{}", allowed.display());
+    let command = Command::new(CONTAIN).args(["--allow", &allowed, PROGRAM, "--act", "reread"]);
+    outlived(command.arg(&file))?;
+    check(fs::read(file).is_ok(), "the file is gone")
+}
+
+/// Kills a `contain` whose program reads a file over and over, and waits until that has found that
+/// nothing is left to read.
+pub(super) fn outlived(command: Command<'_>) -> Verdict {
     let (from, to) = at("pipe", clavis::object::pipe(0))?;
     // The account of contain and of what it contains: it tells when nobody is left.
     let account = at("account", Account::new(&UNLIMITED))?;
-    let (allowed, file) = (place.at("in"), place.at("in/file"));
-    let child = Command::new(CONTAIN)
-        .args(["--allow", &format!("r:{}", allowed.display()), PROGRAM, "--act", "reread"])
-        .arg(&file)
-        .stdout(&to)
-        .namespace(Give::Own)
-        .account(&account)
-        .child_account(Give::Own)
-        .spawn();
+    let child =
+        command.stdout(&to).namespace(Give::Own).account(&account).child_account(Give::Own).spawn();
     let child = at("start", child)?;
     drop(to);
     let mut said = [0; 8];
@@ -248,7 +256,7 @@ fn taken_back() -> Verdict {
     while at("usage", account.usage())?.used.threads > 0 {
         std::thread::yield_now();
     }
-    check(fs::read(file).is_ok(), "the file is gone")
+    Ok(())
 }
 
 fn directory() -> Verdict {

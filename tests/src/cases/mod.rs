@@ -7,6 +7,7 @@ mod c_processes;
 mod c_waiting;
 mod capsicum;
 mod contain;
+mod contained_brokers;
 mod cpu_time;
 mod crowds;
 mod cwd;
@@ -54,6 +55,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     sandbox::CASES,
     views::CASES,
     policies::CASES,
+    contained_brokers::CASES,
     capsicum::CASES,
     unveil::CASES,
     cwd::CASES,

@@ -27,7 +27,7 @@ fn said<T>(what: &str, result: io::Result<T>) -> Result<T, String> {
 }
 
 /// Both ends: the one that types and shows, and the one that programs use.
-fn open() -> Result<(File, File), String> {
+pub(super) fn open() -> Result<(File, File), String> {
     let (mut control, mut used) = (-1, -1);
     let size = libc::winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: both places take descriptors.

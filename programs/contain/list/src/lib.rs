@@ -15,6 +15,9 @@ pub use words::read;
 use clavis_abi::Rights;
 use std::fmt;
 
+/// The name under which a program finds its own broker.
+pub const BROKER: &str = "broker";
+
 /// What a program gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct List {
@@ -30,6 +33,10 @@ pub struct List {
     pub terminal: Terminal,
     /// The file with the policy that says what paths give, in the place of what is allowed above.
     pub policy: Option<String>,
+    /// The file with the policy of what it is given when it asks its broker.
+    pub broker: Option<String>,
+    /// The file with the policy of what a person is asked about when it asks its broker.
+    pub ask: Option<String>,
     /// The file for the policy that is learned by running the program.
     pub learned: Option<String>,
     /// Paths of which it is to be said which line of the policy decides.
@@ -66,6 +73,14 @@ pub enum Terminal {
     Streams,
     /// What they are to `contain`: a terminal's settings can be changed through them.
     Controlled,
+}
+
+impl List {
+    /// Whether it has a broker of its own.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.broker.is_some() || self.ask.is_some()
+    }
 }
 
 /// Why the words make no sense.

@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{Allowed, List, Misuse, Scheme, Terminal, place_of};
+use crate::{Allowed, BROKER, List, Misuse, Scheme, Terminal, place_of};
 use clavis_abi::Rights;
 use clavis_abi::namespace::valid_name;
 use clavis_render::rights;
@@ -25,15 +25,13 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
                 list.environment.push(variable(&parser.value()?.string()?)?);
             }
             Arg::Short('p') | Arg::Long("policy") => {
-                if list.policy.replace(parser.value()?.string()?).is_some() {
-                    return Err(Misuse("one policy at a time: it can include others".into()));
-                }
+                once(&mut list.policy, &mut parser, "--policy")?;
             }
-            Arg::Long("learn") => {
-                if list.learned.replace(parser.value()?.string()?).is_some() {
-                    return Err(Misuse("one policy is learned at a time".into()));
-                }
+            Arg::Long("learn") => once(&mut list.learned, &mut parser, "--learn")?,
+            Arg::Short('b') | Arg::Long("broker") => {
+                once(&mut list.broker, &mut parser, "--broker")?;
             }
+            Arg::Long("ask") => once(&mut list.ask, &mut parser, "--ask")?,
             Arg::Long("explain") => list.explained.push(parser.value()?.string()?),
             Arg::Short('t') | Arg::Long("terminal") => list.terminal = Terminal::Controlled,
             Arg::Value(word) => {
@@ -60,8 +58,29 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
         let why = "to learn what a program uses it gets every file: no --allow and no --policy";
         return Err(Misuse(why.into()));
     }
+    if list.learned.is_some() && list.asks() {
+        let why = "to learn what a program uses it gets every file: there is nothing to ask for";
+        return Err(Misuse(why.into()));
+    }
+    if list.ask.is_some() && list.terminal == Terminal::Controlled {
+        let why =
+            "--ask and --terminal: a program that controls the terminal could take the answers";
+        return Err(Misuse(why.into()));
+    }
     check(&mut list)?;
     Ok(list)
+}
+
+/// Takes the value of an option that is given once.
+fn once(
+    place: &mut Option<String>,
+    parser: &mut lexopt::Parser,
+    option: &str,
+) -> Result<(), Misuse> {
+    match place.replace(parser.value()?.string()?) {
+        None => Ok(()),
+        Some(_) => Err(Misuse(format!("{option} is given once; a policy can include others"))),
+    }
 }
 
 fn allowed(word: &str) -> Result<Allowed, Misuse> {
@@ -122,6 +141,9 @@ fn check(list: &mut List) -> Result<(), Misuse> {
             let (inner, outer) = (&inner.path, &outer.path);
             return Err(Misuse(format!("{inner}: {outer} gives as much already")));
         }
+    }
+    if list.asks() && list.schemes.iter().any(|scheme| scheme.name == BROKER) {
+        return Err(Misuse(format!("{BROKER} is the name of the program's own broker")));
     }
     for (index, scheme) in list.schemes.iter().enumerate() {
         let others = list.schemes.get(..index).unwrap_or_default();
@@ -192,6 +214,8 @@ mod tests {
         assert_eq!(list.command, ["ls", "-p"]);
         let list = read(&words("--learn file -s memory ls")).unwrap();
         assert_eq!((list.learned.as_deref(), list.schemes.len()), (Some("file"), 1));
+        let list = read(&words("-b given --ask asked ls")).unwrap();
+        assert_eq!((list.broker.as_deref(), list.ask.as_deref()), (Some("given"), Some("asked")));
         let list = read(&words("-p x --explain /a --explain /b")).unwrap();
         assert_eq!(list.explained, ["/a", "/b"]);
     }
@@ -223,6 +247,11 @@ mod tests {
             "--learn a --learn b ls",
             "--learn a -p b ls",
             "--learn a -a r:/x ls",
+            "--learn a --broker b ls",
+            "--broker a --broker b ls",
+            "--broker a -s broker ls",
+            "--ask a -s broker ls",
+            "--ask a -t ls",
         ] {
             assert!(read(&words(line)).is_err(), "{line}");
         }
