@@ -172,6 +172,9 @@ fn birth(path: &str) -> Option<Number> {
     Some(Number::from_raw(raw))
 }
 
+/// What an open says about where its path may lead.
+const CONFINED: OpenFlags = open_flags::ALL & !(open_flags::EXEC | open_flags::NOT_DIRECTORY);
+
 /// Runs an operation on a path, following symbolic links that leave their server: it answers
 /// `EXDEV` for those, as it cannot know where they lead. An open that shall stay where it is, or
 /// follow no links, does not: whatever the server says.
@@ -182,9 +185,7 @@ fn resolve<T>(
     action: &dyn Fn(Option<Number>, &str) -> Result<T>,
 ) -> Result<T> {
     match at_place(from, path, action) {
-        Err(Error { errno: EXDEV }) if flags & open_flags::ALL & !open_flags::EXEC == 0 => {
-            follow(from, path, flags, action)
-        }
+        Err(Error { errno: EXDEV }) if flags & CONFINED == 0 => follow(from, path, flags, action),
         answer => answer,
     }
 }

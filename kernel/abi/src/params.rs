@@ -13,8 +13,10 @@ pub mod open_flags {
     pub const NO_XDEV: u64 = 1 << 35;
     /// Open for execution.
     pub const EXEC: u64 = 1 << 36;
+    /// Refuse a directory (`EISDIR`), as far as the server knows this flag.
+    pub const NOT_DIRECTORY: u64 = 1 << 37;
     /// All of them.
-    pub const ALL: u64 = BENEATH | IN_ROOT | NO_SYMLINKS | NO_XDEV | EXEC;
+    pub const ALL: u64 = BENEATH | IN_ROOT | NO_SYMLINKS | NO_XDEV | EXEC | NOT_DIRECTORY;
 }
 
 /// Flags of a handle (not of the description behind it).

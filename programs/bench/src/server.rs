@@ -1,4 +1,5 @@
 //! The process at the other end: a scheme that answers at once.
+use clavis::abi::params::open_flags;
 use clavis::namespace::Namespace;
 use clavis::{Handle, Place};
 use clavis_broker::{Broker, Network, Person, Terms};
@@ -8,7 +9,7 @@ use redox_scheme::{CallerCtx, OpenResult, RequestKind, SendFdRequest, SignalBeha
 use scheme_daemon::{Daemon, Resolution};
 use std::process::ExitCode;
 use std::sync::Arc;
-use syscall::error::{EINVAL, Error, Result};
+use syscall::error::{EINVAL, EISDIR, Error, Result};
 use syscall::flag::FobtainFdFlags;
 use syscall::schemev2::NewFdFlags;
 use syscall::{MODE_FILE, Stat};
@@ -48,7 +49,17 @@ impl SchemeSync for Server {
         Ok(ROOT)
     }
 
-    fn openat(&mut self, _: usize, _: &str, _: usize, _: u32, _: &CallerCtx) -> Result<OpenResult> {
+    fn openat(
+        &mut self,
+        number: usize,
+        path: &str,
+        flags: usize,
+        _: u32,
+        _: &CallerCtx,
+    ) -> Result<OpenResult> {
+        if number == ROOT && path.is_empty() && flags as u64 & open_flags::NOT_DIRECTORY != 0 {
+            return Err(Error::new(EISDIR));
+        }
         Ok(OpenResult::ThisScheme { number: FILE, flags: NewFdFlags::empty() })
     }
 

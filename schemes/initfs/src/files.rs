@@ -95,6 +95,9 @@ impl<'a> Files<'a> {
         if has(O_WRONLY) || has(O_TRUNC) {
             return Err(Error::new(if file.is_some() { EROFS } else { EISDIR }));
         }
+        if flags & open_flags::NOT_DIRECTORY != 0 && file.is_none() {
+            return Err(Error::new(EISDIR));
+        }
         if has(O_DIRECTORY) && file.is_some() {
             return Err(Error::new(ENOTDIR));
         }
@@ -315,6 +318,9 @@ mod tests {
             assert!(files.open(root, "bin/sh", execute).is_ok());
             assert_eq!(files.open(root, "etc/motd", execute).unwrap_err().errno, EACCES);
             assert_eq!(files.open(root, "etc", execute).unwrap_err().errno, EACCES);
+            let no_directory = open_flags::NOT_DIRECTORY;
+            assert!(files.open(root, "etc/motd", no_directory).is_ok());
+            assert_eq!(files.open(root, "etc", no_directory).unwrap_err().errno, EISDIR);
         });
     }
 

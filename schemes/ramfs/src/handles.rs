@@ -172,6 +172,9 @@ impl Handles {
             Kind::Symlink if !as_link => return Err(Error::new(ELOOP)),
             Kind::Directory if has(O_CREAT) && !has(O_DIRECTORY) => return Err(Error::new(EISDIR)),
             Kind::Directory if has(O_WRONLY) || has(O_TRUNC) => return Err(Error::new(EISDIR)),
+            Kind::Directory if flags & open_flags::NOT_DIRECTORY != 0 => {
+                return Err(Error::new(EISDIR));
+            }
             Kind::File | Kind::Symlink if has(O_DIRECTORY) => return Err(Error::new(ENOTDIR)),
             Kind::File | Kind::Directory if has(O_SYMLINK) => return Err(Error::new(EINVAL)),
             _ => {}

@@ -76,6 +76,11 @@ pub trait Judge {
 
     /// Something was done at a path that took these rights; none: it was seen on the way.
     fn used(&self, path: &str, rights: Rights);
+
+    /// Whether it wants to know what is used.
+    fn watches(&self) -> bool {
+        false
+    }
 }
 
 /// Allows everything.

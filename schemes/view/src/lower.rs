@@ -50,6 +50,9 @@ pub trait Lower {
     /// How it finds what a path means.
     fn walks(&self) -> Walks;
 
+    /// Whether an open with NOT_DIRECTORY is refused for a directory.
+    fn tells_directories(&self) -> bool;
+
     /// Opens what a path beneath a directory means; the empty path means the handle's own object.
     /// What is opened has at most those rights; CREATE may be needed to open it all the same.
     ///

@@ -53,6 +53,10 @@ impl Flags {
         self.has(O_SYMLINK) || self.has(O_STAT | O_NOFOLLOW)
     }
 
+    fn is_for_files(self) -> bool {
+        self.0 & open_flags::NOT_DIRECTORY != 0
+    }
+
     fn exclusive(self) -> bool {
         self.has(O_CREAT | O_EXCL)
     }
@@ -100,9 +104,11 @@ impl<L: Lower, J: Judge> View<L, J> {
         path: &str,
         flags: Flags,
     ) -> Result<Option<Opened<L::Handle>>> {
-        let (true, true) = (self.lower.walks() == Walks::ByNode, is_plain(path)) else {
+        let tells = self.lower.tells_directories();
+        let by_node = self.lower.walks() == Walks::ByNode;
+        if !by_node || !is_plain(path) || flags.is_for_files() && !tells {
             return Ok(None);
-        };
+        }
         let Body::Here(from) = &start.0.body else { return Ok(None) };
         let from = Rc::clone(from);
         let true_path = start.child(path);
@@ -113,16 +119,22 @@ impl<L: Lower, J: Judge> View<L, J> {
         if !rights.contains(demanded) {
             return Ok(None);
         }
-        let asked = flags.0 | open_flags::BENEATH | open_flags::NO_SYMLINKS;
         let own = !flags.reads_or_writes() || flags.has(O_DIRECTORY);
+        // What is written is no directory, and what is opened as a link is one.
+        let known = flags.has(O_WRONLY) || flags.has(O_SYMLINK);
+        let told = !known && tells && !self.judge.watches();
+        let mut asked = flags.0 | open_flags::BENEATH | open_flags::NO_SYMLINKS;
+        if told && !own {
+            asked |= open_flags::NOT_DIRECTORY;
+        }
         if !own && !rights.contains(Rights::TRANSFER) {
             return Err(Error::new(EACCES));
         }
         let most = if own { Rights::all() } else { rights.difference(BEYOND) };
         let opened = match self.lower.open(&from, path, asked, most) {
             Ok(opened) => opened,
-            // A link, or something that can only be told from a walk.
-            Err(error) if matches!(error.errno, ELOOP | ENOTDIR) => return Ok(None),
+            // A link, a directory, or something that can only be told from a walk.
+            Err(error) if matches!(error.errno, ELOOP | ENOTDIR | EISDIR) => return Ok(None),
             Err(error) => return Err(error),
         };
         if own {
@@ -131,16 +143,9 @@ impl<L: Lower, J: Judge> View<L, J> {
             let node = start.found(true_path, Body::Here(Rc::new(opened)), kind);
             return self.insert(node).map(|number| Some(Opened::Own(number)));
         }
-        // What is written is no directory, and what is opened as a link is one.
-        let known = flags.has(O_WRONLY) || flags.has(O_SYMLINK);
-        let stat = if known { None } else { Some(self.lower.stat(&opened)?) };
+        let stat = if known || told { None } else { Some(self.lower.stat(&opened)?) };
         if stat.as_ref().is_some_and(|stat| kind_of(stat) == Kind::Directory) {
-            let asked = asked | O_DIRECTORY as u64;
-            let directory = self.lower.open(&from, path, asked, Rights::all())?;
-            self.judge.used(&true_path, demanded);
-            let body = Body::Here(Rc::new(directory));
-            let node = start.found(true_path, body, Some(Kind::Directory));
-            return self.insert(node).map(|number| Some(Opened::Own(number)));
+            return Ok(None);
         }
         self.judge.used(&true_path, demanded | runs(stat.as_ref(), rights));
         Ok(Some(Opened::Lower(opened)))
@@ -161,7 +166,7 @@ impl<L: Lower, J: Judge> View<L, J> {
             Kind::Directory if flags.has(O_CREAT) && !flags.has(O_DIRECTORY) => {
                 return Err(Error::new(EISDIR));
             }
-            Kind::Directory if writes => return Err(Error::new(EISDIR)),
+            Kind::Directory if writes || flags.is_for_files() => return Err(Error::new(EISDIR)),
             Kind::File | Kind::Link if flags.has(O_DIRECTORY) => return Err(Error::new(ENOTDIR)),
             Kind::File | Kind::Directory if flags.has(O_SYMLINK) => return Err(Error::new(EINVAL)),
             _ => {}

@@ -104,6 +104,10 @@ impl Recorder {
 }
 
 impl Judge for Recorder {
+    fn watches(&self) -> bool {
+        true
+    }
+
     fn decide(&self, _: &str) -> Decision {
         Decision { verdict: Verdict::Allow(Rights::all()), leads: true }
     }

@@ -154,6 +154,8 @@ fn open_flags_mean_what_posix_says() {
     assert_eq!(errno(handles.open(root, "f", execute)), EACCES);
     handles.set_mode(f, 0o755).unwrap();
     assert!(handles.open(root, "f", execute).is_ok());
+    assert_eq!(errno(handles.open(root, "new", open_flags::NOT_DIRECTORY)), EISDIR);
+    assert!(handles.open(root, "f", open_flags::NOT_DIRECTORY).is_ok());
 }
 
 #[test]

@@ -11,8 +11,8 @@ use libredox::call::{call_rw, call_wo};
 use std::cell::RefCell;
 use std::io::Read;
 use syscall::dirent::{DirentHeader, DirentKind};
-use syscall::error::{EINVAL, EIO, ENAMETOOLONG, Error, Result};
-use syscall::flag::{O_STAT, StdFsCallKind};
+use syscall::error::{EINVAL, EIO, EISDIR, ENAMETOOLONG, Error, Result};
+use syscall::flag::{O_RDONLY, O_STAT, StdFsCallKind};
 use syscall::{AT_REMOVEDIR, CallFlags, Stat, StatVfs};
 
 /// Bytes of a chunk of names.
@@ -24,6 +24,7 @@ const KEPT: usize = 16;
 #[derive(Debug)]
 pub struct Below {
     walks: Walks,
+    tells: bool,
     root: Number,
     /// The root again, passing on at most these rights.
     narrowed: RefCell<Vec<(Rights, Handle)>>,
@@ -65,7 +66,14 @@ impl Below {
             rule == Some(DenialRule::NotStructural as u64)
         });
         let walks = if by_path { Walks::ByPath } else { Walks::ByNode };
-        Below { walks, root: root.number(), narrowed: RefCell::default() }
+        let tells = !by_path && Self::tells(root);
+        Below { walks, tells, root: root.number(), narrowed: RefCell::default() }
+    }
+
+    /// Whether the server knows the flag for what is no directory: the root is one.
+    fn tells(root: &Handle) -> bool {
+        let flags = O_RDONLY as u64 | open_flags::NOT_DIRECTORY;
+        Handle::open_at(root, "", flags).is_err_and(|error| error.errno() == EISDIR)
     }
 
     /// Opens through a handle that passes on at most those rights.
@@ -95,6 +103,10 @@ impl Lower for Below {
 
     fn walks(&self) -> Walks {
         self.walks
+    }
+
+    fn tells_directories(&self) -> bool {
+        self.tells
     }
 
     fn open(&self, from: &Handle, path: &str, flags: u64, most: Rights) -> Result<Handle> {

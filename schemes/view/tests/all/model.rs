@@ -128,6 +128,7 @@ impl Both {
                     open_flags::NO_SYMLINKS,
                     open_flags::NO_XDEV,
                     open_flags::BENEATH | open_flags::NO_SYMLINKS,
+                    open_flags::NOT_DIRECTORY,
                 ];
                 let flags = kinds[random.usize(..kinds.len())] | 0o644;
                 self.open(from, &one, flags as u64 | bounds[random.usize(..bounds.len())]);
@@ -176,6 +177,7 @@ impl Both {
 fn run(walks: Walks, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut both = Both::new(walks);
+    both.disk.tells.set(walks == Walks::ByNode && random.bool());
     for _ in 0..300 {
         both.step(&mut random);
     }

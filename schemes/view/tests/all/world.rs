@@ -44,6 +44,8 @@ pub(crate) struct Disk {
     pub(crate) handles: RefCell<Handles>,
     pub(crate) root: usize,
     walks: Walks,
+    /// Whether it knows NOT_DIRECTORY.
+    pub(crate) tells: Cell<bool>,
     pub(crate) meddler: RefCell<Option<Meddler>>,
     pub(crate) open: Cell<usize>,
 }
@@ -70,7 +72,9 @@ impl Disk {
         let mut handles = Handles::new(1 << 22, NOW);
         let root = handles.root().unwrap();
         let handles = RefCell::new(handles);
-        Rc::new(Disk { handles, root, walks, meddler: RefCell::default(), open: Cell::new(0) })
+        let (meddler, open) = Default::default();
+        let tells = Cell::new(walks == Walks::ByNode);
+        Rc::new(Disk { handles, root, walks, tells, meddler, open })
     }
 
     pub(crate) fn make(&self, path: &str, flags: usize) -> usize {
@@ -154,6 +158,10 @@ impl Lower for Files {
         self.0.walks
     }
 
+    fn tells_directories(&self) -> bool {
+        self.0.tells.get()
+    }
+
     fn open(&self, from: &Handle, path: &str, flags: u64, most: Rights) -> Result<Handle> {
         self.0.interrupted()?;
         let inherit = from.inherit & (most | Rights::demanded(flags) & Rights::CREATE);
@@ -163,7 +171,10 @@ impl Lower for Files {
             Walks::ByNode => {
                 let held = flags & open_flags::BENEATH != 0 && flags & open_flags::NO_SYMLINKS != 0;
                 assert!(held || !path.contains('/') && path != "..", "{path:?} is walked below");
-                let flags = flags | open_flags::NO_SYMLINKS;
+                let mut flags = flags | open_flags::NO_SYMLINKS;
+                if !self.0.tells.get() {
+                    flags &= !open_flags::NOT_DIRECTORY;
+                }
                 self.0.handles.borrow_mut().open(from.number, path, flags)?
             }
             // It knows no such flags, and follows what it finds on its way.

@@ -119,6 +119,7 @@ impl Random {
             (open_flags::BENEATH as usize, 8),
             (open_flags::NO_SYMLINKS as usize, 12),
             (open_flags::EXEC as usize, 12),
+            (open_flags::NOT_DIRECTORY as usize, 20),
             (1 << 50, 400),
         ] {
             if self.chance(of) {
