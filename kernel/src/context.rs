@@ -101,7 +101,7 @@ pub(crate) struct ContextToken {
 }
 
 /// Names a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct ContextRef(pub(crate) u64);
 

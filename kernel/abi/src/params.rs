@@ -17,6 +17,13 @@ pub mod open_flags {
     pub const NOT_DIRECTORY: u64 = 1 << 37;
     /// All of them.
     pub const ALL: u64 = BENEATH | IN_ROOT | NO_SYMLINKS | NO_XDEV | EXEC | NOT_DIRECTORY;
+
+    /// What a handle's flags ask of every open through it.
+    #[must_use]
+    pub const fn of_handle(flags: u64) -> u64 {
+        let apart = flags & (super::handle_flags::NO_SYMLINKS | super::handle_flags::NO_XDEV);
+        (flags & super::handle_flags::BENEATH) << 31 | apart << 32
+    }
 }
 
 /// Flags of a handle (not of the description behind it).
@@ -31,7 +38,21 @@ pub mod handle_flags {
     pub const NO_XDEV: u64 = 1 << 3;
     /// Flags that pass to every handle obtained through the handle.
     pub const STICKY: u64 = BENEATH | NO_SYMLINKS | NO_XDEV;
+
+    /// What an open's flags ask of the handle that it gives.
+    #[must_use]
+    pub const fn of_open(flags: u64) -> u64 {
+        flags >> 31 & BENEATH | flags >> 32 & (NO_SYMLINKS | NO_XDEV)
+    }
 }
+
+const _: () = {
+    let open = open_flags::BENEATH | open_flags::NO_SYMLINKS | open_flags::NO_XDEV;
+    assert!(open_flags::of_handle(handle_flags::STICKY) == open);
+    assert!(handle_flags::of_open(open_flags::ALL) == handle_flags::STICKY);
+    assert!(handle_flags::of_open(open_flags::NO_XDEV) == handle_flags::NO_XDEV);
+    assert!(open_flags::of_handle(handle_flags::NO_XDEV) == open_flags::NO_XDEV);
+};
 
 /// Flags that an endpoint declares ([`crate::call::Call::Declare`]).
 pub mod endpoint_flags {
@@ -382,6 +403,36 @@ pub enum ObjectType {
     Audit = 24,
 }
 
+impl ObjectType {
+    /// What FPATH says of such an object. `None` where it says something else of each.
+    #[must_use]
+    pub const fn path(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Socket => "[socket]",
+            Self::Memory => "[memory]",
+            Self::EventQueue => "[event]",
+            Self::PipeReader | Self::PipeWriter => "[pipe]",
+            Self::Timer => "[time]",
+            Self::Irq => "[irq]",
+            Self::PortRange => "[ports]",
+            Self::Account => "[account]",
+            Self::HandleTable => "[table]",
+            Self::Slot => "[slot]",
+            Self::Lease => "[lease]",
+            Self::Null => "[null]",
+            Self::Random => "[random]",
+            Self::Log => "[log]",
+            Self::Power => "[power]",
+            Self::Counters => "[counters]",
+            Self::Audit => "[audit]",
+            Self::Clock => "[clock]",
+            Self::Scheme | Self::Process | Self::Factory | Self::Window | Self::Name => {
+                return None;
+            }
+        })
+    }
+}
+
 /// Kinds of factories. Each is a handle; the name in parentheses is the name it is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u64)]
@@ -409,6 +460,26 @@ pub enum FactoryKind {
     Window = 10,
     /// Handle tables: CREATE(0, 0).
     Table = 11,
+}
+
+impl FactoryKind {
+    /// What FPATH says of one.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Scheme => "[factory scheme]",
+            Self::Slot => "[factory slot]",
+            Self::Memory => "[factory memory]",
+            Self::Event => "[factory event]",
+            Self::Pipe => "[factory pipe]",
+            Self::Time => "[factory time]",
+            Self::Process => "[factory proc]",
+            Self::Irq => "[factory irq]",
+            Self::Port => "[factory port]",
+            Self::Window => "[factory window]",
+            Self::Table => "[factory table]",
+        }
+    }
 }
 
 /// Operations that a write to the power handle asks for: one byte.

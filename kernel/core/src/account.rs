@@ -3,11 +3,8 @@ use crate::prelude::*;
 
 pub use clavis_abi::params::Resource;
 
-/// Kind of [`Account`] ids.
-#[derive(Debug)]
-pub enum AccountK {}
 /// Names an account.
-pub type AccountId = Id<AccountK>;
+pub type AccountId = Id<Account>;
 
 /// The error of a resource that an account has used up.
 fn exhausted(resource: Resource) -> Error {
@@ -20,7 +17,7 @@ fn exhausted(resource: Resource) -> Error {
 }
 
 /// An account. Its use counts in every account above it as well.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Account {
     pub(crate) parent: Option<AccountId>,
     depth: u8,
@@ -30,22 +27,22 @@ pub struct Account {
     /// Handles to it, and objects that name it as their payer.
     pub(crate) refs: u32,
     /// Accounts directly beneath it.
-    pub children: List<AccountK, 0>,
-    sibling: Link<AccountK>,
+    pub children: List<Account, 0>,
+    sibling: Link<Account>,
     /// Processes alive directly in it.
-    pub processes: List<ProcessK, 0>,
+    pub processes: List<Process, 0>,
     /// How many processes are alive in it and beneath it.
     pub alive: u32,
     /// Who is told when the last process has ended.
     pub watchers: Watchers,
 }
 
-links!(AccountK, Account, [], 0 => sibling);
+links!(Account, Account, [], 0 => sibling);
 
 /// As [`Kernel::charge`], where the rest of the kernel is in use.
 #[inline]
 pub(crate) fn charge(
-    accounts: &mut Arena<AccountK, Account>,
+    accounts: &mut Arena<Account>,
     id: AccountId,
     resource: Resource,
     n: u64,
@@ -69,7 +66,7 @@ pub(crate) fn charge(
 /// Takes back what was charged below an account.
 #[cold]
 fn charge_undo(
-    accounts: &mut Arena<AccountK, Account>,
+    accounts: &mut Arena<Account>,
     mut id: AccountId,
     end: AccountId,
     resource: Resource,
@@ -96,18 +93,7 @@ impl<M: Machine> Kernel<M> {
         depth: u8,
         limits: AccountLimits,
     ) -> Result<AccountId> {
-        let account = Account {
-            parent,
-            depth,
-            limits,
-            used: AccountLimits::default(),
-            refs: 1,
-            children: List::new(),
-            sibling: Link::new(),
-            processes: List::new(),
-            alive: 0,
-            watchers: Watchers::new(),
-        };
+        let account = Account { parent, depth, limits, refs: 1, ..Account::default() };
         Ok(self.accounts.insert(&mut self.machine, account)?)
     }
 
@@ -122,7 +108,7 @@ impl<M: Machine> Kernel<M> {
         self.charge(parent, Resource::KernelBytes, size_of::<Account>() as u64)?;
         match self.account_insert(Some(parent), depth.wrapping_add(1), limits) {
             Ok(id) => {
-                self.account_retain(parent);
+                self.accounts.retain(parent);
                 let mut children = core::mem::take(&mut self.accounts[parent].children);
                 children.push_back(&mut self.accounts, id);
                 self.accounts[parent].children = children;
@@ -177,7 +163,7 @@ impl<M: Machine> Kernel<M> {
     /// Charges for a kernel object and keeps the account alive as its payer.
     pub(crate) fn charge_object<T>(&mut self, id: AccountId) -> Result<()> {
         self.charge(id, Resource::KernelBytes, size_of::<T>() as u64)?;
-        self.account_retain(id);
+        self.accounts.retain(id);
         Ok(())
     }
 
@@ -192,21 +178,14 @@ impl<M: Machine> Kernel<M> {
         self.accounts[id].depth <= 1
     }
 
-    /// One more reference.
-    pub(crate) fn account_retain(&mut self, id: AccountId) {
-        let account = &mut self.accounts[id];
-        account.refs = account.refs.wrapping_add(1);
-    }
-
     /// One reference less; an account that nobody names is gone.
     pub(crate) fn account_release(&mut self, id: AccountId) {
         let mut at = Some(id);
         while let Some(id) = at {
-            let account = &mut self.accounts[id];
-            account.refs = account.refs.wrapping_sub(1);
-            if account.refs > 0 {
+            if !self.accounts.release(id) {
                 return;
             }
+            let account = &mut self.accounts[id];
             let parent = account.parent;
             let watchers = core::mem::take(&mut account.watchers);
             self.watchers_drop(watchers);
@@ -240,7 +219,7 @@ impl<M: Machine> Kernel<M> {
             account.alive = account.alive.wrapping_add_signed(change);
             let (empty, parent) = (account.alive == 0, account.parent);
             if empty && change < 0 {
-                self.notify(crate::event::Source::Account(id), crate::event::READABLE);
+                self.notify(Object::Account(id), READABLE);
             }
             at = parent;
         }

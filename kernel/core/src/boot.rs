@@ -104,8 +104,8 @@ impl<M: Machine> Kernel<M> {
     fn boot_birth(&mut self, init: ProcessId) -> Result<()> {
         use clavis_abi::Rights;
         use clavis_abi::params::{BIRTH_NAME, BIRTH_NULL, BIRTH_RANDOM};
-        self.birth(init, BIRTH_NULL, Object::Null, Rights::all())?;
-        self.birth(init, BIRTH_RANDOM, Object::Random, Rights::all())?;
+        self.birth(init, BIRTH_NULL, Object::Plain(ObjectType::Null), Rights::all())?;
+        self.birth(init, BIRTH_RANDOM, Object::Plain(ObjectType::Random), Rights::all())?;
         if let Some(name) = self.processes[init].name {
             self.birth(init, BIRTH_NAME, Object::Name(name), Rights::all())?;
         }
@@ -128,17 +128,17 @@ impl<M: Machine> Kernel<M> {
         self.memories[memory].sealed = true;
         let pages = self.memories[memory].pages;
         let view = View { memory, first: 0, pages, grant: None, bytes: image_len };
-        self.account_retain(account);
+        self.accounts.retain(account);
         let mut objects = Vec::new();
         objects.try_reserve_exact(32).map_err(|_| NoMemory)?;
         objects.push((EntryKind::SelfProcess, Object::Process(init)));
         objects.push((EntryKind::Account, Object::Account(account)));
         objects.push((EntryKind::BootImage, Object::Memory(view)));
-        objects.push((EntryKind::Log, Object::Log));
-        objects.push((EntryKind::Power, Object::Power));
-        objects.push((EntryKind::Counters, Object::Counters));
-        objects.push((EntryKind::Clock, Object::Clock));
-        objects.push((EntryKind::Audit, Object::Audit));
+        objects.push((EntryKind::Log, Object::Plain(ObjectType::Log)));
+        objects.push((EntryKind::Power, Object::Plain(ObjectType::Power)));
+        objects.push((EntryKind::Counters, Object::Plain(ObjectType::Counters)));
+        objects.push((EntryKind::Clock, Object::Plain(ObjectType::Clock)));
+        objects.push((EntryKind::Audit, Object::Plain(ObjectType::Audit)));
         if let Some((physical, pages)) = framebuffer
             && self.machine.window_permit(physical, pages)
         {

@@ -10,43 +10,13 @@ pub const WRITABLE: u8 = 2;
 /// The other side is gone. Told whether asked for or not.
 pub const HANGUP: u8 = 4;
 
-/// Kind of [`Registration`] ids.
-#[derive(Debug)]
-pub enum RegistrationK {}
 /// Names a registration.
-pub type RegistrationId = Id<RegistrationK>;
-
-/// Where events come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// An object of a scheme: its server posts them.
-    Scheme(EndpointId, u64),
-    /// A socket: requests wait.
-    Socket(EndpointId),
-    /// A pipe's read end.
-    PipeReader(PipeId),
-    /// A pipe's write end.
-    PipeWriter(PipeId),
-    /// A process: it ended.
-    Process(ProcessId),
-    /// An account: its last process ended.
-    Account(AccountId),
-    /// An interrupt line.
-    Irq(IrqId),
-    /// A timer.
-    Timer(TimerId),
-    /// A slot: filled or emptied.
-    Slot(SlotId),
-    /// The kernel log: more text.
-    Log,
-    /// The audit ring: more refusals.
-    Audit,
-}
+pub type RegistrationId = Id<Registration>;
 
 /// Registrations on one source.
 #[derive(Debug, Default)]
 pub struct Watchers {
-    list: List<RegistrationK, 0>,
+    list: List<Registration, 0>,
     pub(crate) count: u32,
 }
 
@@ -73,10 +43,10 @@ impl Watchers {
 const WATCHERS_MAX: u32 = 256;
 
 /// One interest in one object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Registration {
     pub(crate) queue: QueueId,
-    pub(crate) source: Source,
+    pub(crate) source: Object,
     pub(crate) table: TableId,
     /// The handle that it was made through.
     pub number: usize,
@@ -90,17 +60,17 @@ pub struct Registration {
     later: u8,
     pub(crate) next_of_handle: Option<RegistrationId>,
     pub(crate) account: AccountId,
-    of_source: Link<RegistrationK>,
-    of_queue: Link<RegistrationK>,
-    in_ready: Link<RegistrationK>,
-    told: Link<RegistrationK>,
+    of_source: Link<Registration>,
+    of_queue: Link<Registration>,
+    in_ready: Link<Registration>,
+    told: Link<Registration>,
     /// The lease of the handle.
     pub(crate) lease: Option<LeaseId>,
-    of_lease: Link<RegistrationK>,
+    of_lease: Link<Registration>,
 }
 
 links!(
-    RegistrationK, Registration, [],
+    Registration, Registration, [],
     0 => of_source, 1 => of_queue, 2 => in_ready, 3 => told, 4 => of_lease
 );
 
@@ -112,44 +82,24 @@ impl Registration {
 }
 
 impl<M: Machine> Kernel<M> {
-    pub(crate) fn watchers(&mut self, source: Source) -> Option<&mut Watchers> {
+    pub(crate) fn watchers(&mut self, source: Object) -> Option<&mut Watchers> {
         match source {
-            Source::Scheme(endpoint, number) => {
+            Object::Scheme(SchemeObject { endpoint, number, .. }) => {
                 let bucket = number as usize % WATCH_BUCKETS;
                 self.endpoints.get_mut(endpoint)?.watchers.get_mut(bucket)
             }
-            Source::Socket(id) => self.endpoints.get_mut(id).map(|e| &mut e.socket_watchers),
-            Source::PipeReader(id) => self.pipes.get_mut(id).map(|p| &mut p.reader_watchers),
-            Source::PipeWriter(id) => self.pipes.get_mut(id).map(|p| &mut p.writer_watchers),
-            Source::Process(id) => self.processes.get_mut(id).map(|p| &mut p.watchers),
-            Source::Account(id) => self.accounts.get_mut(id).map(|a| &mut a.watchers),
-            Source::Irq(id) => self.irqs.get_mut(id).map(|i| &mut i.watchers),
-            Source::Timer(id) => self.timers.get_mut(id).map(|t| &mut t.watchers),
-            Source::Slot(id) => self.slots.get_mut(id).map(|s| &mut s.watchers),
-            Source::Log => Some(&mut self.log.watchers),
-            Source::Audit => Some(&mut self.audit.watchers),
+            Object::Socket(id) => self.endpoints.get_mut(id).map(|e| &mut e.socket_watchers),
+            Object::PipeReader(id) => self.pipes.get_mut(id).map(|p| &mut p.reader_watchers),
+            Object::PipeWriter(id) => self.pipes.get_mut(id).map(|p| &mut p.writer_watchers),
+            Object::Process(id) => self.processes.get_mut(id).map(|p| &mut p.watchers),
+            Object::Account(id) => self.accounts.get_mut(id).map(|a| &mut a.watchers),
+            Object::Irq(id) => self.irqs.get_mut(id).map(|i| &mut i.watchers),
+            Object::Timer(id) => self.timers.get_mut(id).map(|t| &mut t.watchers),
+            Object::Slot(id) => self.slots.get_mut(id).map(|s| &mut s.watchers),
+            Object::Plain(ObjectType::Log) => Some(&mut self.log.watchers),
+            Object::Plain(ObjectType::Audit) => Some(&mut self.audit.watchers),
+            _ => None,
         }
-    }
-
-    /// Where events of an object come from.
-    pub(crate) fn source_of(&self, object: Object) -> Result<Source> {
-        Ok(match object {
-            Object::Scheme(SchemeObject { endpoint, number, .. }) => {
-                Source::Scheme(endpoint, number)
-            }
-            Object::Socket(id) => Source::Socket(id),
-            Object::PipeReader(id) => Source::PipeReader(id),
-            Object::PipeWriter(id) => Source::PipeWriter(id),
-            Object::Process(id) => Source::Process(id),
-            Object::Account(id) => Source::Account(id),
-            Object::Irq(id) => Source::Irq(id),
-            Object::Timer(id) => Source::Timer(id),
-            Object::Slot(id) => Source::Slot(id),
-            Object::Log => Source::Log,
-            Object::Audit => Source::Audit,
-            // The others are always ready.
-            _ => return Err(Error::new(EPERM)),
-        })
     }
 
     /// What an object of the kernel is ready for now.
@@ -178,13 +128,15 @@ impl<M: Machine> Kernel<M> {
         interest: u8,
         data: usize,
     ) -> Result<RegistrationId> {
-        let source = self.source_of(object)?;
+        let source = match object {
+            Object::Scheme(object) => SchemeObject::whichever(object.endpoint, object.number),
+            other => other,
+        };
+        refuse_if(self.watchers(source).is_none(), EPERM)?;
         self.unregister(queue, table, number);
-        refuse_if(
-            self.watchers(source).is_none_or(|w| w.count >= WATCHERS_MAX)
-                || self.queues[queue].count >= limits::EVENTS_PER_QUEUE as u32,
-            ENOSPC,
-        )?;
+        let count = self.watchers(source).map_or(WATCHERS_MAX, |watchers| watchers.count);
+        let full = self.queues[queue].count >= limits::EVENTS_PER_QUEUE as u32;
+        refuse_if(full || count >= WATCHERS_MAX, ENOSPC)?;
         let account = self.queues[queue].account;
         self.registrations.reserve(&mut self.machine)?;
         self.charge_object::<Registration>(account)?;
@@ -196,16 +148,9 @@ impl<M: Machine> Kernel<M> {
             number,
             data,
             interest: interest | HANGUP,
-            pending: 0,
-            later: 0,
             next_of_handle: head,
             account,
-            of_source: Link::new(),
-            of_queue: Link::new(),
-            in_ready: Link::new(),
-            told: Link::new(),
-            lease: None,
-            of_lease: Link::new(),
+            ..Registration::default()
         };
         let id = self.registrations.insert(&mut self.machine, registration)?;
         if let Some(head) = self.tables[table].registration_mut(number) {
@@ -251,7 +196,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Tells everybody who watches a source. Where they are many, most are told later, but before
     /// anything else runs.
-    pub(crate) fn notify(&mut self, source: Source, events: u8) {
+    pub(crate) fn notify(&mut self, source: Object, events: u8) {
         let Some(watchers) = self.watchers(source) else { return };
         let (mut at, few) = (watchers.list.front(), watchers.count <= QUANTUM_EVENTS as u32);
         while let Some(id) = at {

@@ -1,17 +1,8 @@
 //! The kernel: one value that holds everything.
-use crate::account::AccountK;
-use crate::container::{Deadline, DeadlineHeap};
-use crate::handle::table::TableK;
+use crate::container::{Deadline, DeadlineHeap, counted};
 use crate::object::audit::AuditRing;
-use crate::object::irq::IrqK;
-use crate::object::lease::LeaseK;
 use crate::object::log::LogRing;
-use crate::object::pipe::PipeK;
-use crate::object::queue::QueueK;
-use crate::object::timer::TimerK;
 use crate::prelude::*;
-use crate::scheme::endpoint::EndpointK;
-use crate::scheme::transfer::BatchK;
 use crate::task::futex::Futexes;
 use crate::task::sched::Ready;
 use crate::task::signal::Round;
@@ -20,7 +11,7 @@ use crate::task::signal::Round;
 pub const RESERVED_FRAMES: usize = 256;
 
 /// What a CPU is doing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CpuState<R> {
     pub(crate) number: Cpu,
     /// The thread that runs, or ran when the kernel was entered.
@@ -72,8 +63,8 @@ pub enum Waiter {
 
 /// The objects that keep their places in the deadline heap.
 pub(crate) struct Owners<'a, M: Machine> {
-    pub(crate) threads: &'a mut Arena<ThreadK, Thread<M>>,
-    pub(crate) timers: &'a mut Arena<TimerK, Timer>,
+    pub(crate) threads: &'a mut Arena<Thread<M>, ThreadK>,
+    pub(crate) timers: &'a mut Arena<Timer>,
 }
 
 impl<M: Machine> Deadline<Waiter> for Owners<'_, M> {
@@ -91,12 +82,12 @@ pub(crate) struct Work {
     /// A signal on its way through accounts.
     pub(crate) round: Option<Round>,
     /// Registrations whose queues are to hear of events.
-    pub(crate) told: List<RegistrationK, 3>,
+    pub(crate) told: List<Registration, 3>,
     /// Leases that have ended, and what was under them has not yet.
-    pub(crate) ending_leases: List<LeaseK, 2>,
+    pub(crate) ending_leases: List<Lease, 2>,
     /// The first of those that died; each names the next.
     pub(crate) dead_endpoint: Option<EndpointId>,
-    pub(crate) dead_tables: List<TableK, 0>,
+    pub(crate) dead_tables: List<HandleTable, 0>,
     pub(crate) dead_spaces: List<SpaceK, 0>,
     pub(crate) dead_memories: List<MemoryK, 0>,
 }
@@ -136,26 +127,26 @@ pub struct Statistics {
 /// The kernel.
 pub struct Kernel<M: Machine> {
     pub(crate) machine: M,
-    pub(crate) accounts: Arena<AccountK, Account>,
-    pub(crate) processes: Arena<ProcessK, Process>,
-    pub(crate) threads: Arena<ThreadK, Thread<M>>,
-    pub(crate) spaces: Arena<SpaceK, Space<M>>,
-    pub(crate) regions: Arena<RegionK, Region>,
-    pub(crate) memories: Arena<MemoryK, Memory<M::Frame>>,
-    pub(crate) tables: Arena<TableK, HandleTable>,
-    pub(crate) descriptions: Arena<DescriptionK, Description>,
-    pub(crate) endpoints: Arena<EndpointK, Endpoint, 2>,
-    pub(crate) seats: Arena<SeatK, Seat>,
-    pub(crate) requests: Arena<RequestK, Request>,
-    pub(crate) batches: Arena<BatchK, Batch>,
-    pub(crate) grants: Arena<GrantK, Grant>,
-    pub(crate) queues: Arena<QueueK, Queue>,
-    pub(crate) registrations: Arena<RegistrationK, Registration>,
-    pub(crate) pipes: Arena<PipeK, Pipe<M::Frame>>,
-    pub(crate) timers: Arena<TimerK, Timer>,
-    pub(crate) irqs: Arena<IrqK, Irq>,
-    pub(crate) slots: Arena<SlotK, Slot>,
-    pub(crate) leases: Arena<LeaseK, Lease>,
+    pub(crate) accounts: Arena<Account>,
+    pub(crate) processes: Arena<Process>,
+    pub(crate) threads: Arena<Thread<M>, ThreadK>,
+    pub(crate) spaces: Arena<Space<M>, SpaceK>,
+    pub(crate) regions: Arena<Region>,
+    pub(crate) memories: Arena<Memory<M::Frame>, MemoryK>,
+    pub(crate) tables: Arena<HandleTable>,
+    pub(crate) descriptions: Arena<Description>,
+    pub(crate) endpoints: Arena<Endpoint, Endpoint, 2>,
+    pub(crate) seats: Arena<Seat>,
+    pub(crate) requests: Arena<Request>,
+    pub(crate) batches: Arena<Batch>,
+    pub(crate) grants: Arena<Grant>,
+    pub(crate) queues: Arena<Queue>,
+    pub(crate) registrations: Arena<Registration>,
+    pub(crate) pipes: Arena<Pipe>,
+    pub(crate) timers: Arena<Timer>,
+    pub(crate) irqs: Arena<Irq>,
+    pub(crate) slots: Arena<Slot>,
+    pub(crate) leases: Arena<Lease>,
     pub(crate) ready: Ready,
     pub(crate) deadlines: DeadlineHeap<Waiter>,
     pub(crate) futexes: Futexes,
@@ -176,6 +167,11 @@ pub struct Kernel<M: Machine> {
     pub(crate) root_account: Option<AccountId>,
     pub(crate) statistics: Statistics,
     random_state: u32,
+}
+
+counted! {
+    [] Account, [] Description, [] Endpoint, [] Grant, [] HandleTable, [] Lease, [] Process, [] Slot,
+    [F] Memory<F>,
 }
 
 impl From<NoMemory> for Error {
@@ -229,23 +225,7 @@ impl<M: Machine> Kernel<M> {
             clock_shift: 0,
             frames,
             work: Work::default(),
-            cpus: [CpuState {
-                number: Cpu(0),
-                current: None,
-                call: 0,
-                first: 0,
-                lease: None,
-                user: None,
-                loaded: None,
-                handoff: None,
-                later: None,
-                again: false,
-                is_spent: false,
-                attention: true,
-                slice_end: 0,
-                armed: None,
-                turns: 0,
-            }],
+            cpus: [CpuState { attention: true, ..CpuState::default() }],
             scratch,
             init: None,
             root_account: None,

@@ -8,7 +8,7 @@
 use crate::prelude::*;
 
 /// Number of a CPU, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cpu(pub u32);
 
 /// Nothing is left of what was asked for.
@@ -59,7 +59,7 @@ pub trait Machine {
     /// The registers and vector state of one thread. Move-only.
     type Context;
     /// A copyable name of a context, for [`Next`]; valid until the context is freed.
-    type ContextRef: Copy + core::fmt::Debug + PartialEq;
+    type ContextRef: Copy + core::fmt::Debug + Default + PartialEq;
 
     /// Takes a zeroed frame, or `None` when none is free.
     fn frame_alloc(&mut self) -> Option<Self::Frame>;

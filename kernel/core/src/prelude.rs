@@ -1,19 +1,17 @@
 //! What most files of the kernel speak of: its objects and their names, how calls answer, errors.
 pub(crate) use crate::account::{Account, AccountId, Resource};
 pub(crate) use crate::container::{Arena, Blocks, Id, Link, List, links};
-pub(crate) use crate::event::{
-    HANGUP, READABLE, Registration, RegistrationId, RegistrationK, Source, WRITABLE, Watchers,
-};
+pub(crate) use crate::event::{HANGUP, READABLE, Registration, RegistrationId, WRITABLE, Watchers};
 pub(crate) use crate::handle::Handle;
 pub(crate) use crate::handle::description::{
-    Description, DescriptionId, DescriptionK, Object, SchemeObject, View,
+    Description, DescriptionId, Object, SchemeObject, View,
 };
 pub(crate) use crate::handle::table::{HandleTable, Reserved, TableId};
 pub(crate) use crate::kernel::{CpuState, Kernel, Owners, Waiter};
 pub(crate) use crate::machine::{Cpu, Machine, NoMemory, Start};
 pub(crate) use crate::memory::fault::{Access, Unresolved};
 pub(crate) use crate::memory::object::{Backing, Memory, MemoryId, MemoryK};
-pub(crate) use crate::memory::region::{Region, RegionK};
+pub(crate) use crate::memory::region::Region;
 pub(crate) use crate::memory::space::{Mapping, Place, Space, SpaceId, SpaceK};
 pub(crate) use crate::memory::user::{Direction, UserSlice};
 pub(crate) use crate::memory::{PAGE, Protection, USER_END, USER_START, page_of, pages_for};
@@ -21,21 +19,21 @@ pub(crate) use crate::object::irq::{Irq, IrqId};
 pub(crate) use crate::object::lease::{Lease, LeaseId};
 pub(crate) use crate::object::pipe::{Pipe, PipeId};
 pub(crate) use crate::object::queue::{Queue, QueueId};
-pub(crate) use crate::object::slot::{Slot, SlotId, SlotK};
+pub(crate) use crate::object::slot::{Slot, SlotId};
 pub(crate) use crate::object::timer::{Timer, TimerId};
 pub(crate) use crate::run::{Caller, Outcome, Reply, refuse_if};
 pub(crate) use crate::scheme::endpoint::{Endpoint, EndpointId, Notice, WATCH_BUCKETS};
-pub(crate) use crate::scheme::grant::{Grant, GrantId, GrantK};
-pub(crate) use crate::scheme::inbox::{Seat, SeatK};
+pub(crate) use crate::scheme::grant::{Grant, GrantId};
+pub(crate) use crate::scheme::inbox::Seat;
 pub(crate) use crate::scheme::message::check_path;
 pub(crate) use crate::scheme::receive::Receive;
 pub(crate) use crate::scheme::request::{
-    Gives, Opening, Output, Request, RequestId, RequestK, Stage, Wanted,
+    Gives, Opening, Output, Request, RequestId, Stage, Wanted,
 };
 pub(crate) use crate::scheme::send::{Makes, PayloadFrom};
 pub(crate) use crate::scheme::transfer::{Batch, BatchId};
 pub(crate) use crate::syscall::AGAIN;
-pub(crate) use crate::task::process::{Process, ProcessId, ProcessK, ProcessState, process_number};
+pub(crate) use crate::task::process::{Process, ProcessId, ProcessState, process_number};
 pub(crate) use crate::task::sched::SLICE;
 pub(crate) use crate::task::thread::{Blocked, Resume, Thread, ThreadId, ThreadK};
 pub(crate) use alloc::boxed::Box;

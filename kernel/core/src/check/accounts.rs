@@ -120,7 +120,7 @@ impl<M: Machine> Kernel<M> {
             ledger.object::<Registration>(registration.account);
         }
         for (_, pipe) in self.pipes.iter() {
-            ledger.object::<Pipe<M::Frame>>(pipe.account);
+            ledger.object::<Pipe>(pipe.account);
             let handles = pipe.parked.iter().flatten().count() as u64;
             ledger.charge(pipe.account, Resource::Handles, handles);
         }

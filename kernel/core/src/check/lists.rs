@@ -7,7 +7,7 @@ use alloc::string::String;
 
 /// The members of a list, after looking at every link.
 pub(crate) fn members<K, T: Linked<K, L>, const L: usize>(
-    arena: &Arena<K, T>,
+    arena: &Arena<T, K>,
     list: &List<K, L>,
 ) -> Result<Vec<Id<K>>, String> {
     let mut found: Vec<Id<K>> = Vec::new();
@@ -28,7 +28,7 @@ pub(crate) fn members<K, T: Linked<K, L>, const L: usize>(
 impl Work {
     pub(super) fn dead_spaces_holds<M: Machine>(
         &self,
-        spaces: &Arena<SpaceK, Space<M>>,
+        spaces: &Arena<Space<M>, SpaceK>,
         id: SpaceId,
     ) -> bool {
         members(spaces, &self.dead_spaces).is_ok_and(|dead| dead.contains(&id))
@@ -180,7 +180,7 @@ impl<M: Machine> Kernel<M> {
         for (id, source) in all {
             ensure!(in_queue.of(id.index()) == 1, "registration {id:?} is in no queue");
             let handles = u32::from(!self.queues.iter().any(|(_, queue)| {
-                queue.timeout.is_some_and(|timer| source == Source::Timer(timer))
+                queue.timeout.is_some_and(|timer| source == Object::Timer(timer))
             }));
             ensure!(chained.of(id.index()) == handles, "registration {id:?} has no handle");
             let front = match self.watchers(source) {

@@ -54,6 +54,13 @@ impl<K> Id<K> {
 /// What lies between two generations in the word of an id.
 const FIRST: u64 = 1 << 32;
 
+/// An id that names nothing.
+impl<K> Default for Id<K> {
+    fn default() -> Self {
+        Self { word: NonZeroU64::MAX, kind: PhantomData }
+    }
+}
+
 impl<K> Clone for Id<K> {
     fn clone(&self) -> Self {
         *self
@@ -133,7 +140,7 @@ impl<K> Place<'_, K> {
 /// Objects of one kind in blocks of `N`. Counts what it made and destroyed: the leak oracle of
 /// every test.
 #[derive(Debug)]
-pub struct Arena<K, T, const N: usize = 16> {
+pub struct Arena<T, K = T, const N: usize = 16> {
     entries: Blocks<Entry<K, T>, N>,
     /// The first free place, or [`END`].
     free: u32,
@@ -141,7 +148,7 @@ pub struct Arena<K, T, const N: usize = 16> {
     destroyed: u64,
 }
 
-impl<K, T, const N: usize> Arena<K, T, N> {
+impl<K, T, const N: usize> Arena<T, K, N> {
     /// An empty arena; takes no memory.
     #[must_use]
     pub const fn new() -> Self {
@@ -287,7 +294,7 @@ impl<K, T, const N: usize> Arena<K, T, N> {
     }
 }
 
-impl<K, T, const N: usize> Default for Arena<K, T, N> {
+impl<K, T, const N: usize> Default for Arena<T, K, N> {
     fn default() -> Self {
         Self::new()
     }
@@ -295,7 +302,7 @@ impl<K, T, const N: usize> Default for Arena<K, T, N> {
 
 /// For ids that the kernel itself keeps and counts. A stale one is a broken invariant of the
 /// kernel, never an input: it stops the machine.
-impl<K, T, const N: usize> Index<Id<K>> for Arena<K, T, N> {
+impl<K, T, const N: usize> Index<Id<K>> for Arena<T, K, N> {
     type Output = T;
     #[inline(always)]
     fn index(&self, id: Id<K>) -> &T {
@@ -306,7 +313,7 @@ impl<K, T, const N: usize> Index<Id<K>> for Arena<K, T, N> {
     }
 }
 
-impl<K, T, const N: usize> IndexMut<Id<K>> for Arena<K, T, N> {
+impl<K, T, const N: usize> IndexMut<Id<K>> for Arena<T, K, N> {
     #[inline(always)]
     fn index_mut(&mut self, id: Id<K>) -> &mut T {
         match self.get_mut(id) {

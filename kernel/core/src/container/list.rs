@@ -93,7 +93,7 @@ impl<K, const L: usize> List<K, L> {
 
     /// Appends an object that is in no list by this link.
     #[inline]
-    pub fn push_back<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>, id: Id<K>) {
+    pub fn push_back<T: Linked<K, L>>(&mut self, arena: &mut Arena<T, K>, id: Id<K>) {
         let last = self.append(id, &mut arena[id]);
         Self::join(arena, last, id);
     }
@@ -115,14 +115,14 @@ impl<K, const L: usize> List<K, L> {
 
     /// Has the object that was the last lead to the one that is now.
     #[inline(always)]
-    pub(crate) fn join<T: Linked<K, L>>(arena: &mut Arena<K, T>, last: Option<Id<K>>, id: Id<K>) {
+    pub(crate) fn join<T: Linked<K, L>>(arena: &mut Arena<T, K>, last: Option<Id<K>>, id: Id<K>) {
         if let Some(last) = last {
             arena[last].link_mut().next = Some(id);
         }
     }
 
     /// Prepends an object that is in no list by this link.
-    pub fn push_front<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>, id: Id<K>) {
+    pub fn push_front<T: Linked<K, L>>(&mut self, arena: &mut Arena<T, K>, id: Id<K>) {
         let head = self.head;
         let link = arena[id].link_mut();
         debug_assert!(!link.linked, "an object joined two lists by one link");
@@ -137,7 +137,7 @@ impl<K, const L: usize> List<K, L> {
     /// Puts an object that is in no list by this link before one that is in this list.
     pub fn insert_before<T: Linked<K, L>>(
         &mut self,
-        arena: &mut Arena<K, T>,
+        arena: &mut Arena<T, K>,
         next: Id<K>,
         id: Id<K>,
     ) {
@@ -153,7 +153,7 @@ impl<K, const L: usize> List<K, L> {
 
     /// Takes an object out; nothing happens when it is in no list by this link.
     #[inline]
-    pub fn remove<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>, id: Id<K>) {
+    pub fn remove<T: Linked<K, L>>(&mut self, arena: &mut Arena<T, K>, id: Id<K>) {
         let link = self.detach(&mut arena[id]);
         Self::mend(arena, link);
     }
@@ -177,7 +177,7 @@ impl<K, const L: usize> List<K, L> {
 
     /// Has the neighbours of an object that was taken out lead to each other.
     #[inline(always)]
-    pub(crate) fn mend<T: Linked<K, L>>(arena: &mut Arena<K, T>, link: Link<K>) {
+    pub(crate) fn mend<T: Linked<K, L>>(arena: &mut Arena<T, K>, link: Link<K>) {
         if let Some(previous) = link.previous {
             arena[previous].link_mut().next = link.next;
         }
@@ -187,7 +187,7 @@ impl<K, const L: usize> List<K, L> {
     }
 
     /// Takes the first object out.
-    pub fn pop_front<T: Linked<K, L>>(&mut self, arena: &mut Arena<K, T>) -> Option<Id<K>> {
+    pub fn pop_front<T: Linked<K, L>>(&mut self, arena: &mut Arena<T, K>) -> Option<Id<K>> {
         let id = self.head?;
         self.remove(arena, id);
         Some(id)

@@ -1,11 +1,8 @@
 //! Descriptions: what handles point to.
 use crate::prelude::*;
 
-/// Kind of [`Description`] ids.
-#[derive(Debug)]
-pub enum DescriptionK {}
 /// Names a description.
-pub type DescriptionId = Id<DescriptionK>;
+pub type DescriptionId = Id<Description>;
 
 /// An object of a scheme, as its server knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +15,13 @@ pub struct SchemeObject {
     pub number: u64,
     /// Arrives with requests on it.
     pub badge: u64,
+}
+
+impl SchemeObject {
+    /// The object of that number, of whichever epoch and badge: where events come from.
+    pub(crate) fn whichever(endpoint: EndpointId, number: u64) -> Object {
+        Object::Scheme(Self { endpoint, epoch: 0, number, badge: 0 })
+    }
 }
 
 /// A run of pages of a memory object, as a handle gives it.
@@ -36,9 +40,10 @@ pub struct View {
 }
 
 /// What a description stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Object {
     /// Not yet known: a call in flight will answer it.
+    #[default]
     Pending,
     /// An object of a scheme.
     Scheme(SchemeObject),
@@ -77,26 +82,14 @@ pub enum Object {
     Factory(FactoryKind),
     /// The scheme-creation capability.
     SchemeCreation,
-    /// Reads end of file, swallows writes.
-    Null,
-    /// Random bytes.
-    Random,
-    /// The kernel log.
-    Log,
-    /// Power control.
-    Power,
-    /// Counters.
-    Counters,
-    /// Refusals that anybody met.
-    Audit,
-    /// The wall clock, to be set.
-    Clock,
+    /// What has no state of its own: the kernel's log, random bytes, the clock.
+    Plain(ObjectType),
     /// An image name, as readable bytes.
     Name(MemoryId),
 }
 
 /// An open object. Handles share it by duplication.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Description {
     /// What it stands for.
     pub object: Object,
@@ -120,17 +113,17 @@ pub struct Description {
     pub maker: Option<ProcessId>,
     /// Order of its close notice among its endpoint's messages.
     pub close_order: u64,
-    close: Link<DescriptionK>,
+    close: Link<Description>,
     /// Its server wants to be told when a handle to it is closed next.
     pub(crate) tells_detach: bool,
     /// The number of the process whose closing is to be told.
     pub(crate) detached: u32,
     /// Order of its detach notice among its endpoint's messages.
     pub(crate) detach_order: u64,
-    detach: Link<DescriptionK>,
+    detach: Link<Description>,
 }
 
-links!(DescriptionK, Description, [], 0 => close, 1 => detach);
+links!(Description, Description, [], 0 => close, 1 => detach);
 
 impl Object {
     /// Its type, as tools show it.
@@ -152,13 +145,7 @@ impl Object {
             Object::Slot(_) => ObjectType::Slot,
             Object::Lease(_) => ObjectType::Lease,
             Object::Factory(_) | Object::SchemeCreation => ObjectType::Factory,
-            Object::Null => ObjectType::Null,
-            Object::Random => ObjectType::Random,
-            Object::Log => ObjectType::Log,
-            Object::Power => ObjectType::Power,
-            Object::Counters => ObjectType::Counters,
-            Object::Audit => ObjectType::Audit,
-            Object::Clock => ObjectType::Clock,
+            Object::Plain(kind) => *kind,
             Object::Name(_) => ObjectType::Name,
         }
     }
@@ -178,19 +165,9 @@ impl<M: Machine> Kernel<M> {
             object,
             refs: 1,
             flags,
-            positioned: false,
-            append_locked: false,
-            offset: 0,
-            busy: false,
-            slot: None,
             account,
             maker: self.cpus[0].current.map(|caller| caller.process),
-            close_order: 0,
-            close: Link::new(),
-            tells_detach: false,
-            detached: 0,
-            detach_order: 0,
-            detach: Link::new(),
+            ..Description::default()
         };
         Ok(self.descriptions.insert(&mut self.machine, description)?)
     }
@@ -217,21 +194,12 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// One more reference.
-    pub(crate) fn description_retain(&mut self, id: DescriptionId) {
-        let description = &mut self.descriptions[id];
-        description.refs = description.refs.wrapping_add(1);
-    }
-
     /// One reference less. The last one of a scheme's object becomes its close notice.
     pub(crate) fn description_release(&mut self, id: DescriptionId) {
-        let description = &mut self.descriptions[id];
-        description.refs = description.refs.wrapping_sub(1);
-        if description.refs > 0 {
+        if !self.descriptions.release(id) {
             return;
         }
-        let object = description.object;
-        match object {
+        match self.descriptions[id].object {
             Object::Scheme(object) if self.scheme_alive(&object) => {
                 self.close_notice(object.endpoint, id);
             }
@@ -309,13 +277,7 @@ impl<M: Machine> Kernel<M> {
             | Object::Pending
             | Object::Factory(_)
             | Object::SchemeCreation
-            | Object::Null
-            | Object::Random
-            | Object::Log
-            | Object::Power
-            | Object::Counters
-            | Object::Audit
-            | Object::Clock => {}
+            | Object::Plain(_) => {}
         }
     }
 }

@@ -3,11 +3,8 @@
 use crate::account::charge;
 use crate::prelude::*;
 
-/// Kind of [`HandleTable`] ids.
-#[derive(Debug)]
-pub enum TableK {}
 /// Names a table.
-pub type TableId = Id<TableK>;
+pub type TableId = Id<HandleTable>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -36,7 +33,7 @@ const BLOCK: usize = 64;
 const QUANTUM_BLOCKS: usize = 16;
 
 /// One half of a table: dense numbers, lowest free first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Half {
     pub(crate) entries: Blocks<Entry, BLOCK>,
     /// A set bit is a number in use.
@@ -48,10 +45,6 @@ pub(crate) struct Half {
 }
 
 impl Half {
-    const fn new() -> Self {
-        Self { entries: Blocks::new(), used: Blocks::new(), full: [0; WORDS / 64], live: 0 }
-    }
-
     fn lowest_free(&self) -> Option<usize> {
         for (index, full) in self.full.iter().enumerate() {
             if *full != u64::MAX {
@@ -86,7 +79,7 @@ impl Half {
 }
 
 /// A table. It is an object of its own: it can outlive a process and be given to the next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct HandleTable {
     pub(crate) lower: Half,
     pub(crate) upper: Half,
@@ -104,10 +97,10 @@ pub struct HandleTable {
     pub(crate) scattered: bool,
     /// Where taking it apart goes on: numbers below are closed.
     cursor: usize,
-    dead: Link<TableK>,
+    dead: Link<HandleTable>,
 }
 
-links!(TableK, HandleTable, [], 0 => dead);
+links!(HandleTable, HandleTable, [], 0 => dead);
 
 /// A place in a table that was kept for a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,16 +245,10 @@ impl<M: Machine> Kernel<M> {
         self.tables.reserve(&mut self.machine)?;
         self.charge_object::<HandleTable>(account)?;
         let table = HandleTable {
-            lower: Half::new(),
-            upper: Half::new(),
             refs: 1,
             account,
-            process: 0,
-            grown: 0,
             most: (Rights::all(), Rights::all(), 0),
-            scattered: false,
-            cursor: 0,
-            dead: Link::new(),
+            ..HandleTable::default()
         };
         Ok(self.tables.insert(&mut self.machine, table)?)
     }
@@ -336,7 +323,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn uppers_trade(&mut self, one: TableId, other: TableId) {
         let [a, b] = [one, other].map(|id| {
             let table = &mut self.tables[id];
-            let upper = core::mem::replace(&mut table.upper, Half::new());
+            let upper = core::mem::take(&mut table.upper);
             let grown = upper.entries.len().saturating_mul(size_of::<Entry>()) as u64;
             table.grown = table.grown.wrapping_sub(grown);
             (upper, grown)
@@ -475,17 +462,9 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    /// One more reference.
-    pub(crate) fn table_retain(&mut self, id: TableId) {
-        let table = &mut self.tables[id];
-        table.refs = table.refs.wrapping_add(1);
-    }
-
     /// One reference less; the last one leaves the table to be emptied piece by piece.
     pub(crate) fn table_release(&mut self, id: TableId) {
-        let table = &mut self.tables[id];
-        table.refs = table.refs.wrapping_sub(1);
-        if table.refs == 0 {
+        if self.tables.release(id) {
             self.work.dead_tables.push_back(&mut self.tables, id);
         }
     }

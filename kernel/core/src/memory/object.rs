@@ -189,7 +189,7 @@ impl<M: Machine> Kernel<M> {
         let charged = self.charge(account, Resource::KernelBytes, root_bytes);
         charged.inspect_err(|_| self.uncharge_object::<Memory<M::Frame>>(account))?;
         if let Backing::CopyOf(parent, _) = backing {
-            self.memory_retain(parent);
+            self.memories.retain(parent);
         }
         let memory = Memory {
             refs: 1,
@@ -381,20 +381,12 @@ impl<M: Machine> Kernel<M> {
         })
     }
 
-    /// One more reference.
-    pub(crate) fn memory_retain(&mut self, id: MemoryId) {
-        let memory = &mut self.memories[id];
-        memory.refs = memory.refs.wrapping_add(1);
-    }
-
     /// One reference less. The last one hands the object to the reaper.
     pub(crate) fn memory_release(&mut self, id: MemoryId) {
-        let memory = &mut self.memories[id];
-        memory.refs = memory.refs.wrapping_sub(1);
-        if memory.refs > 0 {
+        if !self.memories.release(id) {
             return;
         }
-        if memory.leaves.len() <= 1 {
+        if self.memories[id].leaves.len() <= 1 {
             self.memory_reap(id);
         } else {
             self.work.dead_memories.push_back(&mut self.memories, id);

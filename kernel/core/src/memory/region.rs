@@ -1,14 +1,11 @@
 //! Regions in an ordered tree: a treap whose nodes are the regions themselves.
 use crate::prelude::*;
 
-/// Kind of [`Region`] ids.
-#[derive(Debug)]
-pub enum RegionK {}
 /// Names a region.
-pub type RegionId = Id<RegionK>;
+pub type RegionId = Id<Region>;
 
 /// A run of pages of a space that shows a run of pages of one memory object.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Region {
     /// Its first page (address / page size).
     pub start: u64,
@@ -30,34 +27,19 @@ pub struct Region {
     pub lease: Option<LeaseId>,
     /// The space that it lies in.
     pub(crate) space: Option<SpaceId>,
-    pub(crate) of_lease: Link<RegionK>,
+    pub(crate) of_lease: Link<Region>,
     left: Option<RegionId>,
     right: Option<RegionId>,
     priority: u32,
 }
 
-links!(RegionK, Region, [], 0 => of_lease);
+links!(Region, Region, [], 0 => of_lease);
 
 impl Region {
     /// A region in no tree.
     #[must_use]
     pub fn new(start: u64, pages: u64, memory: MemoryId, offset: u64) -> Self {
-        Self {
-            start,
-            pages,
-            memory,
-            offset,
-            protection: Protection::empty(),
-            most: Protection::empty(),
-            shared: false,
-            grant: None,
-            lease: None,
-            space: None,
-            of_lease: Link::new(),
-            left: None,
-            right: None,
-            priority: 0,
-        }
+        Self { start, pages, memory, offset, ..Self::default() }
     }
 
     /// The page behind its last.
@@ -95,7 +77,7 @@ pub struct RegionTree {
     last: Option<RegionId>,
 }
 
-type Regions = Arena<RegionK, Region>;
+type Regions = Arena<Region>;
 
 impl RegionTree {
     /// How many regions there are.

@@ -210,9 +210,9 @@ impl<M: Machine> Kernel<M> {
         let account = self.spaces[id].account;
         self.regions.reserve(&mut self.machine)?;
         self.charge_object::<Region>(account)?;
-        self.memory_retain(region.memory);
+        self.memories.retain(region.memory);
         if let Some(grant) = region.grant {
-            self.grant_retain(grant);
+            self.grants.retain(grant);
         }
         let region = self.regions.insert(&mut self.machine, region)?;
         self.region_count(region, true);

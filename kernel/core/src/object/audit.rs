@@ -45,7 +45,7 @@ impl<M: Machine> Kernel<M> {
             *place = AuditRecord { number, time, ..record };
         }
         self.audit.written = number.wrapping_add(1);
-        self.notify(Source::Audit, READABLE);
+        self.notify(Object::Plain(ObjectType::Audit), READABLE);
     }
 
     /// Reads records from a number on; the caller's cursor is moved behind what was read. Records

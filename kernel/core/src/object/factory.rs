@@ -34,18 +34,20 @@ impl<M: Machine> Kernel<M> {
                 let bytes = path.parse().map_err(|_| Error::new(ENOENT))?;
                 self.memory_object(account, bytes)
             }
-            FactoryKind::Process if path == CREDENTIALS_CAPABILITY => Ok(Object::Null),
+            FactoryKind::Process if path == CREDENTIALS_CAPABILITY => {
+                Ok(Object::Plain(ObjectType::Null))
+            }
             FactoryKind::Process => {
                 let number = path.parse().map_err(|_| Error::new(ENOENT))?;
                 let process = self.process_by_number(number).ok_or(Error::new(ENOENT))?;
-                self.process_retain(process);
+                self.processes.retain(process);
                 Ok(Object::Process(process))
             }
             _ => Err(Error::new(ENOENT)),
         }
     }
 
-    fn memory_object(&mut self, account: crate::account::AccountId, bytes: u64) -> Result<Object> {
+    fn memory_object(&mut self, account: AccountId, bytes: u64) -> Result<Object> {
         let memory = self.memory_create(account, bytes, Backing::Zero)?;
         let pages = self.memories[memory].pages;
         Ok(Object::Memory(View { memory, first: 0, pages, grant: None, bytes }))
@@ -121,12 +123,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A window over device memory that was permitted.
-    pub(crate) fn window(
-        &mut self,
-        payer: crate::account::AccountId,
-        physical: u64,
-        bytes: u64,
-    ) -> Result<Object> {
+    pub(crate) fn window(&mut self, payer: AccountId, physical: u64, bytes: u64) -> Result<Object> {
         let memory = self.memory_create(payer, bytes, Backing::Device(physical))?;
         let pages = self.memories[memory].pages;
         Ok(Object::Memory(View { memory, first: 0, pages, grant: None, bytes }))

@@ -1,14 +1,11 @@
 //! Interrupt lines as handles: masked until acknowledged, reclaimed when the driver is gone.
 use crate::prelude::*;
 
-/// Kind of [`Irq`] ids.
-#[derive(Debug)]
-pub enum IrqK {}
 /// Names an interrupt line in use.
-pub type IrqId = Id<IrqK>;
+pub type IrqId = Id<Irq>;
 
 /// An interrupt line that a driver holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Irq {
     line: u32,
     /// Interrupts since the last read.
@@ -42,14 +39,7 @@ impl<M: Machine> Kernel<M> {
         refuse_if(self.irqs.iter().any(|(_, irq)| irq.line == line), EBUSY)?;
         self.irqs.reserve(&mut self.machine)?;
         self.charge_object::<Irq>(account)?;
-        let irq = Irq {
-            line,
-            count: 0,
-            when: 0,
-            waiters: List::new(),
-            watchers: Watchers::new(),
-            account,
-        };
+        let irq = Irq { line, account, ..Irq::default() };
         self.machine.irq_mask(line, false);
         Ok(self.irqs.insert(&mut self.machine, irq)?)
     }
@@ -75,7 +65,7 @@ impl<M: Machine> Kernel<M> {
         irq.count = irq.count.wrapping_add(1);
         irq.when = now;
         self.wake_all(Blocked::Irq(id));
-        self.notify(Source::Irq(id), READABLE);
+        self.notify(Object::Irq(id), READABLE);
     }
 
     /// Reads how many interrupts came since the last read, and when the last one did.

@@ -10,14 +10,11 @@ use crate::task::thread::Metered;
 use clavis_abi::limits::{LEASES_ABOVE, QUANTUM_LEASES, QUANTUM_PAGES};
 use clavis_abi::params::{LeaseInfo, LeaseParams, LeaseState, NO_LEASE};
 
-/// Kind of [`Lease`] ids.
-#[derive(Debug)]
-pub enum LeaseK {}
 /// Names a lease. One that is gone has ended.
-pub type LeaseId = Id<LeaseK>;
+pub type LeaseId = Id<Lease>;
 
 /// A lease.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Lease {
     /// Descriptions that stand for it; with the last it ends. A join has none.
     pub(crate) refs: u32,
@@ -36,18 +33,18 @@ pub struct Lease {
     pub(crate) timer: Option<TimerId>,
     pub(crate) account: AccountId,
     /// Leases whose first or second parent it is.
-    pub(crate) firsts: List<LeaseK, 0>,
-    pub(crate) seconds: List<LeaseK, 1>,
+    pub(crate) firsts: List<Lease, 0>,
+    pub(crate) seconds: List<Lease, 1>,
     /// Threads that waited under it last.
     pub(crate) threads: List<ThreadK, 2>,
-    pub(crate) registrations: List<RegistrationK, 4>,
-    pub(crate) regions: List<RegionK, 0>,
-    of_first: Link<LeaseK>,
-    of_second: Link<LeaseK>,
-    ending: Link<LeaseK>,
+    pub(crate) registrations: List<Registration, 4>,
+    pub(crate) regions: List<Region, 0>,
+    of_first: Link<Lease>,
+    of_second: Link<Lease>,
+    ending: Link<Lease>,
 }
 
-links!(LeaseK, Lease, [], 0 => of_first, 1 => of_second, 2 => ending);
+links!(Lease, Lease, [], 0 => of_first, 1 => of_second, 2 => ending);
 
 impl Lease {
     /// Whether it holds, and nothing has to be counted.
@@ -252,25 +249,14 @@ impl<M: Machine> Kernel<M> {
         self.leases.reserve(&mut self.machine)?;
         self.charge_object::<Lease>(account)?;
         let lease = Lease {
-            refs: 0,
             parents,
             weight,
-            ended: None,
             uses: params.uses,
             bytes: params.bytes,
             is_metered,
-            counted: 0,
             until: params.until,
-            timer: None,
             account,
-            firsts: List::new(),
-            seconds: List::new(),
-            threads: List::new(),
-            registrations: List::new(),
-            regions: List::new(),
-            of_first: Link::new(),
-            of_second: Link::new(),
-            ending: Link::new(),
+            ..Lease::default()
         };
         let id = self.leases.insert(&mut self.machine, lease)?;
         self.lease_hang(id, true);
@@ -302,11 +288,10 @@ impl<M: Machine> Kernel<M> {
 
     /// A description of a lease is gone: with the last one the lease ends.
     pub(crate) fn lease_release(&mut self, id: LeaseId) {
-        let lease = &mut self.leases[id];
-        lease.refs = lease.refs.wrapping_sub(1);
-        if lease.refs > 0 {
+        if !self.leases.release(id) {
             return;
         }
+        let lease = &self.leases[id];
         if lease.ended.is_none() {
             self.lease_end(id, EREVOKED);
         } else if !lease.ending.is_linked() {

@@ -43,7 +43,7 @@ impl<M: Machine> Kernel<M> {
         if self.log.echo {
             self.machine.log(text);
         }
-        self.notify(Source::Log, READABLE);
+        self.notify(Object::Plain(ObjectType::Log), READABLE);
     }
 
     /// Reads the log from a cursor on; the caller's cursor is moved behind what was read. Bytes

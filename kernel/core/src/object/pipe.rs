@@ -1,17 +1,13 @@
 //! Pipes: bytes and handles, in order, within bounds.
 use crate::prelude::*;
 use clavis_abi::limits::{PIPE_ATOMIC, PIPE_BYTES};
-use core::marker::PhantomData;
 
-/// Kind of [`Pipe`] ids.
-#[derive(Debug)]
-pub enum PipeK {}
 /// Names a pipe.
-pub type PipeId = Id<PipeK>;
+pub type PipeId = Id<Pipe>;
 
 /// A pipe.
-#[derive(Debug)]
-pub struct Pipe<F> {
+#[derive(Debug, Default)]
+pub struct Pipe {
     /// The ring's bytes; its frames are taken as they are needed.
     pub(crate) memory: MemoryId,
     /// Where the next byte is read.
@@ -31,10 +27,9 @@ pub struct Pipe<F> {
     /// Handles on their way, oldest first.
     pub parked: [Option<Handle>; BATCH_MAX],
     pub(crate) account: AccountId,
-    frame: PhantomData<fn() -> F>,
 }
 
-impl<F> Pipe<F> {
+impl Pipe {
     /// What the read end is ready for.
     pub(crate) fn reader_readiness(&self) -> u8 {
         let gone = if self.writers == 0 { READABLE | HANGUP } else { 0 };
@@ -55,22 +50,9 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn pipe_create(&mut self, account: AccountId) -> Result<PipeId> {
         self.pipes.reserve(&mut self.machine)?;
         let memory = self.memory_create(account, PIPE_BYTES as u64, Backing::Zero)?;
-        let charged = self.charge_object::<Pipe<M::Frame>>(account);
+        let charged = self.charge_object::<Pipe>(account);
         charged.inspect_err(|_| self.memory_release(memory))?;
-        let pipe = Pipe {
-            memory,
-            head: 0,
-            len: 0,
-            readers: 1,
-            writers: 0,
-            readers_waiting: List::new(),
-            writers_waiting: List::new(),
-            reader_watchers: Watchers::new(),
-            writer_watchers: Watchers::new(),
-            parked: [None; BATCH_MAX],
-            account,
-            frame: PhantomData,
-        };
+        let pipe = Pipe { memory, readers: 1, account, ..Pipe::default() };
         Ok(self.pipes.insert(&mut self.machine, pipe)?)
     }
 
@@ -87,7 +69,7 @@ impl<M: Machine> Kernel<M> {
         if pipe.readers == 0 {
             self.wake_all(Blocked::PipeWrite(id));
             self.wake_all(Blocked::PipeRead(id));
-            self.notify(Source::PipeWriter(id), WRITABLE | HANGUP);
+            self.notify(Object::PipeWriter(id), WRITABLE | HANGUP);
         }
         self.pipe_free_if_unused(id);
     }
@@ -99,7 +81,7 @@ impl<M: Machine> Kernel<M> {
         if pipe.writers == 0 {
             self.wake_all(Blocked::PipeRead(id));
             self.wake_all(Blocked::PipeWrite(id));
-            self.notify(Source::PipeReader(id), READABLE | HANGUP);
+            self.notify(Object::PipeReader(id), READABLE | HANGUP);
         }
         self.pipe_free_if_unused(id);
     }
@@ -116,19 +98,19 @@ impl<M: Machine> Kernel<M> {
             self.parked_release(pipe.account, handle);
         }
         self.memory_release(pipe.memory);
-        self.uncharge_object::<Pipe<M::Frame>>(pipe.account);
+        self.uncharge_object::<Pipe>(pipe.account);
     }
 
     /// Lets go of a handle that was parked at an account's cost.
     pub(crate) fn parked_release(&mut self, payer: AccountId, handle: Handle) {
-        self.uncharge(payer, crate::account::Resource::Handles, 1);
+        self.uncharge(payer, Resource::Handles, 1);
         self.description_release(handle.description);
     }
 
     /// Tells the read end that something came.
     pub(crate) fn pipe_filled(&mut self, id: PipeId) {
         self.wake_all(Blocked::PipeRead(id));
-        self.notify(Source::PipeReader(id), READABLE);
+        self.notify(Object::PipeReader(id), READABLE);
     }
 
     /// Reads what is there; waits for the first byte. No writers: end of file.
@@ -159,7 +141,7 @@ impl<M: Machine> Kernel<M> {
         pipe.head = (head + n) % PIPE_BYTES;
         pipe.len -= n;
         self.wake_all(Blocked::PipeWrite(id));
-        self.notify(Source::PipeWriter(id), WRITABLE);
+        self.notify(Object::PipeWriter(id), WRITABLE);
         Ok(Outcome::Done(n))
     }
 

@@ -3,19 +3,16 @@ use crate::prelude::*;
 use clavis_abi::syscall::data::Event;
 use clavis_abi::syscall::flag::{EVENT_TIMEOUT_ID, EventFlags};
 
-/// Kind of [`Queue`] ids.
-#[derive(Debug)]
-pub enum QueueK {}
 /// Names a queue.
-pub type QueueId = Id<QueueK>;
+pub type QueueId = Id<Queue>;
 
 /// An event queue.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Queue {
     /// Registrations that have something to tell.
-    pub ready: List<RegistrationK, 2>,
+    pub ready: List<Registration, 2>,
     /// All its registrations.
-    pub all: List<RegistrationK, 1>,
+    pub all: List<Registration, 1>,
     /// How many.
     pub count: u32,
     /// The timer of its time-out, once it had one. It belongs to the queue alone.
@@ -33,8 +30,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn queue_create(&mut self, account: AccountId) -> Result<QueueId> {
         self.queues.reserve(&mut self.machine)?;
         self.charge_object::<Queue>(account)?;
-        let (ready, all, waiters) = (List::new(), List::new(), List::new());
-        let queue = Queue { ready, all, count: 0, timeout: None, waiters, account };
+        let queue = Queue { account, ..Queue::default() };
         Ok(self.queues.insert(&mut self.machine, queue)?)
     }
 

@@ -1,11 +1,8 @@
 //! Slots: a place that a name is bound to, and that may be empty while its service restarts.
 use crate::prelude::*;
 
-/// Kind of [`Slot`] ids.
-#[derive(Debug)]
-pub enum SlotK {}
 /// Names a slot.
-pub type SlotId = Id<SlotK>;
+pub type SlotId = Id<Slot>;
 
 /// A slot.
 #[derive(Debug)]
@@ -15,7 +12,7 @@ pub struct Slot {
     /// The root of the service, while there is one.
     pub(crate) root: Option<Handle>,
     /// Opens that wait for a root.
-    pub(crate) waiters: List<RequestK, 0>,
+    pub(crate) waiters: List<Request, 0>,
     /// How many.
     pub(crate) waiting: usize,
     /// Who is told that it was filled or emptied.
@@ -24,10 +21,10 @@ pub struct Slot {
     pub(crate) refs: u32,
     pub(crate) account: AccountId,
     /// Among the slots that the root's endpoint fills.
-    of_endpoint: Link<SlotK>,
+    of_endpoint: Link<Slot>,
 }
 
-links!(SlotK, Slot, [], 0 => of_endpoint);
+links!(Slot, Slot, [], 0 => of_endpoint);
 
 impl<M: Machine> Kernel<M> {
     /// Makes an empty slot with one reference.
@@ -51,17 +48,9 @@ impl<M: Machine> Kernel<M> {
         Ok(self.slots.insert(&mut self.machine, slot)?)
     }
 
-    /// One more reference.
-    pub(crate) fn slot_retain(&mut self, id: SlotId) {
-        let slot = &mut self.slots[id];
-        slot.refs = slot.refs.wrapping_add(1);
-    }
-
     /// One reference less. Opens that wait keep their slot alive through the handles they came by.
     pub(crate) fn slot_release(&mut self, id: SlotId) {
-        let slot = &mut self.slots[id];
-        slot.refs = slot.refs.wrapping_sub(1);
-        if slot.refs > 0 {
+        if !self.slots.release(id) {
             return;
         }
         while let Some(request) = self.slots[id].waiters.front() {
@@ -85,7 +74,7 @@ impl<M: Machine> Kernel<M> {
             let Self { endpoints, slots, .. } = self;
             endpoints[object.endpoint].slots.push_back(slots, id);
         }
-        self.notify(Source::Slot(id), READABLE);
+        self.notify(Object::Slot(id), READABLE);
         while let Some(request) = self.slots[id].waiters.pop_front(&mut self.requests) {
             self.slots[id].waiting = self.slots[id].waiting.saturating_sub(1);
             self.request_readmit(request);
@@ -96,7 +85,7 @@ impl<M: Machine> Kernel<M> {
     /// Empties a slot.
     pub(crate) fn slot_empty(&mut self, id: SlotId) {
         if self.slot_take_root(id) {
-            self.notify(Source::Slot(id), WRITABLE);
+            self.notify(Object::Slot(id), WRITABLE);
         }
     }
 

@@ -3,11 +3,8 @@ use crate::prelude::*;
 use clavis_abi::syscall::data::TimeSpec;
 use clavis_abi::syscall::flag::CLOCK_REALTIME;
 
-/// Kind of [`Timer`] ids.
-#[derive(Debug)]
-pub enum TimerK {}
 /// Names a timer.
-pub type TimerId = Id<TimerK>;
+pub type TimerId = Id<Timer>;
 
 /// A timer.
 #[derive(Debug)]
@@ -64,7 +61,7 @@ impl<M: Machine> Kernel<M> {
 
     /// A timer's time has come.
     pub(crate) fn timer_fired(&mut self, id: TimerId) {
-        self.notify(Source::Timer(id), READABLE);
+        self.notify(Object::Timer(id), READABLE);
         if let Some(lease) = self.timers[id].lease {
             self.lease_end(lease, EEXPIRED);
         }

@@ -98,7 +98,7 @@ impl<M: Machine> Kernel<M> {
         let opcode = cqe.flags & 0b111;
         if opcode == CqeOpcode::SendFevent as u8 {
             let events = (cqe.tag & 0b111) as u8;
-            self.notify(Source::Scheme(endpoint, cqe.result), events);
+            self.notify(SchemeObject::whichever(endpoint, cqe.result), events);
             return Ok(());
         }
         let Ok(id) = self.request_by_tag(caller, endpoint, cqe.tag) else {
@@ -226,7 +226,7 @@ impl<M: Machine> Kernel<M> {
         let Some(caller) = request.caller else {
             // The caller is gone: what was opened for it is closed at once.
             let epoch = self.endpoints[endpoint].epoch;
-            self.endpoint_retain(endpoint);
+            self.endpoints.retain(endpoint);
             let object = SchemeObject { endpoint, epoch, number: cqe.result, badge: 0 };
             self.descriptions[opening.description].object = Object::Scheme(object);
             self.description_release(opening.description);
@@ -273,7 +273,7 @@ impl<M: Machine> Kernel<M> {
             return;
         };
         // Held until the request is over: it may be the socket that the request came through.
-        self.description_retain(given.description);
+        self.descriptions.retain(given.description);
         let object = self.descriptions[given.description].object;
         let fits = given.rights.contains(Rights::TRANSFER)
             && !matches!(object, Object::Table(_))

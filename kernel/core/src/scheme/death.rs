@@ -122,7 +122,7 @@ impl<M: Machine> Kernel<M> {
             let through = self.requests[id].through;
             self.offset_release(through);
         }
-        self.account_retain(payer);
+        self.accounts.retain(payer);
         self.orphans = self.orphans.saturating_add(1);
         self.charge_over(payer, Resource::Requests, 1);
         if let (Some(endpoint), false) = (self.requests[id].endpoint, taken) {
@@ -165,7 +165,7 @@ impl<M: Machine> Kernel<M> {
     /// The last socket of an endpoint is gone: every request ends, everybody who waits wakes. That
     /// is done before anything else runs.
     pub(crate) fn endpoint_died(&mut self, id: EndpointId) {
-        self.endpoint_retain(id);
+        self.endpoints.retain(id);
         let next_dead = self.work.dead_endpoint.replace(id);
         let endpoint = &mut self.endpoints[id];
         (endpoint.hung, endpoint.next_dead) = (0, next_dead);

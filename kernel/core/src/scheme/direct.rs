@@ -64,8 +64,8 @@ pub(super) struct Payload {
 /// The parts of the kernel that all steps work with.
 pub(super) struct Step<'a, M: Machine> {
     pub(super) cpu: &'a mut CpuState<M::ContextRef>,
-    pub(super) spaces: &'a Arena<SpaceK, Space<M>>,
-    pub(super) memories: &'a mut Arena<MemoryK, Memory<M::Frame>>,
+    pub(super) spaces: &'a Arena<Space<M>, SpaceK>,
+    pub(super) memories: &'a mut Arena<Memory<M::Frame>, MemoryK>,
     pub(super) machine: &'a mut M,
     pub(super) switches: &'a mut u64,
 }
@@ -352,9 +352,9 @@ impl<M: Machine> Step<'_, M> {
     fn deliver(
         mut self,
         caller: &Caller,
-        threads: &mut Arena<ThreadK, Thread<M>>,
+        threads: &mut Arena<Thread<M>, ThreadK>,
         endpoint: &mut Endpoint,
-        draft: Tenant<'_, RequestK, Request>,
+        draft: Tenant<'_, Request, Request>,
         scratch: &[u8],
         way: &Way<'_>,
     ) -> Option<M::ContextRef> {
@@ -383,9 +383,9 @@ impl<M: Machine> Step<'_, M> {
     fn deliver_to(
         &mut self,
         caller: &Caller,
-        threads: &mut Arena<ThreadK, Thread<M>>,
+        threads: &mut Arena<Thread<M>, ThreadK>,
         endpoint: &mut Endpoint,
-        draft: Tenant<'_, RequestK, Request>,
+        draft: Tenant<'_, Request, Request>,
         scratch: &[u8],
         way: &Way<'_>,
         priority: u8,

@@ -2,11 +2,8 @@
 use super::inbox::Mapped;
 use crate::prelude::*;
 
-/// Kind of [`Endpoint`] ids.
-#[derive(Debug)]
-pub enum EndpointK {}
 /// Names an endpoint.
-pub type EndpointId = Id<EndpointK>;
+pub type EndpointId = Id<Endpoint>;
 
 /// Lists that the watchers of an endpoint's objects are spread over.
 pub const WATCH_BUCKETS: usize = 16;
@@ -55,13 +52,13 @@ pub struct Endpoint {
     pub(crate) free: usize,
     pub(crate) places: [QueuePlace; ENDPOINT_DEPTH],
     /// Undelivered requests and cancellations, in order.
-    pub(crate) queue: List<RequestK, 0>,
+    pub(crate) queue: List<Request, 0>,
     /// Close notices, in order.
-    pub(crate) closes: List<DescriptionK, 0>,
+    pub(crate) closes: List<Description, 0>,
     /// Detach notices, in order.
-    pub(crate) detaches: List<DescriptionK, 1>,
+    pub(crate) detaches: List<Description, 1>,
     /// Unmap notices, in order.
-    pub(crate) unmaps: List<GrantK, 0>,
+    pub(crate) unmaps: List<Grant, 0>,
     /// The notice that a server which adopts took last, until it asks for the next message.
     pub(crate) in_hand: Option<Notice>,
     /// The turn of the request that was taken last.
@@ -75,7 +72,7 @@ pub struct Endpoint {
     /// Threads that wait for a place.
     pub admission: List<ThreadK, 0>,
     /// Slots that this endpoint fills.
-    pub(crate) slots: List<SlotK, 0>,
+    pub(crate) slots: List<Slot, 0>,
     /// Watchers of its objects, by number.
     pub(crate) watchers: [Watchers; WATCH_BUCKETS],
     /// Watchers of the socket.
@@ -176,8 +173,8 @@ impl Endpoint {
     /// who asks for little by more than the one request before each of his.
     pub(crate) fn take_turn<M: Machine>(
         &mut self,
-        requests: &mut Arena<RequestK, Request>,
-        threads: &Arena<ThreadK, Thread<M>>,
+        requests: &mut Arena<Request>,
+        threads: &Arena<Thread<M>, ThreadK>,
         id: RequestId,
     ) {
         let (mut turn, payer) = (self.turn, requests[id].pays(threads));
@@ -289,17 +286,9 @@ impl<M: Machine> Kernel<M> {
         self.endpoints[object.endpoint].check(object.epoch)
     }
 
-    /// One more reference.
-    pub(crate) fn endpoint_retain(&mut self, id: EndpointId) {
-        let endpoint = &mut self.endpoints[id];
-        endpoint.refs = endpoint.refs.wrapping_add(1);
-    }
-
     /// One reference less.
     pub(crate) fn endpoint_release(&mut self, id: EndpointId) {
-        let endpoint = &mut self.endpoints[id];
-        endpoint.refs = endpoint.refs.wrapping_sub(1);
-        if endpoint.refs > 0 {
+        if !self.endpoints.release(id) {
             return;
         }
         let Some(endpoint) = self.endpoints.remove(id) else { return };
@@ -490,7 +479,7 @@ impl<M: Machine> Kernel<M> {
             self.wake(thread, resume);
         }
         if is_watched {
-            self.notify(Source::Socket(id), READABLE);
+            self.notify(Object::Socket(id), READABLE);
         }
     }
 

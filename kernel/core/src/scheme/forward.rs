@@ -105,7 +105,7 @@ impl<M: Machine> Kernel<M> {
         if let Some(slot) = slot {
             self.opened_through(&opening, slot);
         }
-        self.description_retain(door.description);
+        self.descriptions.retain(door.description);
         self.description_release(through);
         Some(name)
     }

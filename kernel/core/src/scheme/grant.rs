@@ -2,11 +2,8 @@
 use crate::prelude::*;
 use clavis_abi::syscall::flag::MunmapFlags;
 
-/// Kind of [`Grant`] ids.
-#[derive(Debug)]
-pub enum GrantK {}
 /// Names a grant.
-pub type GrantId = Id<GrantK>;
+pub type GrantId = Id<Grant>;
 
 /// What one answered mmap lent. When its last mapping is gone the server is told once.
 #[derive(Debug)]
@@ -27,10 +24,10 @@ pub struct Grant {
     pub(crate) account: AccountId,
     /// Order of its notice among its endpoint's messages.
     pub order: u64,
-    queued: Link<GrantK>,
+    queued: Link<Grant>,
 }
 
-links!(GrantK, Grant, [], 0 => queued);
+links!(Grant, Grant, [], 0 => queued);
 
 /// The protection in mmap flags.
 #[must_use]
@@ -54,20 +51,12 @@ pub fn most_of(rights: Rights, private: bool) -> Protection {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// One more reference.
-    pub(crate) fn grant_retain(&mut self, id: GrantId) {
-        let grant = &mut self.grants[id];
-        grant.refs = grant.refs.wrapping_add(1);
-    }
-
     /// One reference less; the last one becomes the server's notice.
     pub(crate) fn grant_release(&mut self, id: GrantId) {
-        let grant = &mut self.grants[id];
-        grant.refs = grant.refs.wrapping_sub(1);
-        if grant.refs > 0 {
+        if !self.grants.release(id) {
             return;
         }
-        let Grant { endpoint, description, .. } = *grant;
+        let Grant { endpoint, description, .. } = self.grants[id];
         let alive = match self.descriptions[description].object {
             Object::Scheme(object) => self.scheme_alive(&object),
             _ => false,
@@ -112,7 +101,7 @@ impl<M: Machine> Kernel<M> {
         // Parts of it that the server unmaps stay for the client.
         self.memory_own(space, region.memory)?;
         wanted.lent = Some((region.memory, first, region.most));
-        self.memory_retain(region.memory);
+        self.memories.retain(region.memory);
         self.requests[id].wanted = Some(wanted);
         Ok(caller)
     }
@@ -168,7 +157,7 @@ impl<M: Machine> Kernel<M> {
             queued: Link::new(),
         };
         let grant = self.grants.insert(&mut self.machine, grant)?;
-        self.description_retain(through);
+        self.descriptions.retain(through);
         let mapped = match handle {
             Some(out) => {
                 let bytes = pages.saturating_mul(PAGE);
@@ -211,9 +200,9 @@ impl<M: Machine> Kernel<M> {
         inherit: Rights,
     ) -> Result<Handle> {
         let description = self.description_create(account, Object::Memory(view), 0)?;
-        self.memory_retain(view.memory);
+        self.memories.retain(view.memory);
         if let Some(grant) = view.grant {
-            self.grant_retain(grant);
+            self.grants.retain(grant);
         }
         let mut rights = Rights::DUP | Rights::TRANSFER | Rights::STAT;
         rights.set(Rights::MAP_READ | Rights::READ, most.contains(Protection::READ));
@@ -226,7 +215,7 @@ impl<M: Machine> Kernel<M> {
     /// Maps an object. A private mapping that can be written maps a copy of its own.
     pub(crate) fn map_object(
         &mut self,
-        space: crate::memory::space::SpaceId,
+        space: SpaceId,
         mut mapping: Mapping,
         place: Place,
         account: AccountId,

@@ -2,11 +2,8 @@
 //! the process knows of, so that what was delivered to it is found when it ends.
 use crate::prelude::*;
 
-/// Kind of [`Seat`] ids.
-#[derive(Debug)]
-pub enum SeatK {}
 /// Names a seat.
-pub type SeatId = Id<SeatK>;
+pub type SeatId = Id<Seat>;
 
 /// A process's place at an endpoint.
 #[derive(Debug)]
@@ -14,10 +11,10 @@ pub struct Seat {
     pub(crate) process: ProcessId,
     pub(crate) endpoint: EndpointId,
     pub(crate) account: AccountId,
-    pub(crate) link: Link<SeatK>,
+    pub(crate) link: Link<Seat>,
 }
 
-links!(SeatK, Seat, [], 0 => link);
+links!(Seat, Seat, [], 0 => link);
 
 /// Where the inbox lies in a process.
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +120,7 @@ impl<M: Machine> Kernel<M> {
         while let Some(id) = self.processes[process].seats.front() {
             let at = self.seats[id].endpoint;
             self.seat_free(id);
-            self.endpoint_retain(at);
+            self.endpoints.retain(at);
             let mapped = &mut self.endpoints[at].mapped;
             for place in mapped.iter_mut().filter(|at| at.is_some_and(|at| at.seat == id)) {
                 *place = None;

@@ -129,7 +129,7 @@ impl<M: Machine> Kernel<M> {
         let made = self.description_create(caller.account, Object::Pending, own);
         let description = made.inspect_err(|_| self.number_cancel(out))?;
         if let Some(slot) = slot {
-            self.slot_retain(slot);
+            self.slots.retain(slot);
             self.descriptions[description].slot = Some(slot);
         }
         Ok(Opening {
@@ -182,17 +182,8 @@ impl<M: Machine> Kernel<M> {
         flags: u64,
         fcntl: u32,
     ) -> u64 {
-        let mut flags = flags | u64::from(fcntl);
-        let held = u64::from(handle.flags);
-        if held & handle_flags::BENEATH != 0 {
-            flags |= open_flags::BENEATH;
-        }
-        if held & handle_flags::NO_SYMLINKS != 0 {
-            flags |= open_flags::NO_SYMLINKS;
-        }
-        if held & handle_flags::NO_XDEV != 0 {
-            flags |= open_flags::NO_XDEV;
-        }
+        let held = open_flags::of_handle(handle.flags.into());
+        let mut flags = flags | held | u64::from(fcntl);
         let structural = self.endpoints[object.endpoint].flags & endpoint_flags::STRUCTURAL != 0;
         if flags & open_flags::BENEATH != 0 && !structural {
             flags |= O_NOFOLLOW as u64;
@@ -284,16 +275,7 @@ impl<M: Machine> Kernel<M> {
 
 /// The handle flags of what is opened through a handle with flags.
 fn sticky(handle: u32, open: u64) -> u32 {
-    let mut flags = handle & handle_flags::STICKY as u32;
-    if open & open_flags::BENEATH != 0 {
-        flags |= handle_flags::BENEATH as u32;
-    }
-    if open & open_flags::NO_SYMLINKS != 0 {
-        flags |= handle_flags::NO_SYMLINKS as u32;
-    }
-    if open & open_flags::NO_XDEV != 0 {
-        flags |= handle_flags::NO_XDEV as u32;
-    }
+    let mut flags = handle & handle_flags::STICKY as u32 | handle_flags::of_open(open) as u32;
     if open & crate::syscall::CLOEXEC as u64 != 0 {
         flags |= handle_flags::CLOEXEC as u32;
     }

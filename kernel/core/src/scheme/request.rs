@@ -1,11 +1,8 @@
 //! Requests: what one call asks of a server, from the call to its end.
 use crate::prelude::*;
 
-/// Kind of [`Request`] ids.
-#[derive(Debug)]
-pub enum RequestK {}
 /// Names a request.
-pub type RequestId = Id<RequestK>;
+pub type RequestId = Id<Request>;
 
 /// Where a request is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +154,7 @@ pub struct Request {
     /// Handles that travel with it.
     pub batch: Option<BatchId>,
     /// The event registration that awaits its answer.
-    pub registration: Option<(crate::event::RegistrationId, u8)>,
+    pub registration: Option<(RegistrationId, u8)>,
     /// It moves the description's offset to that distance from the answered length.
     pub seek: Option<i64>,
     /// How often it was forwarded.
@@ -172,10 +169,10 @@ pub struct Request {
     pub order: u64,
     /// Which of its account's turns in the queue it has.
     pub(crate) turn: u64,
-    pub(crate) queued: Link<RequestK>,
+    pub(crate) queued: Link<Request>,
 }
 
-links!(RequestK, Request, [], 0 => queued);
+links!(Request, Request, [], 0 => queued);
 
 impl Request {
     /// Something to write a request over.
@@ -231,7 +228,7 @@ impl Request {
     /// The account that it counts for.
     pub(crate) fn pays<M: Machine>(
         &self,
-        threads: &Arena<ThreadK, Thread<M>>,
+        threads: &Arena<Thread<M>, ThreadK>,
     ) -> Option<AccountId> {
         self.payer.or_else(|| Some(threads.get(self.caller?)?.account))
     }

@@ -25,7 +25,7 @@ impl<M: Machine> Kernel<M> {
         message.forwards = 1;
         let draft = self.requests.drafted().ok_or(Error::new(ENOMEM))?;
         let id = draft.place.adopt();
-        self.description_retain(handle.description);
+        self.descriptions.retain(handle.description);
         if asked.opens() {
             let opening = self.opening(caller, handle, Some(slot), asked);
             let opening = opening.inspect_err(|_| self.request_free(id))?;
@@ -41,7 +41,7 @@ impl<M: Machine> Kernel<M> {
         let Self { slots, requests, .. } = self;
         slots[slot].waiters.push_back(requests, id);
         slots[slot].waiting = slots[slot].waiting.saturating_add(1);
-        self.slot_retain(slot);
+        self.slots.retain(slot);
         if let Some(thread) = self.requests[id].caller {
             let until = self.machine.now().saturating_add(SLOT_WAIT_NS);
             self.threads[thread].wake_at = Some(until);
@@ -152,7 +152,7 @@ impl<M: Machine> Kernel<M> {
 
     /// What is opened is labelled with the slot that it is opened through.
     pub(super) fn opened_through(&mut self, opening: &Opening, slot: SlotId) {
-        self.slot_retain(slot);
+        self.slots.retain(slot);
         if let Some(old) = self.descriptions[opening.description].slot.replace(slot) {
             self.slot_release(old);
         }
@@ -160,7 +160,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Changes the description that a request goes through.
     pub(crate) fn request_through(&mut self, id: RequestId, description: DescriptionId) {
-        self.description_retain(description);
+        self.descriptions.retain(description);
         let old = core::mem::replace(&mut self.requests[id].through, description);
         self.description_release(old);
     }

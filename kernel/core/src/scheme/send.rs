@@ -363,7 +363,7 @@ impl<M: Machine> Kernel<M> {
             self.lend_priority(at, caller.map_or(0, |caller| self.threads[caller].priority));
         }
         if is_watched {
-            self.notify(Source::Socket(at), READABLE);
+            self.notify(Object::Socket(at), READABLE);
         }
     }
 }

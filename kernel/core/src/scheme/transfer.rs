@@ -1,11 +1,8 @@
 //! Handles on their way: batches that travel with a request, and handles parked in pipes.
 use crate::prelude::*;
 
-/// Kind of [`Batch`] ids.
-#[derive(Debug)]
-pub enum BatchK {}
 /// Names a batch.
-pub type BatchId = Id<BatchK>;
+pub type BatchId = Id<Batch>;
 
 /// Handles that travel with a request, and the numbers kept for those that come back: both from the
 /// first place on.
@@ -146,7 +143,7 @@ impl<M: Machine> Kernel<M> {
         let left = &self.tables[table];
         let handle = left.get(number)?.came(Step::Sent, left.process, number);
         if flags.contains(CallFlags::FD_CLONE) {
-            self.description_retain(handle.description);
+            self.descriptions.retain(handle.description);
         } else {
             self.handle_take(table, number).ok()?;
         }
@@ -226,7 +223,7 @@ impl<M: Machine> Kernel<M> {
     fn fill_slot(
         &mut self,
         caller: &Caller,
-        slot: crate::object::slot::SlotId,
+        slot: SlotId,
         numbers: &[usize],
         flags: CallFlags,
     ) -> Reply {

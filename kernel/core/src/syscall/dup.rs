@@ -20,7 +20,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn dup_fill(&mut self, handle: Handle, reserved: Reserved) -> Outcome {
-        self.description_retain(handle.description);
+        self.descriptions.retain(handle.description);
         let flags = handle.flags & handle_flags::STICKY as u8;
         self.number_fill(reserved, Handle { flags, ..handle });
         Outcome::Done(reserved.number)
@@ -54,7 +54,7 @@ impl<M: Machine> Kernel<M> {
         }
         if self.tables[caller.table].get(new).is_some() {
             // Kept alive across the close of what may be its last other handle.
-            self.description_retain(handle.description);
+            self.descriptions.retain(handle.description);
             let closed = self.handle_close(caller.table, new);
             let reserved = closed.and_then(|()| self.number_reserve(caller.table, new));
             let outcome = reserved.map(|reserved| self.dup_fill(handle, reserved));
@@ -90,7 +90,7 @@ impl<M: Machine> Kernel<M> {
             let made = kernel.description_create(account, Object::Pending, flags);
             let description = made.inspect_err(|_| kernel.number_cancel(reserved))?;
             if let Some(slot) = kernel.descriptions[handle.description].slot {
-                kernel.slot_retain(slot);
+                kernel.slots.retain(slot);
                 kernel.descriptions[description].slot = Some(slot);
             }
             // A dup carries no flags: the masks alone bound what it yields.
@@ -139,7 +139,7 @@ impl<M: Machine> Kernel<M> {
             // With an offset of its own, from the beginning.
             Object::Name(memory) if message == b"open" => {
                 let made = self.number_with(caller.table, out, |kernel| {
-                    kernel.memory_retain(memory);
+                    kernel.memories.retain(memory);
                     Ok(kernel.handle_create(account, object)?.through(&handle))
                 });
                 made.map(Outcome::Done)
@@ -166,7 +166,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn mint(
         &mut self,
         caller: &Caller,
-        endpoint: crate::scheme::endpoint::EndpointId,
+        endpoint: EndpointId,
         minted: &Minted,
         [rights, inherit]: [Rights; 2],
         lease: Option<LeaseId>,
@@ -177,7 +177,7 @@ impl<M: Machine> Kernel<M> {
             let Minted { number, badge, flags, positioned, offset } = *minted;
             let object = Object::Scheme(SchemeObject { endpoint, epoch, number, badge });
             let description = kernel.description_create(caller.account, object, flags)?;
-            kernel.endpoint_retain(endpoint);
+            kernel.endpoints.retain(endpoint);
             kernel.descriptions[description].positioned = positioned;
             kernel.descriptions[description].offset = if offset == u64::MAX { 0 } else { offset };
             Ok(Handle { rights, inherit, lease, ..Handle::full(description) })

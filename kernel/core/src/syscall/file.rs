@@ -60,7 +60,7 @@ impl<M: Machine> Kernel<M> {
         let object = *object;
         let mut need = match object {
             Object::Process(_) => Rights::WAIT,
-            Object::Counters => Rights::INSPECT,
+            Object::Plain(ObjectType::Counters) => Rights::INSPECT,
             _ => Rights::READ,
         };
         if offset != OWN && !matches!(object, Object::Ports { .. }) {
@@ -139,8 +139,8 @@ impl<M: Machine> Kernel<M> {
         let (handle, object) = self.door_object(caller, fd, Rights::SEEK)?;
         let description = &self.descriptions[handle.description];
         let distance = distance as i64;
-        let keeps_offset =
-            description.positioned || matches!(object, Object::Memory(_) | Object::Counters);
+        let keeps_offset = description.positioned
+            || matches!(object, Object::Memory(_) | Object::Plain(ObjectType::Counters));
         refuse_if(!keeps_offset, ESPIPE)?;
         let base = match (whence, object) {
             (SEEK_SET, _) => 0,
@@ -206,7 +206,7 @@ impl<M: Machine> Kernel<M> {
             F_DUPFD => self.dup_from(caller, fd, argument),
             clavis_abi::params::LOG_ECHO => {
                 let (_, object) = self.door_object(caller, fd, Rights::CONTROL)?;
-                refuse_if(object != Object::Log, EINVAL)?;
+                refuse_if(object != Object::Plain(ObjectType::Log), EINVAL)?;
                 self.log.echo = argument != 0;
                 Ok(Outcome::Done(0))
             }
@@ -238,7 +238,7 @@ impl<M: Machine> Kernel<M> {
         caller: &Caller,
         fd: usize,
         object: SchemeObject,
-        registration: crate::event::RegistrationId,
+        registration: RegistrationId,
         interest: u8,
     ) -> Reply {
         let mut handle = self.door(caller, fd, Rights::EVENT)?;

@@ -153,7 +153,7 @@ impl<M: Machine> Kernel<M> {
     /// Puts a copy of a handle into a table.
     pub(crate) fn handle_copy_to(&mut self, table: TableId, out: usize, copy: Handle) -> Reply {
         let number = self.number_with(table, out, |kernel| {
-            kernel.description_retain(copy.description);
+            kernel.descriptions.retain(copy.description);
             Ok(copy)
         });
         Ok(Outcome::Done(number?))

@@ -128,7 +128,7 @@ impl<M: Machine> Kernel<M> {
         &mut self,
         caller: &Caller,
         handle: Handle,
-        object: crate::handle::description::SchemeObject,
+        object: SchemeObject,
         wanted: Wanted,
         out: Option<usize>,
     ) -> Reply {
@@ -168,9 +168,9 @@ impl<M: Machine> Kernel<M> {
                 let first = view.first.saturating_add(first);
                 let rights = (handle.rights & handle.inherit) - (Rights::MAP_WRITE | Rights::WRITE);
                 let made = self.number_with(caller.table, out, |kernel| {
-                    kernel.memory_retain(view.memory);
+                    kernel.memories.retain(view.memory);
                     if let Some(grant) = view.grant {
-                        kernel.grant_retain(grant);
+                        kernel.grants.retain(grant);
                     }
                     let view = Object::Memory(View { first, pages, bytes, ..view });
                     let made = kernel.handle_create(caller.account, view)?.through(&handle);

@@ -24,8 +24,8 @@ impl<M: Machine> Kernel<M> {
                 let flags = if nonblock { wait_flags::NONBLOCK } else { 0 };
                 return self.process_wait(caller, process, to, flags);
             }
-            Object::Null => (0, kept),
-            Object::Random => {
+            Object::Plain(ObjectType::Null) => (0, kept),
+            Object::Plain(ObjectType::Random) => {
                 let mut bytes = [0; 256];
                 let n = to.len.min(bytes.len());
                 let Some(bytes) = bytes.get_mut(..n) else { return Err(Error::new(EINVAL)) };
@@ -33,12 +33,12 @@ impl<M: Machine> Kernel<M> {
                 self.write_user(caller.space, to.address, bytes)?;
                 (n, kept)
             }
-            Object::Log => self.log_read(caller, at, to)?,
-            Object::Audit => self.audit_read(caller, at, to)?,
+            Object::Plain(ObjectType::Log) => self.log_read(caller, at, to)?,
+            Object::Plain(ObjectType::Audit) => self.audit_read(caller, at, to)?,
             Object::Factory(_) => return Err(Error::new(EISDIR)),
-            Object::Counters | Object::Name(_) | Object::Memory(_) => {
+            Object::Plain(ObjectType::Counters) | Object::Name(_) | Object::Memory(_) => {
                 let n = match object {
-                    Object::Counters => self.counters_read(caller, at, to)?,
+                    Object::Plain(ObjectType::Counters) => self.counters_read(caller, at, to)?,
                     Object::Name(memory) => self.name_read(caller, memory, at, to)?,
                     _ => self.memory_io(caller, object, to, at, Direction::Out)?,
                 };
@@ -80,11 +80,11 @@ impl<M: Machine> Kernel<M> {
             Object::Ports { first, count } => {
                 self.port_write(caller, Self::port_at(first, count, at)?, from)
             }
-            Object::Null => Ok(Outcome::Done(from.len)),
-            Object::Log => self.log_write(caller, from),
-            Object::Audit => self.audit_write(caller, from),
-            Object::Clock => self.clock_write(caller, from),
-            Object::Power => {
+            Object::Plain(ObjectType::Null) => Ok(Outcome::Done(from.len)),
+            Object::Plain(ObjectType::Log) => self.log_write(caller, from),
+            Object::Plain(ObjectType::Audit) => self.audit_write(caller, from),
+            Object::Plain(ObjectType::Clock) => self.clock_write(caller, from),
+            Object::Plain(ObjectType::Power) => {
                 let mut operation = [0];
                 self.read_user(caller.space, from.part(0, 1).address, &mut operation)?;
                 let [operation] = operation;
@@ -136,43 +136,11 @@ impl<M: Machine> Kernel<M> {
             return Ok(Outcome::Done(self.name_read(caller, memory, 0, to)?));
         }
         let mut name = [0u8; 32];
-        let text: &[u8] = match object {
-            Object::Socket(_) => b"[socket]",
-            Object::Memory(_) => b"[memory]",
-            Object::Queue(_) => b"[event]",
-            Object::PipeReader(_) | Object::PipeWriter(_) => b"[pipe]",
-            Object::Timer(_) => b"[time]",
-            Object::Irq(_) => b"[irq]",
-            Object::Ports { .. } => b"[ports]",
+        let text = match object {
             Object::Process(id) => decimal(process_number(id), &mut name),
-            Object::Account(_) => b"[account]",
-            Object::Table(_) => b"[table]",
-            Object::Slot(_) => b"[slot]",
-            Object::Lease(_) => b"[lease]",
-            Object::Factory(kind) => match kind {
-                FactoryKind::Scheme => b"[factory scheme]",
-                FactoryKind::Slot => b"[factory slot]",
-                FactoryKind::Memory => b"[factory memory]",
-                FactoryKind::Event => b"[factory event]",
-                FactoryKind::Pipe => b"[factory pipe]",
-                FactoryKind::Time => b"[factory time]",
-                FactoryKind::Process => b"[factory proc]",
-                FactoryKind::Irq => b"[factory irq]",
-                FactoryKind::Port => b"[factory port]",
-                FactoryKind::Window => b"[factory window]",
-                FactoryKind::Table => b"[factory table]",
-            },
+            Object::Factory(kind) => kind.path().as_bytes(),
             Object::SchemeCreation => b"[scheme-creation-cap]",
-            Object::Null => b"[null]",
-            Object::Random => b"[random]",
-            Object::Log => b"[log]",
-            Object::Power => b"[power]",
-            Object::Counters => b"[counters]",
-            Object::Audit => b"[audit]",
-            Object::Clock => b"[clock]",
-            Object::Name(_) | Object::Pending | Object::Scheme(_) => {
-                return Err(Error::new(EINVAL));
-            }
+            _ => object.kind().path().ok_or(Error::new(EINVAL))?.as_bytes(),
         };
         let n = text.len().min(to.len);
         self.write_user(caller.space, to.address, text.get(..n).unwrap_or(&[]))?;
@@ -186,7 +154,7 @@ impl<M: Machine> Kernel<M> {
             Object::Memory(view) => (MODE_FILE | 0o600, view.bytes),
             Object::Name(memory) => (MODE_FILE | 0o400, self.memories[memory].bytes),
             Object::Factory(_) => (MODE_DIR | 0o500, 0),
-            Object::Log => (MODE_CHR | 0o600, self.log.written),
+            Object::Plain(ObjectType::Log) => (MODE_CHR | 0o600, self.log.written),
             _ => (MODE_CHR | 0o600, 0),
         };
         let stat = Stat {

@@ -214,7 +214,7 @@ impl<M: Machine> Kernel<M> {
     fn read_name(
         &mut self,
         caller: &Caller,
-        account: crate::account::AccountId,
+        account: AccountId,
         name: u64,
         len: usize,
     ) -> Result<MemoryId> {
@@ -235,8 +235,13 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<()> {
         let read = Rights::READ | Rights::STAT | Rights::DUP | Rights::TRANSFER | Rights::EVENT;
         let write = Rights::WRITE | Rights::APPEND | Rights::SEEK | Rights::NAME | Rights::CONTROL;
-        self.birth(id, BIRTH_NULL, Object::Null, read | write)?;
-        self.birth(id, BIRTH_RANDOM, Object::Random, read | Rights::NAME | Rights::CONTROL)?;
+        self.birth(id, BIRTH_NULL, Object::Plain(ObjectType::Null), read | write)?;
+        self.birth(
+            id,
+            BIRTH_RANDOM,
+            Object::Plain(ObjectType::Random),
+            read | Rights::NAME | Rights::CONTROL,
+        )?;
         if let Some(name) = self.processes[id].name {
             let rights = read | Rights::SEEK | Rights::NAME | Rights::CONTROL | Rights::DERIVE;
             self.birth(id, BIRTH_NAME, Object::Name(name), rights)?;
@@ -261,7 +266,7 @@ impl<M: Machine> Kernel<M> {
         let Process { table, account, .. } = self.processes[id];
         let put = self.number_with(table, number, |kernel| {
             if let Object::Name(name) = object {
-                kernel.memory_retain(name);
+                kernel.memories.retain(name);
             }
             Ok(kernel.handle_create(account, object)?.narrowed(rights, rights, 0))
         });
@@ -296,7 +301,7 @@ impl<M: Machine> Kernel<M> {
         let table = self.processes[id].table;
         let put = self.number_with(table, number, |kernel| {
             let handle = if grant.source == GRANT_SELF {
-                kernel.process_retain(id);
+                kernel.processes.retain(id);
                 let account = kernel.processes[id].account;
                 let made = kernel.handle_create(account, Object::Process(id))?;
                 kernel.processes[id].own += 1;
@@ -305,7 +310,7 @@ impl<M: Machine> Kernel<M> {
             } else {
                 let need = Rights::DUP | Rights::TRANSFER;
                 let handle = kernel.door(caller, grant.source as usize, need)?;
-                kernel.description_retain(handle.description);
+                kernel.descriptions.retain(handle.description);
                 handle
             };
             let derived = handle.derived(grant.rights, grant.inherit, grant.flags);
@@ -338,7 +343,7 @@ impl<M: Machine> Kernel<M> {
         let rights = Rights::all() - Rights::FORWARD;
         for number in 0..3 {
             if self.tables[table].get(number).is_none() {
-                self.birth(id, number, Object::Null, rights)?;
+                self.birth(id, number, Object::Plain(ObjectType::Null), rights)?;
             }
         }
         let priority = self.processes[id].priority;

@@ -40,7 +40,7 @@ impl<M: Machine> Kernel<M> {
         });
         // What was delivered lies in inboxes that the new program does not have mapped.
         self.seats_leave(caller.process);
-        self.process_retain(built);
+        self.processes.retain(built);
         self.trade(caller.process, built);
         let start =
             Start { entry: entry as u64, stack: stack as u64, argument: argument as u64, tls: 0 };
@@ -115,7 +115,7 @@ impl<M: Machine> Kernel<M> {
         let object = &mut self.descriptions[handle.description].object;
         if *object == Object::Process(built) {
             *object = Object::Process(caller.process);
-            self.process_retain(caller.process);
+            self.processes.retain(caller.process);
             let other = &mut self.processes[built];
             other.own = other.own.wrapping_sub(1);
             other.refs = other.refs.wrapping_sub(1);

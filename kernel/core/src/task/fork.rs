@@ -48,7 +48,7 @@ impl<M: Machine> Kernel<M> {
         let (group, session) = (own.group, own.session);
         let child = self.process_create(account, None, priority, flags)?;
         if let Some(name) = name {
-            self.memory_retain(name);
+            self.memories.retain(name);
         }
         self.table_inherit(caller.table, child);
         let process = &mut self.processes[child];
@@ -139,12 +139,12 @@ impl<M: Machine> Kernel<M> {
         let put = self.number_with(table, number, |kernel| {
             let object = kernel.descriptions[handle.description].object;
             if object != Object::Process(caller.process) {
-                kernel.description_retain(handle.description);
+                kernel.descriptions.retain(handle.description);
                 return Ok(handle.came(Step::Forked, process_number(caller.process), number));
             }
             // A handle to the caller itself becomes one to the child itself.
             let lease = kernel.lease_join(account, handle.lease, lease)?;
-            kernel.process_retain(child);
+            kernel.processes.retain(child);
             let own = kernel.handle_create(account, Object::Process(child))?;
             kernel.processes[child].own += 1;
             Ok(Handle { description: own.description, lease, ..handle })
@@ -165,7 +165,7 @@ impl<M: Machine> Kernel<M> {
         let start =
             Start { entry: entry as u64, stack: stack as u64, argument: argument as u64, tls };
         self.number_with(caller.table, out, |kernel| {
-            kernel.process_retain(child);
+            kernel.processes.retain(child);
             let handle = kernel.handle_create(caller.account, Object::Process(child))?;
             let thread = kernel.thread_create(child, start, base);
             let thread = thread.inspect_err(|_| kernel.description_release(handle.description))?;

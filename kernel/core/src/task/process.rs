@@ -2,16 +2,14 @@
 use super::signal::Signals;
 use crate::prelude::*;
 
-/// Kind of [`Process`] ids.
-#[derive(Debug)]
-pub enum ProcessK {}
 /// Names a process.
-pub type ProcessId = Id<ProcessK>;
+pub type ProcessId = Id<Process>;
 
 /// Where a process is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProcessState {
     /// Its builder fills it.
+    #[default]
     Building,
     /// It is becoming the copy of another.
     Copying,
@@ -22,7 +20,7 @@ pub enum ProcessState {
 }
 
 /// A process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Process {
     /// What it can address.
     pub space: SpaceId,
@@ -55,7 +53,7 @@ pub struct Process {
     /// Priority of its threads, at most.
     pub priority: u8,
     /// Where it receives requests.
-    pub(crate) seats: List<SeatK, 0>,
+    pub(crate) seats: List<Seat, 0>,
     /// What it does with signals.
     pub(crate) signals: Signals,
     /// Which of the processes of an account a signal can be meant for.
@@ -69,10 +67,10 @@ pub struct Process {
     /// Its other threads that would go on meanwhile.
     pub(crate) held: List<ThreadK, 0>,
     /// Cursor of the walk that ends it with its account.
-    pub(crate) sibling: Link<ProcessK>,
+    pub(crate) sibling: Link<Process>,
 }
 
-links!(ProcessK, Process, [], 0 => sibling);
+links!(Process, Process, [], 0 => sibling);
 
 /// The number that people and programs see. It finds the process again in constant time, and is
 /// not used again for 32,767 processes in the same place.
@@ -101,7 +99,7 @@ impl<M: Machine> Kernel<M> {
         self.spaces[space].jit = flags & process_flags::JIT != 0;
         let table = match table {
             Some(table) => {
-                self.table_retain(table);
+                self.tables.retain(table);
                 table
             }
             None => self.table_create(account).inspect_err(|_| {
@@ -110,31 +108,8 @@ impl<M: Machine> Kernel<M> {
             })?,
         };
         self.tables[table].scattered |= flags & process_flags::SCATTERED != 0;
-        let process = Process {
-            space,
-            table,
-            account,
-            threads: List::new(),
-            state: ProcessState::Building,
-            exit: ExitStatus::default(),
-            refs: 2,
-            own: 0,
-            waiters: List::new(),
-            watchers: Watchers::new(),
-            spent: 0,
-            spent_by_children: 0,
-            name: None,
-            flags,
-            priority,
-            seats: List::new(),
-            signals: Signals::default(),
-            group: 0,
-            session: 0,
-            parent: None,
-            forking: None,
-            held: List::new(),
-            sibling: Link::new(),
-        };
+        let process =
+            Process { space, table, account, refs: 2, flags, priority, ..Process::default() };
         let id = self.processes.insert(&mut self.machine, process)?;
         let number = process_number(id);
         (self.processes[id].group, self.processes[id].session) = (number, number);
@@ -171,7 +146,7 @@ impl<M: Machine> Kernel<M> {
             self.memory_release(name);
         }
         self.wake_all(Blocked::Exit(id));
-        self.notify(Source::Process(id), READABLE);
+        self.notify(Object::Process(id), READABLE);
         self.accounts[account].processes.remove(&mut self.processes, id);
         self.account_count_process(account, -1);
         self.attend();
@@ -219,12 +194,6 @@ impl<M: Machine> Kernel<M> {
             self.processes.remove(id);
             self.uncharge_object::<Process>(account);
         }
-    }
-
-    /// One more reference.
-    pub(crate) fn process_retain(&mut self, id: ProcessId) {
-        let process = &mut self.processes[id];
-        process.refs = process.refs.wrapping_add(1);
     }
 
     /// Init ended: there is nobody left to restart anything.

@@ -148,8 +148,8 @@ impl<M: Machine> Kernel<M> {
     /// Begins to send a signal to every process of an account and of the accounts beneath it, or to
     /// those of a group. All have it before any process goes on; there is one such round at a time.
     pub(crate) fn signal_account(&mut self, root: AccountId, group: u32, sent: Sent) {
-        self.account_retain(root);
-        self.account_retain(root);
+        self.accounts.retain(root);
+        self.accounts.retain(root);
         let next = self.accounts[root].processes.front();
         self.work.round = Some(Round { root, at: root, next, group, sent });
         self.attend();
@@ -175,7 +175,7 @@ impl<M: Machine> Kernel<M> {
             }
             let behind = self.account_behind(at, root);
             if let Some(account) = behind {
-                self.account_retain(account);
+                self.accounts.retain(account);
                 next = self.accounts[account].processes.front();
             }
             self.account_release(at);

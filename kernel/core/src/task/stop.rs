@@ -40,7 +40,7 @@ impl<M: Machine> Kernel<M> {
     fn process_changed(&mut self, id: ProcessId, kind: ExitKind, code: u64) {
         self.processes[id].signals.news = Some(ExitStatus { kind: kind as u64, code });
         self.wake_all(Blocked::Exit(id));
-        self.notify(Source::Process(id), READABLE);
+        self.notify(Object::Process(id), READABLE);
         self.signal_parent(id);
     }
 

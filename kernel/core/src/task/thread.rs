@@ -141,7 +141,7 @@ pub struct Thread<M: Machine> {
     of_lease: Link<ThreadK>,
 }
 
-type Threads<M> = Arena<ThreadK, Thread<M>>;
+type Threads<M> = Arena<Thread<M>, ThreadK>;
 type Waiters = List<ThreadK, 0>;
 
 links!(ThreadK, Thread<M>, [M: Machine], 0 => wait, 1 => sibling, 2 => of_lease);
