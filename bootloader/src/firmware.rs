@@ -1,4 +1,5 @@
 //! What the bootloader asks of the firmware and the processor. Each file is one subject.
+pub(crate) mod acpi;
 pub(crate) mod clock;
 pub(crate) mod console;
 pub(crate) mod entropy;

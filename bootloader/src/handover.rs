@@ -17,7 +17,7 @@ use uefi::boot;
 use crate::firmware::files::Files;
 use crate::firmware::frames::Frames;
 use crate::firmware::tables::TableFrames;
-use crate::firmware::{clock, console, entropy, jump, memory, processor, qemu, screen, tables};
+use crate::firmware::{acpi, clock, console, entropy, jump, memory, processor, qemu, screen};
 
 const KERNEL: &str = "\\clavis\\kernel";
 const INIT: &str = "\\clavis\\init";
@@ -98,7 +98,7 @@ pub(crate) fn start(loaded: Loaded, start_tsc: u64) -> Result<Infallible, Proble
         memory_count: 0,
         page_table: root,
         kernel: region(&loaded.kernel.memory, loaded.kernel.plan.bytes),
-        rsdp: tables::rsdp(),
+        platform: acpi::platform()?,
         framebuffer: screen::framebuffer(),
         command_line: region(&text, loaded.command_line.len() as u64),
         image: region(&loaded.image.0, loaded.image.1 as u64),

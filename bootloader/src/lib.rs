@@ -20,5 +20,6 @@ pub mod error;
 pub mod memory_map;
 pub mod page_tables;
 pub mod program;
+pub mod sleep;
 
 pub use error::Problem;

@@ -1,9 +1,9 @@
 //! Interrupt controllers: the old pair is silenced, the local one ends interrupts and counts down
 //! to the next deadline, the I/O ones bring the lines of devices.
 use alloc::vec::Vec;
+use clavis_abi::platform::{self, Platform};
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::acpi::Madt;
 use crate::paging::{self, Cache};
 use crate::registers;
 
@@ -188,19 +188,19 @@ pub(crate) struct Lines {
     controllers: Vec<IoApic>,
     pins: Vec<Pin>,
     /// The system control interrupt, which no driver gets.
-    system: Option<u32>,
+    system: u32,
 }
 
 impl Lines {
     /// Maps the controllers and masks all pins.
-    pub(crate) fn new(madt: &Madt, system: Option<u32>) -> Result<Lines, &'static str> {
-        let mut lines = Lines { system, ..Lines::default() };
+    pub(crate) fn new(platform: &Platform) -> Result<Lines, &'static str> {
+        let mut lines = Lines { system: platform.system_line, ..Lines::default() };
         let target = local_read(ID) & 0xFF00_0000;
-        for (address, first) in &madt.controllers {
+        for one in platform.controllers.iter().filter(|one| one.address != 0) {
             // SAFETY: the tables say that an I/O controller is there.
-            let mapped = unsafe { paging::map_device(*address, 4096, Cache::Off) };
+            let mapped = unsafe { paging::map_device(one.address, 4096, Cache::Off) };
             let address = mapped.ok_or("no memory to map an interrupt controller")?;
-            let mut controller = IoApic { address, first: *first, pins: 0 };
+            let mut controller = IoApic { address, first: one.first as u32, pins: 0 };
             controller.pins = (controller.read(1) >> 16 & 0xFF) + 1;
             for pin in 0..controller.pins {
                 controller.write(0x10 + pin * 2, MASKED);
@@ -224,20 +224,21 @@ impl Lines {
         }
         // A pin that takes the place of an ISA line is known by that line's number, and the pin
         // of that number is known by none unless it takes another's place.
-        for change in &madt.overrides {
+        let changes = platform.overrides.iter().take(platform.override_count as usize);
+        for change in changes.clone() {
             if let Some(pin) = lines.pins.get_mut(change.isa as usize)
                 && pin.line == change.isa
             {
                 pin.line = u32::MAX;
             }
         }
-        for change in &madt.overrides {
+        for change in changes {
             if let Some(pin) = lines.pins.get_mut(change.pin as usize) {
                 pin.line = change.isa;
-                pin.is_level = change.is_level;
+                pin.is_level = change.how & platform::LEVEL != 0;
                 pin.entry &= !(LOW | LEVEL);
-                pin.entry |= if change.is_low { LOW } else { 0 };
-                pin.entry |= if change.is_level { LEVEL } else { 0 };
+                pin.entry |= if change.how & platform::LOW != 0 { LOW } else { 0 };
+                pin.entry |= if pin.is_level { LEVEL } else { 0 };
             }
         }
         Ok(lines)
@@ -250,7 +251,7 @@ impl Lines {
     /// Whether a driver may have a line: not the kernel's own (the interval timer, the link of the
     /// old controllers, the clock), nor the firmware's.
     pub(crate) fn permit(&self, line: u32) -> bool {
-        let own = [0, 2, 8].contains(&line) || self.system == Some(line);
+        let own = [0, 2, 8].contains(&line) || self.system == line;
         !own && line != u32::MAX && self.find(line).is_some()
     }
 

@@ -5,7 +5,6 @@ use clavis_core::memory::Protection;
 use clavis_core::{Boot, Kernel};
 use core::fmt::Write;
 
-use crate::acpi::Platform;
 use crate::apic::{self, Lines};
 use crate::console::{CONSOLE, print};
 use crate::context::Contexts;
@@ -72,17 +71,11 @@ unsafe fn bring_up(info: &BootInfo) -> Result<(), &'static str> {
     heap::bound();
     CONSOLE.lock().screen = Screen::new(&info.framebuffer);
 
-    let platform = match info.rsdp {
-        0 => Platform::default(),
-        // SAFETY: the bootloader has the address from the firmware.
-        rsdp => unsafe { Platform::read(rsdp) }.map_err(|_| "the ACPI tables are damaged")?,
-    };
-    let madt = platform.madt.as_ref().ok_or("the firmware describes no interrupt controllers")?;
-    apic::begin(madt.local)?;
-    let clock = platform.pm_timer.ok_or("the firmware describes no ACPI timer")?;
-    let (counter, timer) = clock::measure(clock);
+    let platform = &info.platform;
+    apic::begin(platform.local)?;
+    let (counter, timer) = clock::measure(platform);
     apic::timer_enable();
-    let lines = Lines::new(madt, platform.system_line)?;
+    let lines = Lines::new(platform)?;
     let (fast, slow) = (counter / 1000, timer / 1000);
     print(format_args!("time: counter {fast} kHz, timer {slow} kHz, by the ACPI timer"));
 
@@ -102,16 +95,15 @@ unsafe fn bring_up(info: &BootInfo) -> Result<(), &'static str> {
 
     let screen = &info.framebuffer;
     let framebuffer = (screen.start != 0).then(|| (screen.start, screen.start + screen.len - 1));
-    let controllers = madt.controllers.iter().map(|one| one.0 & !(FRAME - 1));
+    let controllers = platform.controllers.iter().map(|one| one.address & !(FRAME - 1));
     let machine = Pc {
         loaded: paging::kernel_root(),
         contexts: Contexts::default(),
         lines,
-        power: platform.power,
-        power_ports: platform.ports,
+        platform: *platform,
         random,
         memory: memory.to_vec(),
-        controllers: controllers.chain([madt.local & !(FRAME - 1)]).collect(),
+        controllers: controllers.chain([platform.local & !(FRAME - 1)]).collect(),
         framebuffer,
         address_end: 1 << features.address_bits,
         epoch: u64::try_from(info.wall_clock).unwrap_or(0).saturating_mul(1_000_000_000),

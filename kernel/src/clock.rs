@@ -1,8 +1,9 @@
 //! Time: the time-stamp counter, measured once against a timer of known frequency.
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::acpi::PmTimer;
-use crate::{apic, cpu};
+use clavis_abi::platform::Platform;
+
+use crate::{apic, cpu, registers};
 
 /// The counter at boot, and nanoseconds per tick as a fraction of 2^32.
 static START: AtomicU64 = AtomicU64::new(0);
@@ -47,11 +48,11 @@ struct Reading {
 }
 
 /// Reads the clocks close together: of several tries, the one that took least.
-fn read(timer: PmTimer) -> Reading {
+fn read(timer: u16) -> Reading {
     let mut best = (u64::MAX, Reading { timer: 0, stamp: 0, local: 0 });
     for _ in 0..8 {
         let before = cpu::time_stamp();
-        let reading = Reading { timer: timer.read(), stamp: before, local: apic::timer_count() };
+        let reading = Reading { timer: pm_timer(timer), stamp: before, local: apic::timer_count() };
         let took = cpu::time_stamp().wrapping_sub(before);
         if took < best.0 {
             best = (took, reading);
@@ -60,10 +61,17 @@ fn read(timer: PmTimer) -> Reading {
     best.1
 }
 
+/// What the ACPI timer counts.
+fn pm_timer(port: u16) -> u64 {
+    // SAFETY: the tables say that this port is the timer; reading has no effect.
+    u64::from(unsafe { registers::port_read::<u32>(port) })
+}
+
 /// Measures the counter and the local timer, which runs down meanwhile. Returns their frequencies.
-pub(crate) fn measure(timer: PmTimer) -> (u64, u64) {
+pub(crate) fn measure(platform: &Platform) -> (u64, u64) {
+    let (timer, mask) = (platform.timer, u64::from(platform.timer_mask));
     let first = read(timer);
-    let ticks = |reading: &Reading| reading.timer.wrapping_sub(first.timer) & timer.mask;
+    let ticks = |reading: &Reading| reading.timer.wrapping_sub(first.timer) & mask;
     let mut last = read(timer);
     while ticks(&last) < PM_FREQUENCY * MEASURE / SECOND {
         last = read(timer);

@@ -147,14 +147,14 @@ impl ContextToken {
         }
     }
 
-    /// Has the thread go on elsewhere, with plain flags and `rax` = `argument`, all else as it is.
+    /// Has the thread go on elsewhere, with plain flags and `rax` = `value`, all else as it is.
     /// Returns its `rip`, `rsp`, `rflags` and `rax`.
-    pub(crate) fn divert(&mut self, entry: u64, argument: u64) -> [u64; 4] {
+    pub(crate) fn divert(&mut self, entry: u64, value: u64) -> [u64; 4] {
         let registers = &mut self.block().registers;
         let Registers { general, rip, rflags, rsp, .. } = registers;
         let old = [*rip, *rsp, *rflags, general[RAX]];
         (*rip, *rflags) = (entry.min(NOWHERE), PLAIN_FLAGS);
-        general[RAX] = argument;
+        general[RAX] = value;
         old
     }
 

@@ -1,6 +1,7 @@
 //! The machine that core runs on: its demands, met by the parts.
 use alloc::vec::Vec;
 use clavis_abi::boot::MemoryRange;
+use clavis_abi::platform::Platform;
 use clavis_core::machine::{Copied, Cpu, Machine, NoMemory, Start};
 use clavis_core::memory::Protection;
 
@@ -9,7 +10,7 @@ use crate::console::CONSOLE;
 use crate::context::{ContextRef, ContextToken, Contexts};
 use crate::frame::{self, FRAME, FRAMES, Frame};
 use crate::paging::{self, Cache, Space};
-use crate::power::Power;
+use crate::power;
 use crate::random::Random;
 use crate::{clock, copy, heap, ports, registers};
 
@@ -19,8 +20,7 @@ pub(crate) struct Pc {
     pub(crate) loaded: u64,
     pub(crate) contexts: Contexts,
     pub(crate) lines: Lines,
-    pub(crate) power: Power,
-    pub(crate) power_ports: Vec<(u16, u16)>,
+    pub(crate) platform: Platform,
     pub(crate) random: Random,
     /// All that the firmware listed: no device memory is there, but the framebuffer.
     pub(crate) memory: Vec<MemoryRange>,
@@ -224,13 +224,8 @@ impl Machine for Pc {
         context.start(start);
     }
 
-    fn context_divert(
-        &mut self,
-        context: &mut ContextToken,
-        entry: u64,
-        argument: u64,
-    ) -> [u64; 4] {
-        context.divert(entry, argument)
+    fn context_divert(&mut self, context: &mut ContextToken, entry: u64, value: u64) -> [u64; 4] {
+        context.divert(entry, value)
     }
 
     fn context_time(&self, context: &ContextToken) -> u64 {
@@ -271,7 +266,7 @@ impl Machine for Pc {
     }
 
     fn port_permit(&self, first: u16, count: u16) -> bool {
-        ports::permit(first, count, &self.power_ports)
+        ports::permit(first, count, &self.platform.power_ports)
     }
 
     fn port_in(&mut self, port: u16) -> u8 {
@@ -311,6 +306,6 @@ impl Machine for Pc {
     }
 
     fn power(&mut self, operation: u8) {
-        self.power.operate(operation);
+        power::operate(&self.platform, operation);
     }
 }

@@ -13,7 +13,6 @@
 
 extern crate alloc;
 
-mod acpi;
 mod apic;
 mod boot;
 mod clock;

@@ -177,14 +177,6 @@ fn translate(address: u64) -> Option<u64> {
     None
 }
 
-/// Where a physical range appears in the direct map, if all of it does.
-pub(crate) fn in_direct_map(physical: u64, bytes: u64) -> Option<u64> {
-    let end = physical.checked_add(bytes.max(1))?;
-    let first = physical & !(FRAME - 1);
-    let all = (first..end).step_by(FRAME as usize).all(|at| translate(direct(at)) == Some(at));
-    if all && end < KERNEL_BASE - DIRECT_MAP { Some(direct(physical)) } else { None }
-}
-
 unsafe extern "C" {
     static __image_start: u8;
     static __text_end: u8;

@@ -1,5 +1,7 @@
 //! Which ports a driver may be given: none that the kernel uses itself, and none through which a
 //! device writes memory or the machine is reprogrammed.
+use clavis_abi::platform::Span;
+
 /// Ports that no driver gets, as first and last.
 const OWN: [(u16, u16); 15] = [
     // Memory access by the old DMA controllers, and their page registers.
@@ -30,11 +32,13 @@ const OWN: [(u16, u16); 15] = [
 ];
 
 /// Whether `count` ports from `first` may be given away, with those of power management besides.
-pub(crate) fn permit(first: u16, count: u16, power: &[(u16, u16)]) -> bool {
+pub(crate) fn permit(first: u16, count: u16, power: &[Span]) -> bool {
     let Some(last) = count.checked_sub(1).and_then(|more| first.checked_add(more)) else {
         return false;
     };
     let apart = |from: u16, to: u16| last < from || to < first;
-    OWN.iter().all(|(from, to)| apart(*from, *to))
-        && power.iter().all(|(from, count)| apart(*from, from.saturating_add(count - 1)))
+    let unused = |span: &Span| {
+        span.count == 0 || apart(span.first, span.first.saturating_add(span.count - 1))
+    };
+    OWN.iter().all(|(from, to)| apart(*from, *to)) && power.iter().all(unused)
 }

@@ -1,6 +1,7 @@
 //! Switching off and restarting.
 use clavis_abi::boot::{EXIT_DONE, EXIT_INIT_ENDED, EXIT_PANIC, EXIT_RESTART};
 use clavis_abi::params::power;
+use clavis_abi::platform::Platform;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::registers;
@@ -10,29 +11,6 @@ const EXIT_PORT: u16 = 0xF4;
 
 /// Whether the command line says that QEMU's exit device is there.
 static EXIT: AtomicBool = AtomicBool::new(false);
-
-/// The register that resets the machine.
-pub(crate) struct Reset {
-    pub(crate) port: u16,
-    pub(crate) value: u8,
-}
-
-/// How the machine is switched off (ACPI 6.5, 4.8.3.2).
-pub(crate) struct Sleep {
-    pub(crate) control_a: u16,
-    pub(crate) control_b: Option<u16>,
-    /// Port and value that hand power management over from the firmware.
-    pub(crate) enable: Option<(u16, u8)>,
-    /// The sleep types of "soft off".
-    pub(crate) types: Option<(u8, u8)>,
-}
-
-/// What the tables say about power.
-#[derive(Default)]
-pub(crate) struct Power {
-    pub(crate) reset: Option<Reset>,
-    pub(crate) sleep: Option<Sleep>,
-}
 
 /// Uses QEMU's exit device from now on.
 pub(crate) fn use_exit_device() {
@@ -59,57 +37,52 @@ fn pause(steps: u32) {
     }
 }
 
-impl Power {
-    /// Does what the operation says. Returns if the machine cannot.
-    pub(crate) fn operate(&self, operation: u8) {
-        match operation {
-            power::OFF => self.off(),
-            power::RESTART => self.restart(EXIT_RESTART),
-            power::INIT_ENDED => self.restart(EXIT_INIT_ENDED),
-            _ => {}
+/// Does what the operation says. Returns if the machine cannot.
+pub(crate) fn operate(platform: &Platform, operation: u8) {
+    match operation {
+        power::OFF => off(platform),
+        power::RESTART => restart(platform, EXIT_RESTART),
+        power::INIT_ENDED => restart(platform, EXIT_INIT_ENDED),
+        _ => {}
+    }
+}
+
+fn off(platform: &Platform) {
+    exit(EXIT_DONE);
+    let Platform { sleep: [control, _], soft_off, enable, enable_value, .. } = *platform;
+    if control == 0 || soft_off == [0; 2] {
+        return;
+    }
+    if enable != 0 && read(control) & 1 == 0 {
+        // SAFETY: the fixed table names this port and value for it.
+        unsafe { registers::port_write(enable, enable_value) };
+        for _ in 0..1000 {
+            if read(control) & 1 != 0 {
+                break;
+            }
+            pause(1000);
         }
     }
-
-    fn off(&self) {
-        exit(EXIT_DONE);
-        let Some(Sleep { control_a, control_b, enable, types: Some((a, b)) }) = self.sleep else {
-            return;
-        };
-        if let Some((port, value)) = enable
-            && read(control_a) & 1 == 0
-        {
-            // SAFETY: the fixed table names this port and value for it.
-            unsafe { registers::port_write(port, value) };
-            for _ in 0..1000 {
-                if read(control_a) & 1 != 0 {
-                    break;
-                }
-                pause(1000);
-            }
-        }
-        for (control, kind) in [(Some(control_a), a), (control_b, b)] {
-            if let Some(control) = control {
-                let value = read(control) & !(7 << 10) | u16::from(kind) << 10 | 1 << 13;
-                // SAFETY: the fixed table says that this is the sleep control register.
-                unsafe { registers::port_write(control, value) };
-            }
-        }
-        pause(1_000_000);
+    for (control, value) in platform.sleep.into_iter().zip(soft_off).filter(|one| one.0 != 0) {
+        let value = read(control) & !(7 << 10) | value;
+        // SAFETY: the fixed table says that this is the sleep control register.
+        unsafe { registers::port_write(control, value) };
     }
+    pause(1_000_000);
+}
 
-    fn restart(&self, why: u32) {
-        exit(why);
-        if let Some(Reset { port, value }) = self.reset {
-            // SAFETY: the fixed table names this register and value for it.
-            unsafe { registers::port_write(port, value) };
-            pause(100_000);
-        }
-        // The keyboard controller's reset line, then a fault that nothing handles.
-        // SAFETY: the machine restarts, which is what is wanted.
-        unsafe { registers::port_write(0x64, 0xFE_u8) };
+fn restart(platform: &Platform, why: u32) {
+    exit(why);
+    if platform.reset != 0 {
+        // SAFETY: the fixed table names this register and value for it.
+        unsafe { registers::port_write(platform.reset, platform.reset_value) };
         pause(100_000);
-        registers::triple_fault()
     }
+    // The keyboard controller's reset line, then a fault that nothing handles.
+    // SAFETY: the machine restarts, which is what is wanted.
+    unsafe { registers::port_write(0x64, 0xFE_u8) };
+    pause(100_000);
+    registers::triple_fault()
 }
 
 fn read(control: u16) -> u16 {

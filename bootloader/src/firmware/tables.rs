@@ -1,8 +1,7 @@
-//! Frames for page tables, and the firmware's tables: the ACPI root pointer.
+//! Frames for page tables.
 use alloc::vec::Vec;
 
 use clavis_bootloader::page_tables::{Table, TableMemory};
-use uefi::table::cfg::ConfigTableEntry;
 
 use crate::firmware::frames::Frames;
 
@@ -44,14 +43,4 @@ impl TableMemory for &mut TableFrames {
         let (_, words, _) = unsafe { bytes.align_to_mut::<u64>() };
         words.try_into().ok()
     }
-}
-
-/// Physical address of the ACPI root pointer, or 0.
-pub(crate) fn rsdp() -> u64 {
-    uefi::system::with_config_table(|entries| {
-        let find = |guid| entries.iter().find(|entry| entry.guid == guid);
-        find(ConfigTableEntry::ACPI2_GUID)
-            .or_else(|| find(ConfigTableEntry::ACPI_GUID))
-            .map_or(0, |entry| entry.address as u64)
-    })
 }

@@ -7,12 +7,14 @@
 //! Physical page 0 is never usable. The lower half of the root page table holds nothing but the
 //! identity mapping of the jump's own page, for the kernel to remove. Addresses in the block are physical unless said otherwise.
 
+use crate::platform::Platform;
+
 /// Where physical address 0 appears. The map covers RAM only.
 pub const DIRECT_MAP: u64 = 0xFFFF_8000_0000_0000;
 /// Where the kernel is linked.
 pub const KERNEL_BASE: u64 = 0xFFFF_FFFF_8000_0000;
 /// First word of a [`BootInfo`].
-pub const MAGIC: u64 = u64::from_le_bytes(*b"CLVBOOT1");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"CLVBOOT2");
 /// Greatest number of segments in init's image.
 pub const INIT_SEGMENTS: usize = 8;
 /// Greatest number of ranges in the memory map.
@@ -46,8 +48,8 @@ pub struct BootInfo {
     pub page_table: u64,
     /// Physical range of the kernel's image.
     pub kernel: Region,
-    /// The ACPI root pointer, or 0.
-    pub rsdp: u64,
+    /// What the firmware's tables say of the machine.
+    pub platform: Platform,
     /// The screen, if there is one.
     pub framebuffer: Framebuffer,
     /// The command line (UTF-8).

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod namespace;
 pub mod params;
 pub mod peers;
+pub mod platform;
 pub mod rights;
 pub mod runtime;
 pub mod startup;

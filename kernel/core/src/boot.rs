@@ -142,24 +142,11 @@ impl<M: Machine> Kernel<M> {
         if let Some((physical, pages)) = framebuffer
             && self.machine.window_permit(physical, pages)
         {
-            let window = self.window(account, physical, pages as u64 * PAGE)?;
+            let window =
+                self.memory_object(account, pages as u64 * PAGE, Backing::Device(physical))?;
             objects.push((EntryKind::Framebuffer, window));
         }
-        for (entry, kind) in [
-            (EntryKind::FactoryScheme, FactoryKind::Scheme),
-            (EntryKind::FactorySlot, FactoryKind::Slot),
-            (EntryKind::FactoryMemory, FactoryKind::Memory),
-            (EntryKind::FactoryEvent, FactoryKind::Event),
-            (EntryKind::FactoryPipe, FactoryKind::Pipe),
-            (EntryKind::FactoryTime, FactoryKind::Time),
-            (EntryKind::FactoryProcess, FactoryKind::Process),
-            (EntryKind::FactoryIrq, FactoryKind::Irq),
-            (EntryKind::FactoryPort, FactoryKind::Port),
-            (EntryKind::FactoryWindow, FactoryKind::Window),
-            (EntryKind::FactoryTable, FactoryKind::Table),
-        ] {
-            objects.push((entry, Object::Factory(kind)));
-        }
+        objects.extend(FactoryKind::ALL.map(|kind| (kind.entry(), Object::Factory(kind))));
         let mut entries = Vec::new();
         entries.try_reserve_exact(objects.len()).map_err(|_| NoMemory)?;
         let table = self.processes[init].table;

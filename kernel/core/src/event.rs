@@ -65,7 +65,7 @@ pub struct Registration {
     in_ready: Link<Registration>,
     told: Link<Registration>,
     /// The lease of the handle.
-    pub(crate) lease: Option<LeaseId>,
+    pub(crate) lease: Under,
     of_lease: Link<Registration>,
 }
 

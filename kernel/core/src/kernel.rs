@@ -21,7 +21,7 @@ pub struct CpuState<R> {
     /// First argument of its call.
     pub(crate) first: usize,
     /// The lease that it came under through the door.
-    pub(crate) lease: Option<LeaseId>,
+    pub(crate) lease: Under,
     /// The context to leave to when that thread was switched to directly.
     pub(crate) user: Option<R>,
     /// The space that is loaded.
@@ -63,7 +63,7 @@ pub enum Waiter {
 
 /// The objects that keep their places in the deadline heap.
 pub(crate) struct Owners<'a, M: Machine> {
-    pub(crate) threads: &'a mut Arena<Thread<M>, ThreadK>,
+    pub(crate) threads: &'a mut Threads<M>,
     pub(crate) timers: &'a mut Arena<Timer>,
 }
 
@@ -129,7 +129,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) machine: M,
     pub(crate) accounts: Arena<Account>,
     pub(crate) processes: Arena<Process>,
-    pub(crate) threads: Arena<Thread<M>, ThreadK>,
+    pub(crate) threads: Threads<M>,
     pub(crate) spaces: Arena<Space<M>, SpaceK>,
     pub(crate) regions: Arena<Region>,
     pub(crate) memories: Arena<Memory<M::Frame>, MemoryK>,

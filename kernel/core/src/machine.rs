@@ -167,14 +167,9 @@ pub trait Machine {
     fn context_result(&mut self, context: &mut Self::Context, value: usize);
     /// Sets the registers that a not yet started thread begins with.
     fn context_start(&mut self, context: &mut Self::Context, start: Start);
-    /// Has a thread go on at `entry` (a user address) with `rax` = `argument` and plain flags.
+    /// Has a thread go on at `entry` (a user address) with `rax` = `value` and plain flags.
     /// Returns the `rip`, `rsp`, `rflags` and `rax` that it had.
-    fn context_divert(
-        &mut self,
-        context: &mut Self::Context,
-        entry: u64,
-        argument: u64,
-    ) -> [u64; 4];
+    fn context_divert(&mut self, context: &mut Self::Context, entry: u64, value: u64) -> [u64; 4];
     /// Time that a CPU has spent on it, the running stretch included.
     fn context_time(&self, context: &Self::Context) -> u64;
     /// Sets the base of local storage.

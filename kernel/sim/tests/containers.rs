@@ -16,7 +16,7 @@ enum ThingK {}
 #[test]
 fn an_arena_finds_what_lives_and_never_what_is_gone() {
     let (mut rng, mut machine) = (fastrand::Rng::with_seed(seed()), SimMachine::new(1, 0));
-    let mut arena: Arena<ThingK, u64> = Arena::new();
+    let mut arena: Arena<u64, ThingK> = Arena::new();
     let mut live: Vec<(Id<ThingK>, u64)> = Vec::new();
     let mut gone: Vec<Id<ThingK>> = Vec::new();
     for value in 0..20_000u64 {
@@ -41,7 +41,7 @@ fn an_arena_finds_what_lives_and_never_what_is_gone() {
 #[test]
 fn an_arena_that_may_not_grow_says_so_and_stays_whole() {
     let mut machine = SimMachine::new(1, 0);
-    let mut arena: Arena<ThingK, [u64; 64]> = Arena::new();
+    let mut arena: Arena<[u64; 64], ThingK> = Arena::new();
     machine.failures.nth = Some(2);
     let mut made = 0;
     while arena.insert(&mut machine, [made; 64]).is_ok() {

@@ -75,7 +75,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Who waits under a lease is found there when it ends.
     fn check_waits_end(&self) -> Checked {
-        let found = |thread: Option<LeaseId>, under: Option<LeaseId>| {
+        let found = |thread: Under, under: Under| {
             under.is_none() || thread == under && self.lease_end_of(under).is_none()
         };
         for (id, thread) in self.threads.iter() {

@@ -25,7 +25,7 @@ pub struct Handle {
     /// Number of the process that it came from.
     pub from: u32,
     /// What it ends with.
-    pub lease: Option<LeaseId>,
+    pub lease: Under,
 }
 
 impl Handle {

@@ -6,6 +6,8 @@ pub mod region;
 pub mod space;
 pub mod user;
 
+use clavis_abi::error::{EINVAL, Error, Result};
+
 bitflags::bitflags! {
     /// What a mapping permits. Never both WRITE and EXEC.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,11 +35,11 @@ pub const fn page_of(address: u64) -> u64 {
     address / PAGE
 }
 
-/// Pages that hold so many bytes; `None` when the count overflows.
-#[must_use]
-pub const fn pages_for(bytes: u64) -> Option<u64> {
-    match bytes.checked_add(PAGE - 1) {
-        Some(sum) => Some(sum / PAGE),
-        None => None,
-    }
+/// Pages that hold so many bytes.
+///
+/// # Errors
+/// `EINVAL`: none, or more than can be counted.
+pub fn pages_for(bytes: u64) -> Result<u64> {
+    let sum = bytes.checked_add(PAGE - 1).filter(|_| bytes > 0).ok_or(Error::new(EINVAL))?;
+    Ok(sum / PAGE)
 }

@@ -176,7 +176,7 @@ impl<M: Machine> Kernel<M> {
         bytes: u64,
         backing: Backing,
     ) -> Result<MemoryId> {
-        let pages = pages_for(bytes).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
+        let pages = pages_for(bytes)?;
         refuse_if(pages > limits::MEMORY_PAGES as u64, ENOMEM)?;
         let root = (pages as usize).div_ceil(LEAF);
         let mut leaves = Vec::new();

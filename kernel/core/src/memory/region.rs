@@ -24,12 +24,12 @@ pub struct Region {
     /// The grant of a scheme's mmap that it belongs to.
     pub grant: Option<GrantId>,
     /// The lease of the handle it came from.
-    pub lease: Option<LeaseId>,
+    pub lease: Under,
     /// The space that it lies in.
     pub(crate) space: Option<SpaceId>,
     pub(crate) of_lease: Link<Region>,
-    left: Option<RegionId>,
-    right: Option<RegionId>,
+    left: Tree,
+    right: Tree,
     priority: u32,
 }
 
@@ -57,7 +57,7 @@ impl Region {
     }
 
     /// What lies beneath it on the side of a page.
-    fn towards(&self, page: u64) -> Option<RegionId> {
+    fn towards(&self, page: u64) -> Tree {
         if page < self.start { self.left } else { self.right }
     }
 
@@ -71,13 +71,15 @@ impl Region {
 /// The tree of a space's regions, in order of address, never overlapping.
 #[derive(Debug, Default)]
 pub struct RegionTree {
-    root: Option<RegionId>,
+    root: Tree,
     count: u32,
     /// The one that was looked for last.
     last: Option<RegionId>,
 }
 
 type Regions = Arena<Region>;
+/// A part of a tree, by its root.
+type Tree = Option<RegionId>;
 
 impl RegionTree {
     /// How many regions there are.
@@ -177,13 +179,7 @@ impl RegionTree {
     }
 
     /// Puts a tree where a region that starts there belongs, beneath another or at the root.
-    fn hang(
-        &mut self,
-        regions: &mut Regions,
-        above: Option<RegionId>,
-        start: u64,
-        tree: Option<RegionId>,
-    ) {
+    fn hang(&mut self, regions: &mut Regions, above: Tree, start: u64, tree: Tree) {
         match above.map(|above| &mut regions[above]) {
             None => self.root = tree,
             Some(above) if start < above.start => above.left = tree,
@@ -194,11 +190,7 @@ impl RegionTree {
 
 /// Splits a tree into the regions that start before `key` and the others. The depth of the
 /// recursion is that of the tree: logarithmic, since priorities are random.
-fn split(
-    regions: &mut Regions,
-    root: Option<RegionId>,
-    key: u64,
-) -> (Option<RegionId>, Option<RegionId>) {
+fn split(regions: &mut Regions, root: Tree, key: u64) -> (Tree, Tree) {
     let Some(id) = root else { return (None, None) };
     let Region { start, left, right, .. } = regions[id];
     if start < key {
@@ -213,7 +205,7 @@ fn split(
 }
 
 /// Joins two trees, all of the first before all of the second.
-fn merge(regions: &mut Regions, low: Option<RegionId>, high: Option<RegionId>) -> Option<RegionId> {
+fn merge(regions: &mut Regions, low: Tree, high: Tree) -> Tree {
     let (Some(a), Some(b)) = (low, high) else { return low.or(high) };
     if regions[a].priority >= regions[b].priority {
         let right = regions[a].right;

@@ -59,7 +59,7 @@ pub struct Mapping {
     /// The grant it belongs to.
     pub grant: Option<GrantId>,
     /// What it ends with.
-    pub lease: Option<LeaseId>,
+    pub lease: Under,
 }
 
 impl Mapping {

@@ -32,7 +32,7 @@ impl<M: Machine> Kernel<M> {
             }
             FactoryKind::Memory => {
                 let bytes = path.parse().map_err(|_| Error::new(ENOENT))?;
-                self.memory_object(account, bytes)
+                self.memory_object(account, bytes, Backing::Zero)
             }
             FactoryKind::Process if path == CREDENTIALS_CAPABILITY => {
                 Ok(Object::Plain(ObjectType::Null))
@@ -47,8 +47,14 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn memory_object(&mut self, account: AccountId, bytes: u64) -> Result<Object> {
-        let memory = self.memory_create(account, bytes, Backing::Zero)?;
+    /// A new memory object.
+    pub(crate) fn memory_object(
+        &mut self,
+        account: AccountId,
+        bytes: u64,
+        backing: Backing,
+    ) -> Result<Object> {
+        let memory = self.memory_create(account, bytes, backing)?;
         let pages = self.memories[memory].pages;
         Ok(Object::Memory(View { memory, first: 0, pages, grant: None, bytes }))
     }
@@ -85,7 +91,9 @@ impl<M: Machine> Kernel<M> {
                     self.read_struct(caller.space, first, size_of::<AccountLimits>())?;
                 self.account_create(parent, limits).map(Object::Account)
             }
-            Object::Factory(FactoryKind::Memory) => self.memory_object(payer, first as u64),
+            Object::Factory(FactoryKind::Memory) => {
+                self.memory_object(payer, first as u64, Backing::Zero)
+            }
             Object::Factory(FactoryKind::Table) => self.table_create(payer).map(Object::Table),
             Object::Factory(FactoryKind::Slot) => {
                 refuse_if(second == 0 || second > NAME_MAX, EINVAL)?;
@@ -110,22 +118,15 @@ impl<M: Machine> Kernel<M> {
                 Ok(Object::Ports { first, count })
             }
             Object::Factory(FactoryKind::Window) => {
-                let pages = pages_for(second as u64).ok_or(Error::new(EINVAL))?;
+                let pages = pages_for(second as u64)?;
                 let aligned = (first as u64).is_multiple_of(PAGE);
                 refuse_if(
                     !aligned || !self.machine.window_permit(first as u64, pages as usize),
                     EINVAL,
                 )?;
-                self.window(payer, first as u64, second as u64)
+                self.memory_object(payer, second as u64, Backing::Device(first as u64))
             }
             _ => Err(Error::new(EINVAL)),
         }
-    }
-
-    /// A window over device memory that was permitted.
-    pub(crate) fn window(&mut self, payer: AccountId, physical: u64, bytes: u64) -> Result<Object> {
-        let memory = self.memory_create(payer, bytes, Backing::Device(physical))?;
-        let pages = self.memories[memory].pages;
-        Ok(Object::Memory(View { memory, first: 0, pages, grant: None, bytes }))
     }
 }

@@ -12,13 +12,15 @@ use clavis_abi::params::{LeaseInfo, LeaseParams, LeaseState, NO_LEASE};
 
 /// Names a lease. One that is gone has ended.
 pub type LeaseId = Id<Lease>;
+/// The lease that something is under, if it is under one.
+pub type Under = Option<LeaseId>;
 
 /// A lease.
 #[derive(Debug, Default)]
 pub struct Lease {
     /// Descriptions that stand for it; with the last it ends. A join has none.
     pub(crate) refs: u32,
-    pub(crate) parents: [Option<LeaseId>; 2],
+    pub(crate) parents: [Under; 2],
     /// Leases that it depends on, itself included.
     weight: usize,
     /// The error of who comes through a handle under it, once it has ended.
@@ -56,7 +58,7 @@ impl Lease {
 
 impl<M: Machine> Kernel<M> {
     /// Why a lease no longer holds, if it does not.
-    pub(crate) fn lease_end_of(&self, id: Option<LeaseId>) -> Option<i32> {
+    pub(crate) fn lease_end_of(&self, id: Under) -> Option<i32> {
         self.leases.get(id?).map_or(Some(EREVOKED), |lease| lease.ended)
     }
 
@@ -197,9 +199,9 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn lease_join(
         &mut self,
         payer: AccountId,
-        one: Option<LeaseId>,
-        other: Option<LeaseId>,
-    ) -> Result<Option<LeaseId>> {
+        one: Under,
+        other: Under,
+    ) -> Result<Under> {
         match (one, other) {
             (Some(one), Some(other)) if one != other => self.lease_joined(payer, one, other),
             _ => Ok(one.or(other)),
@@ -207,12 +209,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     #[cold]
-    fn lease_joined(
-        &mut self,
-        payer: AccountId,
-        one: LeaseId,
-        other: LeaseId,
-    ) -> Result<Option<LeaseId>> {
+    fn lease_joined(&mut self, payer: AccountId, one: LeaseId, other: LeaseId) -> Result<Under> {
         /// Joins that are looked at for one that is there already.
         const LOOKED_AT: usize = 16;
         if self.lease_end_of(Some(one)).is_some() || self.lease_depends(one, other) {
@@ -237,7 +234,7 @@ impl<M: Machine> Kernel<M> {
     fn lease_make(
         &mut self,
         account: AccountId,
-        parents: [Option<LeaseId>; 2],
+        parents: [Under; 2],
         params: &LeaseParams,
     ) -> Result<LeaseId> {
         let above = || parents.iter().flatten().map(|parent| &self.leases[*parent]);
@@ -416,7 +413,7 @@ impl<M: Machine> Kernel<M> {
     fn lease_made(
         &mut self,
         payer: AccountId,
-        parents: [Option<LeaseId>; 2],
+        parents: [Under; 2],
         params: &LeaseParams,
         now: u64,
     ) -> Result<Handle> {
@@ -441,7 +438,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The lease with that number, to have something end with it. What a lease that is itself lent
     /// gives ends with that too.
-    fn lease_with_above(&mut self, caller: &Caller, number: usize) -> Result<Option<LeaseId>> {
+    fn lease_with_above(&mut self, caller: &Caller, number: usize) -> Result<Under> {
         let id = self.lease_at(caller, number, Rights::DERIVE)?;
         let above = self.tables[caller.table].get(number).and_then(|handle| handle.lease);
         self.lease_join(caller.account, Some(id), above)

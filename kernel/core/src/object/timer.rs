@@ -15,7 +15,7 @@ pub struct Timer {
     /// Who is told when it fires.
     pub watchers: Watchers,
     /// The lease that it ends.
-    pub(crate) lease: Option<LeaseId>,
+    pub(crate) lease: Under,
     pub(crate) account: AccountId,
 }
 

@@ -239,13 +239,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Makes the handle to an object that its server opened.
-    pub(crate) fn opened(
-        &mut self,
-        opening: &Opening,
-        lease: Option<LeaseId>,
-        at: EndpointId,
-        cqe: &Cqe,
-    ) {
+    pub(crate) fn opened(&mut self, opening: &Opening, lease: Under, at: EndpointId, cqe: &Cqe) {
         let endpoint = &mut self.endpoints[at];
         endpoint.refs = endpoint.refs.wrapping_add(1);
         let (epoch, number) = (endpoint.epoch, cqe.result);

@@ -21,7 +21,7 @@ const PLAIN: usize = BOTH | CallFlags::ALLOW_DIRECT_SWITCH.bits() | 0xFF;
 /// What a delivery is to know beside its message.
 struct Way<'a> {
     /// What the message ends with.
-    lease: Option<LeaseId>,
+    lease: Under,
     /// Number and first argument of the call.
     call: usize,
     first: usize,
@@ -352,7 +352,7 @@ impl<M: Machine> Step<'_, M> {
     fn deliver(
         mut self,
         caller: &Caller,
-        threads: &mut Arena<Thread<M>, ThreadK>,
+        threads: &mut Threads<M>,
         endpoint: &mut Endpoint,
         draft: Tenant<'_, Request, Request>,
         scratch: &[u8],
@@ -383,7 +383,7 @@ impl<M: Machine> Step<'_, M> {
     fn deliver_to(
         &mut self,
         caller: &Caller,
-        threads: &mut Arena<Thread<M>, ThreadK>,
+        threads: &mut Threads<M>,
         endpoint: &mut Endpoint,
         draft: Tenant<'_, Request, Request>,
         scratch: &[u8],

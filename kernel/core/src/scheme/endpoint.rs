@@ -174,7 +174,7 @@ impl Endpoint {
     pub(crate) fn take_turn<M: Machine>(
         &mut self,
         requests: &mut Arena<Request>,
-        threads: &Arena<Thread<M>, ThreadK>,
+        threads: &Threads<M>,
         id: RequestId,
     ) {
         let (mut turn, payer) = (self.turn, requests[id].pays(threads));

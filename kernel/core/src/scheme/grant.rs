@@ -86,7 +86,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::new(EIO));
         };
         let space = self.cpus[0].current.ok_or(Error::new(EIO))?.space;
-        let pages = pages_for(wanted.map.length).ok_or(Error::new(EINVAL))?;
+        let pages = pages_for(wanted.map.length)?;
         let page = page_of(address);
         let region = self.spaces[space].regions.holding(&self.regions, page);
         let region = self.regions[region.ok_or(Error::new(EIO))?];
@@ -134,7 +134,7 @@ impl<M: Machine> Kernel<M> {
         }
         let protection = protection_of(flags);
         refuse_if(!most.contains(protection) || !lent.contains(Protection::READ), EACCES)?;
-        let pages = pages_for(map.length).ok_or(Error::new(EINVAL))?;
+        let pages = pages_for(map.length)?;
         let account = caller.account;
         let number = match self.descriptions[through].object {
             Object::Scheme(object) => object.number,

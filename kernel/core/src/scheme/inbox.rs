@@ -23,7 +23,7 @@ pub(crate) struct Mapped {
     space: SpaceId,
     base: u64,
     /// What the mapping ends with.
-    lease: Option<LeaseId>,
+    lease: Under,
     pub(super) seat: SeatId,
 }
 
@@ -36,7 +36,7 @@ impl Endpoint {
 
     /// Where its inbox lies in a process that received before, and what it lies there under.
     #[inline(always)]
-    pub(crate) fn inbox_of(&self, caller: &Caller) -> Option<(u64, Option<LeaseId>)> {
+    pub(crate) fn inbox_of(&self, caller: &Caller) -> Option<(u64, Under)> {
         let own = (caller.process, caller.space);
         let mapped = self.mapped.iter().flatten().find(|at| (at.process, at.space) == own);
         mapped.map(|mapped| (mapped.base, mapped.lease))

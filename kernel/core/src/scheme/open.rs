@@ -10,6 +10,8 @@ pub(crate) struct ByPath {
     pub(super) class: Class,
     /// The directory's number.
     dir: usize,
+    /// Address of the path.
+    path: usize,
     /// Bytes of the path, which lies in the scratch page.
     pub(super) len: usize,
     /// Its flags.
@@ -48,20 +50,20 @@ impl<M: Machine> Kernel<M> {
         let fcntl = (len & O_FCNTL_MASK | flags & (O_APPEND | O_NONBLOCK)) as u32;
         let (len, flags) = (len & !O_FCNTL_MASK, flags as u64);
         refuse_if(flags >> 32 & !(open_flags::ALL >> 32) != 0, EINVAL)?;
-        let asked = ByPath { class: Class::OpenAt, dir, len, flags, fcntl, out };
+        let asked = ByPath { class: Class::OpenAt, dir, path, len, flags, fcntl, out };
         let handle = self.door(caller, dir, asked.need())?;
         self.check_demanded(caller, &handle, &asked)?;
-        self.by_path(caller, handle, path, &asked)
+        self.by_path(caller, handle, &asked)
     }
 
     /// Removes a name beneath a directory handle.
     pub(crate) fn sys_unlinkat(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [dir, path, len, flags, _] = args;
         let flags = flags as u64;
-        let asked = ByPath { class: Class::UnlinkAt, dir, len, flags, fcntl: 0, out: 0 };
+        let asked = ByPath { class: Class::UnlinkAt, dir, path, len, flags, fcntl: 0, out: 0 };
         let handle = self.door(caller, dir, asked.need())?;
         refuse_if(flags >> 32 != 0, EINVAL)?;
-        self.by_path(caller, handle, path, &asked)
+        self.by_path(caller, handle, &asked)
     }
 
     /// Refuses an open whose flags demand more than a handle passes on.
@@ -87,14 +89,8 @@ impl<M: Machine> Kernel<M> {
         read
     }
 
-    fn by_path(
-        &mut self,
-        caller: &Caller,
-        mut handle: Handle,
-        path: usize,
-        asked: &ByPath,
-    ) -> Reply {
-        self.read_path(caller, path, asked.len)?;
+    fn by_path(&mut self, caller: &Caller, mut handle: Handle, asked: &ByPath) -> Reply {
+        self.read_path(caller, asked.path, asked.len)?;
         let Description { mut object, mut slot, .. } = self.descriptions[handle.description];
         if let Object::Slot(id) = object {
             let Some(root) = self.slots[id].root else {
@@ -256,12 +252,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Fills an opening with a kernel object. What the object gives is bounded by the masks alone:
     /// kernel objects know no access modes.
-    pub(super) fn open_kernel_object(
-        &mut self,
-        opening: &Opening,
-        lease: Option<LeaseId>,
-        object: Object,
-    ) {
+    pub(super) fn open_kernel_object(&mut self, opening: &Opening, lease: Under, object: Object) {
         self.descriptions[opening.description].object = object;
         self.number_fill(opening.out, opening.handle(opening.inherit, lease));
     }

@@ -76,7 +76,7 @@ pub struct Opening {
 
 impl Opening {
     /// The handle, if it gets those rights.
-    pub(super) fn handle(&self, rights: Rights, lease: Option<LeaseId>) -> Handle {
+    pub(super) fn handle(&self, rights: Rights, lease: Under) -> Handle {
         let Opening { description, inherit, flags, via, .. } = *self;
         let opened = Handle::full(description).came(Step::Opened, 0, via);
         Handle { rights, inherit, flags: flags as u8, lease, ..opened }
@@ -122,7 +122,7 @@ pub struct Request {
     /// Rights of the handle it came through.
     pub rights: Rights,
     /// What it and what comes of it ends with.
-    pub(crate) lease: Option<LeaseId>,
+    pub(crate) lease: Under,
     /// The caller's buffer.
     pub user: UserSlice,
     /// Bytes of payload.
@@ -226,10 +226,7 @@ impl Request {
     }
 
     /// The account that it counts for.
-    pub(crate) fn pays<M: Machine>(
-        &self,
-        threads: &Arena<Thread<M>, ThreadK>,
-    ) -> Option<AccountId> {
+    pub(crate) fn pays<M: Machine>(&self, threads: &Threads<M>) -> Option<AccountId> {
         self.payer.or_else(|| Some(threads.get(self.caller?)?.account))
     }
 

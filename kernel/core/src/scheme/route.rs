@@ -131,12 +131,12 @@ impl<M: Machine> Kernel<M> {
     /// # Errors
     /// As [`Kernel::request_narrow`].
     #[inline]
-    pub(crate) fn request_lease(&mut self, id: RequestId, lease: Option<LeaseId>) -> Result<()> {
+    pub(crate) fn request_lease(&mut self, id: RequestId, lease: Under) -> Result<()> {
         if lease.is_some() { self.request_leased(id, lease) } else { Ok(()) }
     }
 
     #[cold]
-    fn request_leased(&mut self, id: RequestId, more: Option<LeaseId>) -> Result<()> {
+    fn request_leased(&mut self, id: RequestId, more: Under) -> Result<()> {
         if let Some(errno) = self.lease_end_of(more) {
             return Err(Error::new(errno));
         }

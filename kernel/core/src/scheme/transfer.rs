@@ -1,6 +1,8 @@
 //! Handles on their way: batches that travel with a request, and handles parked in pipes.
 use crate::prelude::*;
 
+/// Numbers of handles that travel together.
+type Numbers = [usize; BATCH_MAX];
 /// Names a batch.
 pub type BatchId = Id<Batch>;
 
@@ -19,7 +21,7 @@ pub struct Batch {
     /// The flags that it has beside those that stick.
     flags: u32,
     /// The lease of the channel.
-    lease: Option<LeaseId>,
+    lease: Under,
     pub(crate) payer: AccountId,
 }
 
@@ -30,7 +32,7 @@ impl<M: Machine> Kernel<M> {
         payer: AccountId,
         inherit: Rights,
         flags: u32,
-        lease: Option<LeaseId>,
+        lease: Under,
         paid: usize,
     ) -> Result<BatchId> {
         let blank = || {
@@ -92,11 +94,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Reads the numbers in a payload.
-    fn read_numbers(
-        &mut self,
-        caller: &Caller,
-        from: UserSlice,
-    ) -> Result<([usize; BATCH_MAX], usize)> {
+    fn read_numbers(&mut self, caller: &Caller, from: UserSlice) -> Result<(Numbers, usize)> {
         let count = from.len / size_of::<usize>();
         refuse_if(
             !from.len.is_multiple_of(size_of::<usize>()) || count == 0 || count > BATCH_MAX,
@@ -320,7 +318,7 @@ impl<M: Machine> Kernel<M> {
         payload: UserSlice,
         count: usize,
         flags: CallFlags,
-    ) -> Result<[usize; BATCH_MAX]> {
+    ) -> Result<Numbers> {
         if flags.bits() & CALL_CHOSEN != 0 {
             return Ok(self.read_numbers(caller, payload.part(0, count * size_of::<usize>()))?.0);
         }
@@ -332,7 +330,7 @@ impl<M: Machine> Kernel<M> {
     fn reserve_numbers(
         &mut self,
         table: TableId,
-        numbers: &mut [usize; BATCH_MAX],
+        numbers: &mut Numbers,
         count: usize,
     ) -> Result<()> {
         for at in 0..count {
@@ -354,7 +352,7 @@ impl<M: Machine> Kernel<M> {
         payload: UserSlice,
         count: usize,
         flags: CallFlags,
-    ) -> Result<[usize; BATCH_MAX]> {
+    ) -> Result<Numbers> {
         let mut numbers = self.wanted_numbers(caller, payload, count, flags)?;
         self.reserve_numbers(caller.table, &mut numbers, count)?;
         let kept = numbers.get(..count).unwrap_or(&[]);
@@ -449,8 +447,8 @@ impl<M: Machine> Kernel<M> {
         caller: &Caller,
         handles: impl FnOnce(&Self) -> [Option<Handle>; BATCH_MAX],
         count: usize,
-        channel: Option<LeaseId>,
-    ) -> Result<Option<[Option<LeaseId>; BATCH_MAX]>> {
+        channel: Under,
+    ) -> Result<Option<[Under; BATCH_MAX]>> {
         if channel.is_none() {
             return Ok(None);
         }
@@ -489,7 +487,7 @@ impl<M: Machine> Kernel<M> {
 }
 
 /// A handle under the lease that was found for it, if one was.
-fn joined(handle: Handle, leases: &Option<[Option<LeaseId>; BATCH_MAX]>, at: usize) -> Handle {
+fn joined(handle: Handle, leases: &Option<[Under; BATCH_MAX]>, at: usize) -> Handle {
     let lease = leases.as_ref().map(|leases| leases.get(at).copied().flatten());
     Handle { lease: lease.unwrap_or(handle.lease), ..handle }
 }

@@ -135,7 +135,7 @@ impl<M: Machine> Kernel<M> {
         first: SchemeObject,
         number: usize,
         need: Rights,
-    ) -> Result<(SchemeObject, Option<LeaseId>)> {
+    ) -> Result<(SchemeObject, Under)> {
         match self.door_object(caller, number, need)? {
             (Handle { lease, .. }, Object::Scheme(second))
                 if first.endpoint == second.endpoint && first.epoch == second.epoch =>

@@ -169,7 +169,7 @@ impl<M: Machine> Kernel<M> {
         endpoint: EndpointId,
         minted: &Minted,
         [rights, inherit]: [Rights; 2],
-        lease: Option<LeaseId>,
+        lease: Under,
         out: usize,
     ) -> Reply {
         let made = self.number_with(caller.table, out, |kernel| {

@@ -49,7 +49,7 @@ impl<M: Machine> Kernel<M> {
         let (shared, private) =
             (flags.contains(MapFlags::MAP_SHARED), flags.contains(MapFlags::MAP_PRIVATE));
         let length = params.length;
-        let pages = pages_for(length).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
+        let pages = pages_for(length)?;
         refuse_if(
             shared == private
                 || !params.offset.is_multiple_of(PAGE)
@@ -133,7 +133,7 @@ impl<M: Machine> Kernel<M> {
         out: Option<usize>,
     ) -> Reply {
         let message = self.message(caller, Class::MmapPrep, &handle, &object)?;
-        let pages = pages_for(wanted.map.length).ok_or(Error::new(EINVAL))?;
+        let pages = pages_for(wanted.map.length)?;
         message.sqe.args[1] = pages.saturating_mul(PAGE);
         message.sqe.args[2] = wanted.map.flags;
         message.sqe.args[3] = wanted.map.offset;
@@ -155,7 +155,7 @@ impl<M: Machine> Kernel<M> {
         need.set(Rights::MAP_READ, !protection.contains(Protection::EXEC));
         need.set(Rights::MAP_EXEC, protection.contains(Protection::EXEC));
         let (handle, object) = self.door_object(caller, fd, need)?;
-        let pages = pages_for(length as u64).filter(|n| *n > 0).ok_or(Error::new(EINVAL))?;
+        let pages = pages_for(length as u64)?;
         refuse_if(!(offset as u64).is_multiple_of(PAGE), EINVAL)?;
         let mut most = most_of(handle.rights, false) - Protection::WRITE;
         // Memory that may be executed may be read: the two cannot be told apart on this machine.
@@ -242,8 +242,7 @@ impl<M: Machine> Kernel<M> {
         let flags = MremapFlags::from_bits_truncate(flags);
         let keeps = flags.contains(MremapFlags::KEEP_OLD);
         let (old_start, old_pages) = range(old, old_size)?;
-        let new_pages =
-            pages_for(new_size as u64).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
+        let new_pages = pages_for(new_size as u64)?;
         let place = if flags.contains(MremapFlags::FIXED_REPLACE) {
             Place::Fixed(page_of(new as u64))
         } else if flags.contains(MremapFlags::FIXED) {
@@ -361,7 +360,7 @@ impl<M: Machine> Kernel<M> {
 
 /// A page-aligned range as pages; its length is rounded up.
 fn range(address: usize, length: usize) -> Result<(u64, u64)> {
-    let pages = pages_for(length as u64).filter(|pages| *pages > 0).ok_or(Error::new(EINVAL))?;
+    let pages = pages_for(length as u64)?;
     let start = page_of(address as u64);
     refuse_if(
         !(address as u64).is_multiple_of(PAGE) || start.checked_add(pages).is_none(),

@@ -32,7 +32,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn sys_thread_exit(&mut self, caller: &Caller, args: [usize; 5]) -> Reply {
         let [word, base, length, ..] = args;
         if length > 0 {
-            let pages = pages_for(length as u64).ok_or(Error::new(EINVAL))?;
+            let pages = pages_for(length as u64)?;
             if !self.space_unmap(caller.space, page_of(base as u64), pages)? {
                 self.threads[caller.thread].resume = Resume::Retry;
                 return Ok(Outcome::More);
@@ -231,7 +231,7 @@ impl<M: Machine> Kernel<M> {
         caller: &Caller,
         id: ProcessId,
         params: &ProcessParams,
-        lease: Option<LeaseId>,
+        lease: Under,
     ) -> Result<()> {
         let read = Rights::READ | Rights::STAT | Rights::DUP | Rights::TRANSFER | Rights::EVENT;
         let write = Rights::WRITE | Rights::APPEND | Rights::SEEK | Rights::NAME | Rights::CONTROL;
@@ -282,7 +282,7 @@ impl<M: Machine> Kernel<M> {
         id: ProcessId,
         grant: &Grant,
         into_given: bool,
-        lease: Option<LeaseId>,
+        lease: Under,
     ) -> Result<()> {
         let number = grant.number as usize;
         let index = number & ((1 << UPPER_INDEX_BITS) - 1);

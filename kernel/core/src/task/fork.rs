@@ -14,7 +14,7 @@ pub struct Fork {
     /// What is copied next.
     pub next: Next,
     /// What the handle to it ends with.
-    pub(crate) lease: Option<LeaseId>,
+    pub(crate) lease: Under,
 }
 
 /// What a fork copies next.
@@ -153,12 +153,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Everything is copied: the child runs, the caller gets a handle to it.
-    fn fork_finish(
-        &mut self,
-        caller: &Caller,
-        child: ProcessId,
-        lease: Option<LeaseId>,
-    ) -> Result<usize> {
+    fn fork_finish(&mut self, caller: &Caller, child: ProcessId, lease: Under) -> Result<usize> {
         let thread = &self.threads[caller.thread];
         let [_, entry, stack, argument, out] = thread.args;
         let (base, tls, mask) = (thread.base, thread.tls, thread.mask);

@@ -70,7 +70,7 @@ pub(crate) struct Metered {
     /// Which of all calls that is.
     pub(crate) call: u64,
     /// Leases that have counted it, as many as are remembered.
-    pub(crate) passed: [Option<LeaseId>; 4],
+    pub(crate) passed: [Under; 4],
     /// Bytes that it may move under a lease.
     pub(crate) allowance: Option<(LeaseId, usize)>,
 }
@@ -129,9 +129,9 @@ pub struct Thread<M: Machine> {
     /// Bytes in the spill page.
     pub spilled: usize,
     /// The lease that it is found under.
-    pub(crate) lease: Option<LeaseId>,
+    pub(crate) lease: Under,
     /// The lease that its wait for something of the kernel ends with.
-    pub(crate) waits_under: Option<LeaseId>,
+    pub(crate) waits_under: Under,
     /// Which of all calls its own is that goes on.
     pub(crate) sequence: u64,
     /// What its call under leases has taken of what they count.
@@ -141,7 +141,8 @@ pub struct Thread<M: Machine> {
     of_lease: Link<ThreadK>,
 }
 
-type Threads<M> = Arena<Thread<M>, ThreadK>;
+/// All threads.
+pub(crate) type Threads<M> = Arena<Thread<M>, ThreadK>;
 type Waiters = List<ThreadK, 0>;
 
 links!(ThreadK, Thread<M>, [M: Machine], 0 => wait, 1 => sibling, 2 => of_lease);

@@ -241,10 +241,10 @@ impl Machine for SimMachine {
         *registers = Registers { start, tls, time, restarted: true, ..Registers::default() };
     }
 
-    fn context_divert(&mut self, context: &mut Context, entry: u64, argument: u64) -> [u64; 4] {
+    fn context_divert(&mut self, context: &mut Context, entry: u64, value: u64) -> [u64; 4] {
         let registers = self.contexts.get_mut(&context.0).expect("a freed context is changed");
-        registers.diverted = Some((entry, argument));
-        let result = registers.result.replace(argument as usize);
+        registers.diverted = Some((entry, value));
+        let result = registers.result.replace(value as usize);
         [registers.start.entry, registers.start.stack, 0x202, result.unwrap_or(0) as u64]
     }
 

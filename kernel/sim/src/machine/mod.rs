@@ -23,7 +23,7 @@ pub struct Space(u32);
 pub struct Context(ContextName);
 
 /// Name of a context: never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContextName(pub u64);
 
 impl Frame {
