@@ -44,9 +44,13 @@ pub(crate) fn bench(workspace: &Workspace, options: &BenchOptions) -> anyhow::Re
         }
         Ok(())
     })?;
-    if outcome.end != End::PowerOff || outcome.status != Some(0) {
-        qemu::explain(&outcome, &image.kernel, Some(limit));
-        bail!("the measurements did not end well");
+    match (&outcome.end, outcome.status) {
+        (End::PowerOff, Some(0)) => {}
+        (End::PowerOff, Some(status)) => bail!("the measurements ended with exit status {status}"),
+        _ => {
+            qemu::explain(&outcome, &image.kernel, Some(limit));
+            bail!("the measurements did not end well");
+        }
     }
     let output = String::from_utf8_lossy(&output);
     for line in output.lines().filter(|line| !line.starts_with("ROW ")) {
@@ -65,7 +69,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &BenchOptions) -> anyhow::Re
     let json = table::json(&targets, &rows, qemu.lines().next().unwrap_or_default())?;
     std::fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))?;
     eprintln!("written to {}", path.display());
-    let missed = table::missed(&targets, &rows);
+    let missed = table::missed(&targets, &rows, &options.rows);
     for line in &missed {
         eprintln!("missed: {line}");
     }
