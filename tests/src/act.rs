@@ -68,6 +68,12 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "append" => append(),
         "ask" => crate::asks::ask(),
         "flood-broker" => crate::asks::flood(),
+        "traced" => crate::traced::said(crate::traced::each()),
+        "mute" => crate::traced::mute(),
+        "reopen" => crate::traced::said(crate::traced::reopen()),
+        "both" => crate::traced::said(crate::traced::both()),
+        "impatient" => crate::traced::impatient(),
+        "rights" => crate::traced::said(crate::traced::rights()),
         "crowd" => match crowd() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -14,6 +14,8 @@ mod peer;
 #[cfg(target_os = "redox")]
 mod run;
 #[cfg(target_os = "redox")]
+mod traced;
+#[cfg(target_os = "redox")]
 mod vectors;
 
 #[cfg(target_os = "redox")]

@@ -126,6 +126,27 @@ pub struct BindParams {
     pub inherit: u64,
 }
 
+/// A request that a server has, to be made once more on a handle of its own.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct RelayParams {
+    /// The handle.
+    pub handle: u64,
+    /// The second one of a call across two, or [`NONE`].
+    pub second: u64,
+    /// `Opcode` of `redox_syscall`.
+    pub opcode: u64,
+    /// What goes in, comes out, or both; of Recvfd the numbers of the handles that came.
+    pub payload: *mut u8,
+    /// Its bytes.
+    pub length: usize,
+    /// The arguments behind the payload. Of Read and Write: offset, flags, and whether the handle's
+    /// own offset is set and used.
+    pub words: [u64; 3],
+    /// Where a new handle goes.
+    pub place: usize,
+}
+
 /// Calls `$m!` with the functions: `"meaning" name(argument: type, …);`. All of them are
 /// `unsafe extern "C"` and answer a `usize`; the pointers must be valid for what the meaning says.
 #[macro_export]
@@ -154,6 +175,10 @@ macro_rules! with_runtime_functions {
             clavis_read(handle: usize, buffer: *mut u8, length: usize, offset: u64);
             "Writes bytes, at an offset or, with `u64::MAX`, at the handle's own."
             clavis_write(handle: usize, bytes: *const u8, length: usize, offset: u64);
+            "Makes a request once more; answers what it yields."
+            clavis_relay(params: *const RelayParams);
+            "Moves the handle's own offset; answers it."
+            clavis_seek(handle: usize, offset: isize, whence: usize);
             "A control command."
             clavis_control(handle: usize, command: usize, argument: usize);
             "CALL with flags and words of metadata."

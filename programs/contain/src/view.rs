@@ -12,6 +12,9 @@ use clavis_launch::Directory;
 /// What a handle needs so that a name can be bound to it.
 const BOUND: Rights = Rights::LOOKUP.union(Rights::FORWARD).union(Rights::TRANSFER);
 
+/// The name that schemes are made with.
+const MAKES_SCHEMES: &str = "namespace";
+
 /// Builds it.
 pub(crate) fn build(
     own: &Namespace,
@@ -31,8 +34,7 @@ pub(crate) fn build(
         list.schemes.iter().map(|scheme| Name::narrowed(&scheme.name, scheme.rights)).collect();
     let failed = |error| Trouble::failed("namespace", &error);
     if list.allowed.is_empty() && broker.is_none() {
-        let sealed = own.fork(fork_flags::SEALED, permissions::LIST, &names);
-        return sealed.map_err(failed);
+        return own.fork(fork_flags::SEALED, permitted(list), &names).map_err(failed);
     }
     let view = own.fork_closed(&names).map_err(failed)?;
     for allowed in &list.allowed {
@@ -45,7 +47,13 @@ pub(crate) fn build(
         view.bind(&Name::whole(BROKER), broker.root()).map_err(failed)?;
     }
     view.seal().map_err(failed)?;
-    view.shrink(permissions::LIST).map_err(failed)
+    view.shrink(permitted(list)).map_err(failed)
+}
+
+/// What the program may do with its namespace: look at it, and make schemes where that was listed.
+fn permitted(list: &List) -> u64 {
+    let makes = list.schemes.iter().any(|scheme| scheme.name == MAKES_SCHEMES);
+    if makes { permissions::LIST | permissions::SCHEME_CREATE } else { permissions::LIST }
 }
 
 /// What the program's namespace opens a file or directory through: it gives what is listed and leads nowhere else.

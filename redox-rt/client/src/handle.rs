@@ -438,7 +438,7 @@ pub fn send_away(channel: &impl AsNumber, handle: Handle, words: &[u64]) -> Resu
     result
 }
 
-fn send_numbers(
+pub(crate) fn send_numbers(
     channel: Number,
     handles: &[Number],
     sending: Sending,

@@ -23,6 +23,7 @@ pub mod memory;
 pub mod namespace;
 pub mod object;
 pub mod process;
+pub mod relay;
 pub mod server;
 pub mod startup;
 

@@ -79,7 +79,7 @@ unsafe extern "C" {
     fn fork() -> c_int;
     fn waitpid(child: c_int, status: *mut c_int, options: c_int) -> c_int;
     fn _exit(code: c_int) -> !;
-    fn signal(number: c_int, handler: extern "C" fn(c_int)) -> usize;
+    fn signal(number: c_int, handler: usize) -> usize;
     fn raise(number: c_int) -> c_int;
 }
 
@@ -107,7 +107,7 @@ extern "C" fn came(_: c_int) {
 /// Prepares for [`signal_self`].
 pub fn signal_prepare() {
     // SAFETY: the handler does what may be done in one.
-    unsafe { signal(SIGNAL, came) };
+    unsafe { signal(SIGNAL, came as *const () as usize) };
 }
 
 /// Sends this thread a signal. False when its handler has not run once when this returns.

@@ -201,6 +201,34 @@ pub fn memory_of(
     owned(unsafe { c::clavis_memory_of(number, offset, length, bits, OUT_UPPER) })
 }
 
+/// What an object shows of itself to who maps it with a protection, mapped here so that it can be
+/// shown to others.
+///
+/// # Errors
+/// As [`memory_of`]; `EACCES` for what cannot be executed.
+pub fn shown(
+    handle: &impl AsNumber,
+    offset: u64,
+    length: usize,
+    protection: MapFlags,
+) -> Result<Mapping> {
+    let kept = MapFlags::PROT_READ | MapFlags::PROT_WRITE | MapFlags::PROT_EXEC;
+    let length = length.checked_next_multiple_of(PAGE_SIZE).ok_or(Error::from_errno(EINVAL))?;
+    let protection = protection & kept;
+    let memory = memory_of(handle, offset, length as u64, protection)?;
+    let params = MapParams {
+        memory: memory.number().raw() as u64,
+        offset: 0,
+        address: 0,
+        length: length as u64,
+        flags: (protection | MapFlags::MAP_SHARED).bits() as u64,
+    };
+    // SAFETY: it reads the parameters; without an address only free space is used.
+    let start = check(unsafe { c::clavis_map(&raw const params) })?;
+    let writable = protection.contains(MapFlags::PROT_WRITE);
+    Ok(Mapping { start: start as *const AtomicU8, length, writable })
+}
+
 /// Freezes the content of a memory object for ever; only then can it be mapped executable.
 ///
 /// # Errors

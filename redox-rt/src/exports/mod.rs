@@ -16,6 +16,7 @@ mod memory;
 mod namespaces;
 mod objects;
 mod processes;
+mod relay;
 
 /// Checks every symbol's type against the list.
 mod signatures {
@@ -25,6 +26,7 @@ mod signatures {
     use super::namespaces::*;
     use super::objects::*;
     use super::processes::*;
+    use super::relay::*;
     use clavis_abi::runtime::*;
 
     macro_rules! check {

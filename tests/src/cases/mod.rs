@@ -34,6 +34,7 @@ mod supervision;
 mod support;
 mod system;
 mod terminals;
+mod traces;
 mod unix_sockets;
 mod unveil;
 mod views;
@@ -67,6 +68,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     crowds::CASES,
     system::CASES,
     seen::CASES,
+    traces::CASES,
     graphs::CASES,
     processes::CASES,
     hostile::CASES,

@@ -187,7 +187,7 @@ fn alive() -> Result<Vec<(String, u64)>, String> {
 }
 
 /// The counters once nothing is taken apart any more of what ended earlier.
-fn settled() -> Result<Vec<(String, u64)>, String> {
+pub(super) fn settled() -> Result<Vec<(String, u64)>, String> {
     let mut last = alive()?;
     for _ in 0..100 {
         std::thread::sleep(std::time::Duration::from_millis(10));
@@ -209,10 +209,15 @@ fn no_leaks() -> Verdict {
         let child = at("spawn", act("exit-7").spawn())?;
         at("wait", child.wait())?;
     }
-    // What an ended process held is taken apart when there is nothing better to do.
+    nothing_left(&before)
+}
+
+/// There is as much alive as before, soon: what an ended process held is taken apart when there is
+/// nothing better to do.
+pub(super) fn nothing_left(before: &[(String, u64)]) -> Verdict {
     for _ in 0..1000 {
         let after = alive()?;
-        if after.iter().zip(&before).all(|(after, before)| after.1 <= before.1) {
+        if after.iter().zip(before).all(|(after, before)| after.1 <= before.1) {
             return Ok(());
         }
         std::thread::sleep(std::time::Duration::from_millis(1));
