@@ -26,6 +26,7 @@
 mod guarded;
 #[cfg(target_os = "redox")]
 pub mod guest;
+pub mod held;
 pub mod judge;
 pub mod lower;
 mod naming;

@@ -1,4 +1,6 @@
 //! The file system below, as a view needs it.
+use crate::node::kind_of;
+use beneath::Kind;
 use clavis_abi::Rights;
 use syscall::error::Result;
 use syscall::{Stat, StatVfs, TimeSpec};
@@ -71,6 +73,14 @@ pub trait Lower {
     /// # Errors
     /// What the file system answers.
     fn stat(&self, of: &Self::Handle) -> Result<Stat>;
+
+    /// What an object is.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    fn kind(&self, of: &Self::Handle) -> Result<Kind> {
+        self.stat(of).map(|stat| kind_of(&stat))
+    }
 
     /// The first bytes of what an open link holds.
     ///

@@ -1,13 +1,12 @@
 //! Opening.
 use crate::judge::{Judge, Verdict};
 use crate::lower::{Lower, Walks};
-use crate::node::{Body, Node, kind_of};
+use crate::node::{Body, Node};
 use crate::table::View;
 use beneath::{Kind, Place, Rules, Tree, walk};
 use clavis_abi::Rights;
 use clavis_abi::params::open_flags;
 use std::rc::Rc;
-use syscall::Stat;
 use syscall::error::{
     EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ESTALE, Error, Result,
 };
@@ -67,13 +66,6 @@ fn is_plain(path: &str) -> bool {
     !path.split('/').any(|name| matches!(name, "" | "." | ".."))
 }
 
-/// A program that is opened to be read is taken to be run: that is not seen here.
-fn runs(stat: Option<&Stat>, rights: Rights) -> Rights {
-    let runs =
-        stat.is_some_and(|stat| stat.st_mode & MODE_TYPE == MODE_FILE && stat.st_mode & 0o111 != 0);
-    if runs { rights & Rights::EXEC } else { Rights::empty() }
-}
-
 impl<L: Lower, J: Judge> View<L, J> {
     /// Opens what a path means, from an open directory.
     ///
@@ -122,7 +114,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         let own = !flags.reads_or_writes() || flags.has(O_DIRECTORY);
         // What is written is no directory, and what is opened as a link is one.
         let known = flags.has(O_WRONLY) || flags.has(O_SYMLINK);
-        let told = !known && tells && !self.judge.watches();
+        let told = !known && tells;
         let mut asked = flags.0 | open_flags::BENEATH | open_flags::NO_SYMLINKS;
         if told && !own {
             asked |= open_flags::NOT_DIRECTORY;
@@ -143,11 +135,10 @@ impl<L: Lower, J: Judge> View<L, J> {
             let node = start.found(true_path, Body::Here(Rc::new(opened)), kind);
             return self.insert(node).map(|number| Some(Opened::Own(number)));
         }
-        let stat = if known || told { None } else { Some(self.lower.stat(&opened)?) };
-        if stat.as_ref().is_some_and(|stat| kind_of(stat) == Kind::Directory) {
+        if !known && !told && self.lower.kind(&opened)? == Kind::Directory {
             return Ok(None);
         }
-        self.judge.used(&true_path, demanded | runs(stat.as_ref(), rights));
+        self.watch(&true_path, demanded, &opened, rights)?;
         Ok(Some(Opened::Lower(opened)))
     }
 
@@ -200,12 +191,24 @@ impl<L: Lower, J: Judge> View<L, J> {
             None => self.lower.open(node.lower()?, "", asked, rights.difference(BEYOND))?,
         };
         // Somebody else may have put something there since.
-        let stat = self.lower.stat(&opened)?;
-        if kind_of(&stat) != kind {
+        if self.lower.kind(&opened)? != kind {
             return Err(Error::new(ESTALE));
         }
-        self.judge.used(node.judged(), demanded | runs(Some(&stat), rights));
+        self.watch(node.judged(), demanded, &opened, rights)?;
         Ok(Opened::Lower(opened))
+    }
+
+    /// Tells who watches what an open file was opened for. A program that is opened to be read is
+    /// taken to be run: that is not seen here.
+    fn watch(&self, path: &str, mut used: Rights, file: &L::Handle, rights: Rights) -> Result<()> {
+        if self.judge.watches() {
+            let mode = self.lower.stat(file)?.st_mode;
+            if mode & MODE_TYPE == MODE_FILE && mode & 0o111 != 0 {
+                used |= rights & Rights::EXEC;
+            }
+            self.judge.used(path, used);
+        }
+        Ok(())
     }
 
     fn own(&mut self, node: Node<L::Handle>) -> Result<Opened<L::Handle>> {

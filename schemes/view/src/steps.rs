@@ -2,7 +2,7 @@
 use crate::guarded::Guarded;
 use crate::judge::{Below, Judge, Verdict};
 use crate::lower::Lower;
-use crate::node::{Body, Node, kind_of};
+use crate::node::{Body, Node};
 use beneath::{Kind, Tree};
 use clavis_abi::Rights;
 use std::borrow::Cow;
@@ -35,7 +35,7 @@ impl<L: Lower, J: Judge> Steps<'_, L, J> {
             Err(error) if error.errno == ENOENT => return Ok(None),
             Err(error) => return Err(error),
         };
-        let kind = kind_of(&self.lower.stat(&handle)?);
+        let kind = self.lower.kind(&handle)?;
         Ok(Some(directory.found(directory.child(name), Body::Here(Rc::new(handle)), Some(kind))))
     }
 
@@ -67,7 +67,7 @@ impl<L: Lower, J: Judge> Tree for Steps<'_, L, J> {
         if let Some(kind) = node.0.kind.get() {
             return Ok(kind);
         }
-        let kind = kind_of(&self.lower.stat(node.lower()?)?);
+        let kind = self.lower.kind(node.lower()?)?;
         node.0.kind.set(Some(kind));
         Ok(kind)
     }

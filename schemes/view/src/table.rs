@@ -58,6 +58,12 @@ impl<L: Lower, J: Judge> View<L, J> {
         View { lower, judge, root, open, limits: Vec::new() }
     }
 
+    /// The file system below.
+    #[must_use]
+    pub fn lower(&self) -> &L {
+        &self.lower
+    }
+
     /// Who judges.
     #[must_use]
     pub fn judge(&self) -> &J {

@@ -10,6 +10,7 @@ mod contain;
 mod contained_brokers;
 mod cpu_time;
 mod crowds;
+mod crypts;
 mod cwd;
 mod graphs;
 mod hostile;
@@ -55,6 +56,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     ways_out::races::CASES,
     sandbox::CASES,
     views::CASES,
+    crypts::CASES,
     policies::CASES,
     contained_brokers::CASES,
     capsicum::CASES,

@@ -2,6 +2,7 @@
 //!
 //! No call here follows a link in the namespace of this process, whatever the file system answers:
 //! opens carry NO_SYMLINKS, and names are single components.
+use crate::held::{Given, Held};
 use crate::lower::{Attribute, Found, Lower, Place, Walks};
 use clavis::abi::params::{DenialRule, open_flags};
 use clavis::directory::{self, Removed};
@@ -215,6 +216,12 @@ impl Lower for Below {
 
     fn sync(&self, of: &Handle) -> Result<()> {
         tell(of, &[], &[StdFsCallKind::Fsync as u64])
+    }
+}
+
+impl Held for Below {
+    fn give(&self, file: Handle) -> Given<Handle> {
+        Given::Over(file.into_number().raw())
     }
 }
 

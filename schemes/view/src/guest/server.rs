@@ -1,23 +1,49 @@
 //! Requests of the kernel, translated.
 use crate::guest::Below;
-use crate::lower::Attribute;
-use crate::{Judge, Opened, ROOT, View};
+use crate::held::{Given, Held};
+use crate::lower::{Attribute, Lower};
+use crate::{Judge, MOST, Opened, ROOT, View};
 use clavis::{Handle, Rights};
 use clavis_policy::Draft;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
 use scheme_daemon::{Daemon, copy_path};
+use slab::Slab;
 use std::sync::Arc;
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
-use syscall::error::{EBADF, EINVAL, EOPNOTSUPP, EPERM, Error, Result};
-use syscall::flag::{EventFlags, StdFsCallKind};
+use syscall::error::{EBADF, EINVAL, ENFILE, EOPNOTSUPP, EPERM, Error, Result};
+use syscall::flag::{EventFlags, O_APPEND, StdFsCallKind};
 use syscall::schemev2::NewFdFlags;
 use syscall::{Stat, StatVfs, StdFsCallMeta, TimeSpec};
 
 /// Serves a view.
-pub struct Server<J> {
-    view: View<Below, J>,
+pub struct Server<J, L: Lower = Below> {
+    view: View<L, J>,
+    /// What is open and not handed over.
+    files: Slab<L::Handle>,
     name: String,
+}
+
+/// Added to the numbers of files.
+const FILES: usize = 1 << 32;
+
+impl<J: Judge, L: Held> Server<J, L> {
+    /// A server of a view, which calls itself by a name of the namespace.
+    pub fn of(name: &str, view: View<L, J>) -> Server<J, L> {
+        Server { view, files: Slab::new(), name: name.into() }
+    }
+
+    /// A file that is kept.
+    fn file(&self, number: usize) -> Option<&L::Handle> {
+        self.files.get(number.checked_sub(FILES)?)
+    }
+
+    fn set(&self, number: usize, attribute: &Attribute) -> Result<()> {
+        match self.file(number) {
+            Some(file) => self.view.lower().set(file, attribute),
+            None => self.view.set(number, attribute),
+        }
+    }
 }
 
 impl<J: Judge> Server<J> {
@@ -30,7 +56,7 @@ impl<J: Judge> Server<J> {
         let root = Handle::derive_with(directory, all, all, 0, clavis::Place::Lowest)
             .map_err(|error| Error::new(error.errno()))?;
         let below = Below::new(&root);
-        Ok(Server { view: View::new(below, judge, root), name: name.into() })
+        Ok(Server::of(name, View::new(below, judge, root)))
     }
 
     /// Who judges.
@@ -39,9 +65,9 @@ impl<J: Judge> Server<J> {
     }
 }
 
-impl<J: Judge> Daemon for Server<J> {}
+impl<J: Judge, L: Held> Daemon for Server<J, L> {}
 
-impl<J: Judge> SchemeSync for Server<J> {
+impl<J: Judge, L: Held> SchemeSync for Server<J, L> {
     fn scheme_root(&mut self) -> Result<usize> {
         Ok(ROOT)
     }
@@ -54,10 +80,15 @@ impl<J: Judge> SchemeSync for Server<J> {
         _status: u32,
         _caller: &CallerCtx,
     ) -> Result<OpenResult> {
-        Ok(match self.view.open(number, path, flags as u64)? {
-            Opened::Own(number) => OpenResult::ThisScheme { number, flags: NewFdFlags::POSITIONED },
-            Opened::Lower(handle) => OpenResult::OtherScheme { fd: handle.into_number().raw() },
-        })
+        let number = match self.view.open(number, path, flags as u64)? {
+            Opened::Own(number) => number,
+            Opened::Lower(file) => match self.view.lower().give(file) {
+                Given::Over(fd) => return Ok(OpenResult::OtherScheme { fd }),
+                Given::Kept(_) if self.files.len() >= MOST => return Err(Error::new(ENFILE)),
+                Given::Kept(file) => FILES.saturating_add(self.files.insert(file)),
+            },
+        };
+        Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::POSITIONED })
     }
 
     /// A handle under a further policy: `policy`, a line break, and its text.
@@ -75,29 +106,47 @@ impl<J: Judge> SchemeSync for Server<J> {
         self.view.unlink(number, path, flags)
     }
 
-    fn read(&mut self, id: usize, _: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        self.view.read(id)
+    fn read(&mut self, id: usize, to: &mut [u8], at: u64, _: u32, _: &CallerCtx) -> Result<usize> {
+        match self.file(id) {
+            Some(file) => self.view.lower().read(file, at, to),
+            None => self.view.read(id),
+        }
     }
 
-    fn write(&mut self, _: usize, _: &[u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        Err(Error::new(EBADF))
+    fn write(
+        &mut self,
+        id: usize,
+        from: &[u8],
+        at: u64,
+        flags: u32,
+        _: &CallerCtx,
+    ) -> Result<usize> {
+        let file = self.file(id).ok_or(Error::new(EBADF))?;
+        let at = (flags as usize & O_APPEND == 0).then_some(at);
+        self.view.lower().write(file, at, from)
     }
 
-    fn fsize(&mut self, id: usize, _: &CallerCtx) -> Result<u64> {
-        self.view.stat(id).map(|stat| stat.st_size)
+    fn ftruncate(&mut self, id: usize, length: u64, _: &CallerCtx) -> Result<()> {
+        let file = self.file(id).ok_or(Error::new(EBADF))?;
+        self.view.lower().truncate(file, length)
+    }
+
+    fn fsize(&mut self, id: usize, caller: &CallerCtx) -> Result<u64> {
+        let mut stat = Stat::default();
+        self.fstat(id, &mut stat, caller).map(|()| stat.st_size)
     }
 
     fn fchmod(&mut self, id: usize, mode: u16, _: &CallerCtx) -> Result<()> {
-        self.view.set(id, &Attribute::Mode(mode))
+        self.set(id, &Attribute::Mode(mode))
     }
 
     fn fchown(&mut self, id: usize, owner: u32, group: u32, _: &CallerCtx) -> Result<()> {
-        self.view.set(id, &Attribute::Owner(owner, group))
+        self.set(id, &Attribute::Owner(owner, group))
     }
 
     fn futimens(&mut self, id: usize, times: &[TimeSpec], _: &CallerCtx) -> Result<()> {
         let times = times.try_into().map_err(|_| Error::new(EINVAL))?;
-        self.view.set(id, &Attribute::Times(times))
+        self.set(id, &Attribute::Times(times))
     }
 
     fn std_fs_call(
@@ -113,7 +162,7 @@ impl<J: Judge> SchemeSync for Server<J> {
             StdFsCallKind::Fchown => {
                 let word = metadata.arg1;
                 let owner = Attribute::Owner(word as u32, (word >> 32) as u32);
-                self.view.set(id, &owner).map(|()| 0)
+                self.set(id, &owner).map(|()| 0)
             }
             _ => Err(Error::new(EOPNOTSUPP)),
         }
@@ -170,16 +219,25 @@ impl<J: Judge> SchemeSync for Server<J> {
     }
 
     fn fsync(&mut self, id: usize, _: &CallerCtx) -> Result<()> {
-        self.view.sync(id)
+        match self.file(id) {
+            Some(file) => self.view.lower().sync(file),
+            None => self.view.sync(id),
+        }
     }
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
-        *stat = self.view.stat(id)?;
+        *stat = match self.file(id) {
+            Some(file) => self.view.lower().stat(file)?,
+            None => self.view.stat(id)?,
+        };
         Ok(())
     }
 
     fn fstatvfs(&mut self, id: usize, stat: &mut StatVfs, _: &CallerCtx) -> Result<()> {
-        *stat = self.view.statistics(id)?;
+        *stat = match self.file(id) {
+            Some(file) => self.view.lower().statistics(file)?,
+            None => self.view.statistics(id)?,
+        };
         Ok(())
     }
 
@@ -212,6 +270,9 @@ impl<J: Judge> SchemeSync for Server<J> {
     }
 
     fn on_close(&mut self, id: usize) {
-        self.view.close(id);
+        match id.checked_sub(FILES) {
+            Some(file) => drop(self.files.try_remove(file)),
+            None => self.view.close(id),
+        }
     }
 }

@@ -301,6 +301,10 @@ impl Judge for Rules {
         }
     }
 
+    fn watches(&self) -> bool {
+        true
+    }
+
     fn used(&self, path: &str, rights: Rights) {
         assert!(self.decide(path).rights().contains(rights), "{path} was used beyond its rights");
     }

@@ -1,0 +1,68 @@
+//! What there is on Clavis only: files below that are reached through handles, and random bytes.
+use crate::Chance;
+use crate::store::Store;
+use crate::vault::{Sealed, Vault};
+use clavis::Handle;
+use clavis_view::guest::Below;
+use clavis_view::held::{Given, Held};
+use libredox::call::call_wo;
+use std::fs::File;
+use std::io::Read;
+use syscall::CallFlags;
+use syscall::error::{EIO, Error, Result};
+use syscall::flag::StdFsCallKind;
+
+impl Store for Below {
+    fn read(&self, of: &Handle, offset: u64, into: &mut [u8]) -> Result<usize> {
+        of.read_at(into, offset).map_err(|error| Error::new(error.errno()))
+    }
+
+    fn write(&self, of: &Handle, offset: u64, from: &[u8]) -> Result<usize> {
+        of.write_at(from, offset).map_err(|error| Error::new(error.errno()))
+    }
+
+    fn cut(&self, of: &Handle, length: u64) -> Result<()> {
+        let words = [StdFsCallKind::Ftruncate as u64, length];
+        let cut = call_wo(clavis::AsNumber::number(of).raw(), &[], CallFlags::STD_FS, &words);
+        cut.map(drop).map_err(|error| Error::new(error.errno()))
+    }
+}
+
+impl Held for Vault<Below, Random> {
+    fn give(&self, file: Sealed<Handle>) -> Given<Sealed<Handle>> {
+        Given::Kept(file)
+    }
+
+    fn read(&self, file: &Sealed<Handle>, offset: u64, into: &mut [u8]) -> Result<usize> {
+        Vault::read(self, file, offset, into)
+    }
+
+    fn write(&self, file: &Sealed<Handle>, offset: Option<u64>, from: &[u8]) -> Result<usize> {
+        Vault::write(self, file, offset, from).map(|_| from.len())
+    }
+
+    fn truncate(&self, file: &Sealed<Handle>, length: u64) -> Result<()> {
+        Vault::truncate(self, file, length)
+    }
+}
+
+/// The random bytes of this machine.
+#[derive(Debug)]
+pub struct Random(File);
+
+impl Random {
+    /// Those of this program's namespace.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn open() -> std::io::Result<Random> {
+        File::open("/scheme/rand").map(Random)
+    }
+}
+
+impl Chance for Random {
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        let mut source = &self.0;
+        source.read_exact(bytes).map_err(|error| Error::new(error.raw_os_error().unwrap_or(EIO)))
+    }
+}

@@ -1,0 +1,40 @@
+//! The file system of the tests of views, to be read and written; and chance that can be repeated.
+use crate::world::{Files, Handle};
+use clavis_crypt::{Chance, Cost, Keys, Store};
+use clavis_ramfs::content::Data;
+use std::cell::RefCell;
+use syscall::error::Result;
+
+impl Store for Files {
+    fn read(&self, of: &Handle, offset: u64, into: &mut [u8]) -> Result<usize> {
+        self.0.handles.borrow().read(of.number, into, offset)
+    }
+
+    fn write(&self, of: &Handle, offset: u64, from: &[u8]) -> Result<usize> {
+        self.0.handles.borrow_mut().write(of.number, Data::Bytes(from), offset, 0)
+    }
+
+    fn cut(&self, of: &Handle, length: u64) -> Result<()> {
+        self.0.handles.borrow_mut().truncate(of.number, length)
+    }
+}
+
+pub(crate) struct Dice(pub(crate) RefCell<fastrand::Rng>);
+
+impl Chance for Dice {
+    fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+        self.0.borrow_mut().fill(bytes);
+        Ok(())
+    }
+}
+
+pub(crate) fn dice(seed: u64) -> Dice {
+    Dice(RefCell::new(fastrand::Rng::with_seed(seed)))
+}
+
+/// As fast to try as can be.
+pub(crate) const CHEAP: Cost = Cost { memory: 8, passes: 1 };
+
+pub(crate) fn keys(seed: u64) -> Keys {
+    Keys::make(b"secret", CHEAP, &dice(seed)).unwrap().0
+}
