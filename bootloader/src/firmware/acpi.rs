@@ -23,7 +23,9 @@ impl AcpiHandler for Here {
         physical_address: usize,
         size: usize,
     ) -> PhysicalMapping<Self, T> {
-        let start = NonNull::new(physical_address as *mut T).unwrap_or(NonNull::dangling());
+        let Some(start) = NonNull::new(physical_address as *mut T) else {
+            panic!("the firmware says that an ACPI table lies at address 0");
+        };
         // SAFETY: the caller says that a table is there, and it stays there.
         unsafe { PhysicalMapping::new(physical_address, start, size, size, self.clone()) }
     }
