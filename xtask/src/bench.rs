@@ -32,6 +32,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &BenchOptions) -> anyhow::Re
         display: false,
         gdb: false,
         counted: true,
+        stick: false,
         limit: Some(Duration::from_secs(limit)),
     };
     let mut output = Vec::new();

@@ -48,6 +48,7 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result
         display: options.display,
         gdb: options.gdb,
         counted: false,
+        stick: false,
         limit: limit.map(Duration::from_secs),
     };
     let added = software::kept(workspace)?;

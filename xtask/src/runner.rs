@@ -50,6 +50,7 @@ pub(crate) fn run(workspace: &Workspace, options: &RunnerOptions) -> anyhow::Res
         display: false,
         gdb: false,
         counted: false,
+        stick: false,
         limit: Some(std::time::Duration::from_secs(limit)),
     };
     let trace = Trace::new(style, [(name.to_owned(), program.clone())]);

@@ -42,7 +42,12 @@ pub(crate) fn build(config: &Config<'_>, engine: Engine, files: &Files<'_>) -> C
     qemu.args(["-drive", &flash(0, ",readonly=on", files.code)]);
     qemu.args(["-drive", &flash(1, "", files.variables)]);
     let disk = format!("if=none,id=disk,format=raw,readonly=on,file={}", escaped(files.disk));
-    qemu.args(["-drive", &disk, "-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
+    qemu.args(["-drive", &disk]);
+    if config.stick {
+        qemu.args(["-device", "qemu-xhci", "-device", "usb-storage,drive=disk,bootindex=0"]);
+    } else {
+        qemu.args(["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
+    }
     let command_line = format!("name=opt/clavis/cmdline,file={}", escaped(files.command_line));
     qemu.args(["-fw_cfg", &command_line]);
     for (name, socket) in [("com1", files.com1), ("com2", files.com2)] {

@@ -36,6 +36,8 @@ pub(crate) struct Config<'a> {
     pub(crate) gdb: bool,
     /// Count instructions: every run of the same binary takes the same number.
     pub(crate) counted: bool,
+    /// The disk is a USB stick.
+    pub(crate) stick: bool,
     /// Seconds after which the machine is ended.
     pub(crate) limit: Option<Duration>,
 }

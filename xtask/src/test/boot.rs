@@ -1,5 +1,5 @@
-//! Boots that go wrong: each ends with one clear line and a failing exit. Bad files on the system
-//! partition, and the end of init.
+//! Boots of another kind: from a USB stick, and those that go wrong, each of which ends with one clear
+//! line and a failing exit: bad files on the system partition, the end of init.
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -20,18 +20,33 @@ struct Case {
     name: &'static str,
     damage: fn(&mut Vec<PartitionFile>),
     command_line: &'static str,
+    stick: bool,
     end: End,
     says: &'static str,
 }
 
 /// Of a partition whose files are bad.
-const BAD: Case =
-    Case { name: "", damage: |_| {}, command_line: "qemu-exit\n", end: End::BootFailed, says: "" };
+const BAD: Case = Case {
+    name: "",
+    damage: |_| {},
+    command_line: "qemu-exit\n",
+    stick: false,
+    end: End::BootFailed,
+    says: "",
+};
 
 /// What the names of all cases begin with.
 pub(crate) const PREFIX: &str = "boot::";
 
 const CASES: &[Case] = &[
+    Case {
+        name: "a_usb_stick_boots",
+        command_line: "qemu-exit\nstart results exec true\n",
+        stick: true,
+        end: End::PowerOff,
+        says: "kernel: ready",
+        ..BAD
+    },
     Case {
         name: "a_missing_kernel_is_told",
         damage: |files| files.retain(|(path, _)| *path != "clavis/kernel"),
@@ -80,6 +95,7 @@ const CASES: &[Case] = &[
         name: "a_daemon_that_forks_away_lives_as_long_as_its_account_has_processes",
         damage: |files| change(files, "clavis/image", change_manifest),
         command_line: "qemu-exit\nstart results exec sleep 1\n",
+        stick: false,
         end: End::PowerOff,
         says: "init: forks has no process left; again in 20 ms",
     },
@@ -207,6 +223,7 @@ fn refusal(
         display: false,
         gdb: false,
         counted: false,
+        stick: case.stick,
         limit: Some(Duration::from_secs(LIMIT)),
     };
     let outcome = qemu::run(&config, &mut |_| Ok(()))?;

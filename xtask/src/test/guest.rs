@@ -94,6 +94,7 @@ fn boot(
         display: false,
         gdb: false,
         counted: false,
+        stick: false,
         limit: limit(options).map(Duration::from_secs),
     };
     qemu::run(&config, on_frame)
