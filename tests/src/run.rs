@@ -128,6 +128,6 @@ fn apart(name: &str) -> Verdict {
         Ok(status) if status.success() => Ok(()),
         Ok(clavis::ExitStatus::Exit(1)) => Err(said.trim().to_owned()),
         Ok(status) => Err(format!("{status} {}", said.trim())),
-        Err(error) => Err(format!("it made no progress: {error}")),
+        Err(error) => Err(format!("it made no progress: {error} {}", said.trim())),
     }
 }

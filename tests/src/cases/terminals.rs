@@ -155,6 +155,7 @@ impl Session {
 
     /// Waits until a text is shown, and forgets all up to its end.
     fn expect(&mut self, text: &str) -> Result<String, String> {
+        println!("waits for {text:?}");
         loop {
             if let Some(at) = self.shown.find(text) {
                 let rest = self.shown.split_off(at + text.len());
@@ -165,7 +166,9 @@ impl Session {
                 .control
                 .read(&mut room)
                 .map_err(|error| format!("{error}, waiting for {text:?} in {:?}", self.shown))?;
-            self.shown += &String::from_utf8_lossy(&room[..count]);
+            let shown = String::from_utf8_lossy(&room[..count]);
+            println!("is shown {shown:?}");
+            self.shown += &shown;
         }
     }
 
