@@ -51,13 +51,14 @@ impl SchemeSync for Server {
 
     fn openat(
         &mut self,
-        number: usize,
+        _: usize,
         path: &str,
         flags: usize,
         _: u32,
         _: &CallerCtx,
     ) -> Result<OpenResult> {
-        if number == ROOT && path.is_empty() && flags as u64 & open_flags::NOT_DIRECTORY != 0 {
+        // Without a name it is the directory.
+        if path.is_empty() && flags as u64 & open_flags::NOT_DIRECTORY != 0 {
             return Err(Error::new(EISDIR));
         }
         Ok(OpenResult::ThisScheme { number: FILE, flags: NewFdFlags::empty() })
