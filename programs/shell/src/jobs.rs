@@ -185,8 +185,7 @@ pub(crate) fn background(shell: &mut Shell, words: &[String]) -> Flow {
     let Some(place) = find(shell, words) else { return failed(shell, words, "no such job") };
     let Some(entry) = shell.jobs.get(place) else { return done(shell, 1) };
     match resume(entry) {
-        Ok(()) => {
-            let line = entry.line();
+        Ok(line) => {
             shell.tell(&line);
             done(shell, 0)
         }
@@ -194,12 +193,17 @@ pub(crate) fn background(shell: &mut Shell, words: &[String]) -> Flow {
     }
 }
 
-fn resume(entry: &Entry) -> std::io::Result<()> {
-    if entry.watch.state() == State::Stopped {
+/// Lets a job go on. The answer is its line as it does: it may be stopped again at once.
+fn resume(entry: &Entry) -> std::io::Result<String> {
+    let is_stopped = entry.watch.state() == State::Stopped;
+    if is_stopped {
         entry.watch.set(State::Running);
+    }
+    let line = entry.line();
+    if is_stopped {
         entry.job.signal(signal::CONTINUE)?;
     }
-    Ok(())
+    Ok(line)
 }
 
 /// `wait`: waits for all that runs beside the shell; what stands still stays.
