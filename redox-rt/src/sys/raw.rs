@@ -7,6 +7,9 @@
 use clavis_abi::call::Call;
 use clavis_abi::error::{EINTR, Result, demux};
 
+/// What an interrupted call answers.
+const INTERRUPTED: usize = (EINTR as usize).wrapping_neg();
+
 /// Performs a system call.
 ///
 /// A call that a signal interrupted is made again when the signal's handler asks for that.
@@ -21,10 +24,9 @@ use clavis_abi::error::{EINTR, Result, demux};
 pub unsafe fn syscall(call: Call, arguments: [usize; 5]) -> Result<usize> {
     loop {
         // SAFETY: the caller keeps the contract of the call.
-        let result = demux(unsafe { instruction(call as usize, arguments) });
-        match result {
-            Err(error) if error.errno == EINTR && restarts(call) => {}
-            result => return result,
+        let result = unsafe { instruction(call as usize, arguments) };
+        if result != INTERRUPTED || !restarts(call) {
+            return demux(result);
         }
     }
 }

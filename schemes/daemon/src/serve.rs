@@ -105,8 +105,17 @@ pub fn answer_all<S: Daemon>(socket: &Socket, scheme: &mut S) -> Result<()> {
     let mut next = socket.next_request(SignalBehavior::Restart)?;
     while let Some(request) = next {
         let response = match request.kind() {
-            RequestKind::Call(call) => repeated(socket, scheme, call)
-                .unwrap_or_else(|call| answer(scheme, &mut state, call)),
+            RequestKind::Call(call) => {
+                let tag = Tag::of(&call.request_id());
+                match done_before(socket, scheme, tag) {
+                    Some(Done::Result(result)) => Response::ok(result, call),
+                    Some(Done::Opened(number, flags)) => {
+                        let opened = OpenResult::ThisScheme { number, flags };
+                        Response::open_dup_like(Ok(opened), call)
+                    }
+                    Some(Done::Begun) | None => answer(scheme, &mut state, call),
+                }
+            }
             RequestKind::SendFd(request) => {
                 Response::new(scheme.receive_handles(socket, &request), request)
             }
@@ -134,28 +143,16 @@ pub fn answer_all<S: Daemon>(socket: &Socket, scheme: &mut S) -> Result<()> {
     Ok(())
 }
 
-/// The answer to a request that an earlier instance had carried out; the request itself if it is
-/// still to be carried out.
-fn repeated<S: Daemon>(
-    socket: &Socket,
-    scheme: &mut S,
-    call: CallRequest,
-) -> core::result::Result<Response, CallRequest> {
-    let tag = Tag::of(&call.request_id());
-    match scheme.done(tag).filter(|_| is_again(socket, tag)) {
-        Some(Done::Result(result)) => Ok(Response::ok(result, call)),
-        Some(Done::Opened(number, flags)) => {
-            Ok(Response::open_dup_like(Ok(OpenResult::ThisScheme { number, flags }), call))
-        }
-        Some(Done::Begun) => {
-            scheme.resume(tag);
-            Err(call)
-        }
-        None => {
-            scheme.begin(tag);
-            Err(call)
-        }
+/// What came of a request, if an earlier instance had it. One that is not done begins here.
+#[inline]
+fn done_before<S: Daemon>(socket: &Socket, scheme: &mut S, tag: Tag) -> Option<Done> {
+    let done = scheme.done(tag).filter(|_| is_again(socket, tag));
+    match done {
+        None => scheme.begin(tag),
+        Some(Done::Begun) => scheme.resume(tag),
+        Some(Done::Result(_) | Done::Opened(..)) => {}
     }
+    done
 }
 
 /// Nobody waits for a request of an earlier instance any more: it is answered all the same, so
