@@ -1,8 +1,7 @@
 //! Files and directories of the image.
-use crate::path::resolve;
-use boot_image::{Entry, Image, Node, PAGE};
+use crate::path::{Node, resolve};
+use boot_image::{Entry, Image, PAGE};
 use clavis_abi::params::open_flags;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use syscall::Stat;
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
 use syscall::error::{
@@ -17,6 +16,7 @@ const DEPTH_BITS: u32 = 16;
 
 /// What a number stands for.
 struct Open<'a> {
+    node: Node,
     path: &'a str,
     file: Option<Entry<'a>>,
 }
@@ -31,15 +31,17 @@ pub struct Files<'a> {
     address: usize,
 }
 
+/// The same for a path in every boot: FNV-1a.
 fn inode(path: &str) -> u64 {
-    // Keys are fixed: the same path has the same number in every boot.
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    hasher.finish()
+    path.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    })
 }
 
-fn components(path: &str) -> usize {
-    path.split('/').filter(|component| !component.is_empty()).count()
+/// Where the components of a path end.
+fn ends(path: &str) -> impl Iterator<Item = usize> {
+    let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+    slashes.map(|(end, _)| end).chain([path.len()])
 }
 
 impl<'a> Files<'a> {
@@ -52,21 +54,17 @@ impl<'a> Files<'a> {
         Self { image, address }
     }
 
-    fn number(&self, path: &str) -> Result<usize> {
-        let place = self.image.place(path).checked_shl(DEPTH_BITS).ok_or(Error::new(ENOENT))?;
-        Ok(place | components(path))
-    }
-
     fn get(&self, number: usize) -> Result<Open<'a>> {
         if number == Self::ROOT {
-            return Ok(Open { path: "", file: None });
+            return Ok(Open { node: Node::ROOT, path: "", file: None });
         }
-        let depth = number & ((1 << DEPTH_BITS) - 1);
-        let entry = self.image.nth(number >> DEPTH_BITS).ok_or(Error::new(EBADF))?;
-        let mut ends = entry.path.match_indices('/').map(|(end, _)| end).chain([entry.path.len()]);
-        let end = depth.checked_sub(1).and_then(|before| ends.nth(before));
-        let path = end.and_then(|end| entry.path.get(..end)).ok_or(Error::new(EBADF))?;
-        Ok(Open { path, file: (path.len() == entry.path.len()).then_some(entry) })
+        let (place, depth) = (number >> DEPTH_BITS, number & ((1 << DEPTH_BITS) - 1));
+        let entry = self.image.nth(place).ok_or(Error::new(EBADF))?;
+        let end = depth.checked_sub(1).and_then(|before| ends(entry.path).nth(before));
+        let end = end.ok_or(Error::new(EBADF))?;
+        let path = entry.path.get(..end).ok_or(Error::new(EBADF))?;
+        let file = (end == entry.path.len()).then_some(entry);
+        Ok(Open { node: Node { place, end }, path, file })
     }
 
     fn file(&self, number: usize) -> Result<Entry<'a>> {
@@ -80,15 +78,13 @@ impl<'a> Files<'a> {
     /// `EINVAL` for O_SYMLINK; `EACCES` for execution of what is not executable.
     pub fn open(&self, number: usize, path: &str, flags: u64) -> Result<usize> {
         let has = |flag: usize| flags & flag as u64 != 0;
-        let start = self.get(number)?.path;
-        let (path, node) = match resolve(&self.image, start, path, flags) {
+        let start = self.get(number)?.node;
+        let node = match resolve(&self.image, &start, path, flags) {
             Err(error) if error.errno == ENOENT && has(O_CREAT) => return Err(Error::new(EROFS)),
             result => result?,
         };
-        let file = match node {
-            Node::File(file) => Some(file),
-            Node::Directory => None,
-        };
+        let (path, is_file) = node.path(&self.image).ok_or(Error::new(ENOENT))?;
+        let file = if is_file { self.image.nth(node.place) } else { None };
         if has(O_CREAT) && has(O_EXCL) {
             return Err(Error::new(EEXIST));
         }
@@ -107,7 +103,11 @@ impl<'a> Files<'a> {
         if flags & open_flags::EXEC != 0 && !file.is_some_and(|file| file.executable) {
             return Err(Error::new(EACCES));
         }
-        self.number(&path)
+        if path.is_empty() {
+            return Ok(Self::ROOT);
+        }
+        let depth = ends(path).count();
+        Ok(node.place.checked_shl(DEPTH_BITS).ok_or(Error::new(ENOENT))? | depth)
     }
 
     /// Reads.

@@ -20,10 +20,10 @@ pub fn check(path: &str) -> Result<(), Error> {
 
 /// The order of paths in an image: component by component, so that what lies below a directory is
 /// contiguous.
-pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+pub(crate) fn compare(a: impl AsRef<[u8]>, b: impl AsRef<[u8]>) -> Ordering {
     // The end of a component comes before every byte of a longer one.
     let rank = |byte: u8| if byte == b'/' { 0 } else { u16::from(byte) + 1 };
-    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let (a, b) = (a.as_ref(), b.as_ref());
     match a.iter().zip(b).find(|(a, b)| a != b) {
         Some((a, b)) => rank(*a).cmp(&rank(*b)),
         None => a.len().cmp(&b.len()),

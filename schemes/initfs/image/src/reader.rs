@@ -183,6 +183,34 @@ impl<'a> Image<'a> {
         })
     }
 
+    /// What lies under a name in a directory, which is named by the place of its first file and how
+    /// many bytes of that file's path are its own: the same of what lies there.
+    #[must_use]
+    pub fn child(&self, place: usize, directory: usize, name: &str) -> Option<(usize, usize)> {
+        let bytes = |record: &[u8; RECORD]| {
+            let Record { path, path_len, .. } = Record::read(record);
+            let start = path as usize;
+            self.paths.as_bytes().get(start..start.checked_add(usize::from(path_len))?)
+        };
+        let records = self.records.get(place..)?;
+        let own = bytes(records.first()?)?.get(..directory)?;
+        let below = |record: &[u8; RECORD]| {
+            let rest = bytes(record)?.strip_prefix(own)?;
+            if own.is_empty() { Some(rest) } else { rest.strip_prefix(b"/") }
+        };
+        let is_before = |record: &[u8; RECORD]| {
+            below(record).is_some_and(|rest| path::compare(rest, name) == Ordering::Less)
+        };
+        let first = records.partition_point(is_before);
+        let rest = below(records.get(first)?)?.strip_prefix(name.as_bytes())?;
+        if name.is_empty() || rest.first().is_some_and(|byte| *byte != b'/') {
+            return None;
+        }
+        let slash = usize::from(!own.is_empty());
+        let end = directory.checked_add(slash)?.checked_add(name.len())?;
+        Some((place.checked_add(first)?, end))
+    }
+
     /// The place among all files, in order, of the file at `path` or of the first below it.
     #[must_use]
     pub fn place(&self, path: &str) -> usize {
