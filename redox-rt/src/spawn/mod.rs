@@ -167,13 +167,13 @@ fn build(spawn: &Spawn<'_>) -> Result<(Handle, Start)> {
     *block.header_mut() = plan.header(*block.header_mut());
 
     let scratch = object::memory(plan.scratch_size as u64, Place::Upper)?;
-    write_exact_at(scratch.number(), &block.build(), 0)?;
+    let mut bytes = block.build();
     for tail in plan.tails() {
-        let mut page = [0; PAGE_SIZE];
-        let bytes = page.get_mut(..tail.length).ok_or(Error::new(EINVAL))?;
-        program.read(tail.file_offset, bytes)?;
-        write_exact_at(scratch.number(), bytes, tail.scratch_offset as u64)?;
+        bytes.resize(tail.scratch_offset + tail.length, 0);
+        let content = bytes.get_mut(tail.scratch_offset..).ok_or(Error::new(EINVAL))?;
+        program.read(tail.file_offset, content)?;
     }
+    write_exact_at(scratch.number(), &bytes, 0)?;
 
     let params = ProcessParams {
         table: spawn.table.map_or(u64::MAX, |table| table.raw() as u64),

@@ -152,9 +152,15 @@ fn memory_of(file: Number, size: u64) -> Result<Handle> {
     sys::memory::memory_of(file, 0, size, protection, Place::Upper)
 }
 
-/// Reads a part of a memory object through a view of its own: the object's handle may not have
-/// the right to seek.
+/// Reads a part of a memory object; through a view of its own if the object's handle has not the
+/// right to seek, since that of the file had not.
 fn read_part(memory: Number, buffer: &mut [u8], offset: u64) -> Result<()> {
+    match sys::file::read_at(memory, buffer, offset) {
+        Ok(count) if count == buffer.len() => return Ok(()),
+        Ok(_) => return Err(Error::new(ENOEXEC)),
+        Err(error) if error.errno == ENOTCAPABLE => {}
+        Err(error) => return Err(error),
+    }
     let (length, protection) = (buffer.len() as u64, MapFlags::PROT_READ);
     let view = sys::memory::memory_of(memory, offset, length, protection, Place::Upper)?;
     match sys::file::read_full(view.number(), buffer)? {

@@ -205,7 +205,8 @@ impl<M: Machine> Kernel<M> {
             self.grants.retain(grant);
         }
         let mut rights = Rights::DUP | Rights::TRANSFER | Rights::STAT;
-        rights.set(Rights::MAP_READ | Rights::READ, most.contains(Protection::READ));
+        let read = Rights::MAP_READ | Rights::READ | Rights::SEEK;
+        rights.set(read, most.contains(Protection::READ));
         rights.set(Rights::MAP_WRITE, most.contains(Protection::WRITE));
         rights.set(Rights::MAP_EXEC, most.contains(Protection::EXEC));
         rights &= inherit;
