@@ -1,7 +1,8 @@
 //! Copies between user memory and the kernel: the only instructions of ring 0 that touch user
 //! addresses, and so the only ones that may fault.
 use clavis_core::machine::Copied;
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
+use core::hint::cold_path;
 use core::sync::atomic::{AtomicBool, Ordering};
 use x86_64::registers::control::Cr2;
 
@@ -16,93 +17,101 @@ pub(crate) fn smap_is_on() {
     SMAP.store(true, Ordering::Relaxed);
 }
 
-// clavis_copy(rdi to, rsi from, rdx bytes) -> rax bytes left, rdx address of the fault if any are.
-// Words first, then the rest: a repeated instruction costs one per round. The two instructions
-// that may fault have labels; `fix_up` sends a fault at either to the label behind it, with the
-// registers as the fault left them (RCX counts what is left of that round).
+// clavis_copy(rdi to, rsi from, rdx bytes behind the words, rcx words) -> rax bytes left, rdx address
+// of the fault if any are. Changes no other register than these five. Words first, then the rest: a
+// repeated instruction costs one per round. The instructions that may fault have labels; `fix_up` sends a fault at one to the label behind
+// it, with the registers as the fault left them (RCX counts what is left of that round).
 global_asm!(
     ".text",
     ".global clavis_copy, clavis_copy_words, clavis_copy_words_fault",
-    ".global clavis_copy_rest, clavis_copy_rest_fault",
+    ".global clavis_copy_rest, clavis_copy_rest_fault, clavis_copy_open, clavis_copy_open_rest",
     "clavis_copy:",
-    "cmp byte ptr [rip + {smap}], 0",
-    "je 2f",
+    "cmp byte ptr [rip + {smap}], 0; je clavis_copy_open",
     "stac",
-    "2:",
-    "mov rcx, rdx; shr rcx, 3; and edx, 7",
-    "clavis_copy_words:",
-    "rep movsq",
-    "mov ecx, edx",
-    "clavis_copy_rest:",
-    "rep movsb",
-    "xor eax, eax",
-    "3:",
-    "cmp byte ptr [rip + {smap}], 0",
-    "je 4f",
+    "clavis_copy_words: rep movsq; mov ecx, edx",
+    "clavis_copy_rest: rep movsb; xor eax, eax; clac; ret",
+    // Without SMAP.
+    "clavis_copy_open: rep movsq; mov ecx, edx",
+    "clavis_copy_open_rest: rep movsb; xor eax, eax; ret",
+    "clavis_copy_words_fault: lea rax, [rdx + rcx * 8]; jmp 3f",
+    "clavis_copy_rest_fault: mov rax, rcx",
+    "3: mov rdx, cr2",
+    "cmp byte ptr [rip + {smap}], 0; je 4f",
     "clac; 4: ret",
-    "clavis_copy_words_fault:",
-    "lea rax, [rdx + rcx * 8]",
-    "mov rdx, cr2; jmp 3b",
-    "clavis_copy_rest_fault:",
-    "mov rax, rcx",
-    "mov rdx, cr2; jmp 3b",
     smap = sym SMAP,
 );
 
-/// What `clavis_copy` answers.
-#[repr(C)]
-struct Outcome {
-    left: usize,
-    fault: u64,
-}
-
-unsafe extern "sysv64" {
-    fn clavis_copy(to: u64, from: u64, bytes: usize) -> Outcome;
+unsafe extern "C" {
+    static clavis_copy: u8;
     static clavis_copy_words: u8;
+    static clavis_copy_open: u8;
     static clavis_copy_words_fault: u8;
     static clavis_copy_rest: u8;
+    static clavis_copy_open_rest: u8;
     static clavis_copy_rest_fault: u8;
 }
 
-/// Whether all of a range lies in the user's half.
-#[inline]
-fn is_user(address: u64, bytes: usize) -> bool {
-    address <= USER_END && bytes as u64 <= USER_END - address
+/// Copies; all other registers stay the callers'.
+///
+/// # Safety
+/// The kernel's end of the copy is valid for so many bytes; the other lies in the user's half.
+#[inline(always)]
+unsafe fn run(to: u64, from: u64, bytes: usize) -> Copied {
+    let (left, fault): (usize, u64);
+    // SAFETY: by this function's contract; faults at the user's end are fixed, and the code changes
+    // what it says.
+    unsafe {
+        asm!(
+            "call {copy}",
+            copy = sym clavis_copy,
+            inout("rdi") to => _,
+            inout("rsi") from => _,
+            inout("rdx") bytes % 8 => fault,
+            inout("rcx") bytes / 8 => _,
+            out("rax") left,
+        );
+    }
+    if left == 0 {
+        Copied { done: bytes, fault: None }
+    } else {
+        cold_path();
+        Copied { done: bytes - left, fault: Some(fault) }
+    }
 }
 
-#[inline]
-fn copied(bytes: usize, outcome: Outcome) -> Copied {
-    Copied {
-        done: bytes - outcome.left,
-        fault: if outcome.left == 0 { None } else { Some(outcome.fault) },
-    }
+/// Whether all of a range lies in the user's half.
+#[inline(always)]
+fn is_user(address: u64, bytes: usize) -> bool {
+    address <= USER_END && bytes as u64 <= USER_END - address
 }
 
 /// Copies from the user's half into kernel memory.
 ///
 /// # Safety
 /// `to` is valid for writing `bytes` bytes, and nothing else accesses them meanwhile.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn from_user(to: u64, address: u64, bytes: usize) -> Copied {
     if !is_user(address, bytes) {
+        cold_path();
         return Copied { done: 0, fault: Some(address) };
     }
     // SAFETY: `to` by this function's contract; the source is the user's, whose faults are fixed.
-    copied(bytes, unsafe { clavis_copy(to, address, bytes) })
+    unsafe { run(to, address, bytes) }
 }
 
 /// Copies from kernel memory to the user's half.
 ///
 /// # Safety
 /// `from` is valid for reading `bytes` bytes.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn to_user(address: u64, from: u64, bytes: usize) -> Copied {
     if !is_user(address, bytes) {
+        cold_path();
         return Copied { done: 0, fault: Some(address) };
     }
     // SAFETY: `from` by this function's contract; the target is the user's, whose memory the
     // kernel has no references to.
-    copied(bytes, unsafe { clavis_copy(address, from, bytes) })
+    unsafe { run(address, from, bytes) }
 }
 
 /// The address of the last page fault.
@@ -115,7 +124,9 @@ pub(crate) fn fault_address() -> u64 {
 pub(crate) fn fix_up(frame: &mut Registers) -> bool {
     let places = [
         (&raw const clavis_copy_words, &raw const clavis_copy_words_fault),
+        (&raw const clavis_copy_open, &raw const clavis_copy_words_fault),
         (&raw const clavis_copy_rest, &raw const clavis_copy_rest_fault),
+        (&raw const clavis_copy_open_rest, &raw const clavis_copy_rest_fault),
     ];
     if fault_address() >= USER_END || frame.error & 8 != 0 {
         return false;

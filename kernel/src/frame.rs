@@ -143,7 +143,13 @@ impl Frames {
             return;
         }
         zero(physical);
-        self.stack[self.freed] = number as u32;
+        self.give_zeroed(physical);
+    }
+
+    /// Gives a frame back that is all zero and that no space shows.
+    #[inline]
+    pub(crate) fn give_zeroed(&mut self, physical: u64) {
+        self.stack[self.freed] = (physical / FRAME) as u32;
         self.freed += 1;
     }
 

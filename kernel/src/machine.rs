@@ -192,13 +192,13 @@ impl Machine for Pc {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_user(&mut self, address: u64, bytes: &mut [u8]) -> Copied {
         // SAFETY: the slice is borrowed mutably.
         unsafe { copy::from_user(bytes.as_mut_ptr() as u64, address, bytes.len()) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_user(&mut self, address: u64, bytes: &[u8]) -> Copied {
         // SAFETY: the slice is borrowed.
         unsafe { copy::to_user(address, bytes.as_ptr() as u64, bytes.len()) }

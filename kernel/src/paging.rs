@@ -25,6 +25,9 @@ pub(crate) const HEAP: u64 = 0xFFFF_C000_0000_0000;
 /// Where device memory appears.
 const DEVICES: u64 = 0xFFFF_D000_0000_0000;
 
+/// An address in each part of the kernel's half that has a root entry of its own.
+const KERNEL_PARTS: [u64; 4] = [DIRECT_MAP, HEAP, DEVICES, KERNEL_BASE];
+
 const PRESENT: u64 = 1;
 const WRITE: u64 = 1 << 1;
 const USER: u64 = 1 << 2;
@@ -315,7 +318,7 @@ impl Space {
     pub(crate) fn new(frames: &mut Frames) -> Option<Space> {
         let root = frames.take()?;
         let kernel = KERNEL_ROOT.load(Ordering::Relaxed);
-        for part in [DIRECT_MAP, HEAP, DEVICES, KERNEL_BASE] {
+        for part in KERNEL_PARTS {
             // SAFETY: both are live roots.
             let value = unsafe { get(entry(kernel, part, 3)) };
             // SAFETY: the kernel's half is the same in all spaces.
@@ -338,6 +341,10 @@ impl Space {
 
     /// Frees the tables. Frames that are still mapped stay marked as such.
     pub(crate) fn free(self, frames: &mut Frames) {
+        for part in KERNEL_PARTS {
+            // SAFETY: the root is loaded nowhere, and maps less from here on.
+            unsafe { set(entry(self.root, part, 3), 0) };
+        }
         free_tables(self.root, 3, self.lowest, frames);
     }
 
@@ -496,7 +503,8 @@ fn bits(protection: Protection) -> u64 {
 }
 
 /// Frees a table and all below it, in the user's half. Each table above the lowest knows how many
-/// of its entries lead to tables, so the search ends with the last; it begins at `lowest`.
+/// of its entries lead to tables, so the search ends with the last; it begins at `lowest`. Once
+/// these are gone, it is all zero again.
 fn free_tables(table: u64, level: u32, lowest: u64, frames: &mut Frames) {
     let mut left = core::mem::take(frames.uses(table));
     let last = if level == 3 { 256 } else { 512 };
@@ -505,16 +513,23 @@ fn free_tables(table: u64, level: u32, lowest: u64, frames: &mut Frames) {
         if level == 0 || left == 0 {
             break;
         }
+        let place = slot(table, index);
         // SAFETY: an entry of a live table.
-        let value = unsafe { get(slot(table, index)) };
+        let value = unsafe { get(place) };
         if value & PRESENT != 0 {
             left -= 1;
+            // SAFETY: maps nothing.
+            unsafe { set(place, 0) };
             // Behind the first every table is searched from its beginning.
             let lowest = if index == first { lowest } else { 0 };
             free_tables(value & ADDRESS, level - 1, lowest, frames);
         }
     }
-    frames.give(table);
+    if level == 0 {
+        frames.give(table);
+    } else {
+        frames.give_zeroed(table);
+    }
 }
 
 /// The kernel's own root.

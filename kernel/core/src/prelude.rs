@@ -1,6 +1,6 @@
 //! What most files of the kernel speak of: its objects and their names, how calls answer, errors.
 pub(crate) use crate::account::{Account, AccountId, Resource};
-pub(crate) use crate::container::{Arena, Blocks, Id, Link, List, links};
+pub(crate) use crate::container::{Arena, Blocks, Id, Link, List, links, mostly, none};
 pub(crate) use crate::event::{HANGUP, READABLE, Registration, RegistrationId, WRITABLE, Watchers};
 pub(crate) use crate::handle::Handle;
 pub(crate) use crate::handle::description::{

@@ -37,10 +37,15 @@ pub enum Outcome {
 /// What a call handler answers.
 pub type Reply = Result<Outcome>;
 
+#[cold]
+fn refused(errno: i32) -> Error {
+    Error::new(errno)
+}
+
 /// Fails with that error if that is so.
 #[inline(always)]
 pub(crate) fn refuse_if(is_so: bool, errno: i32) -> Result<()> {
-    if is_so { Err(Error::new(errno)) } else { Ok(()) }
+    if is_so { Err(refused(errno)) } else { Ok(()) }
 }
 
 /// An exception that user code raised.
@@ -80,16 +85,18 @@ impl<M: Machine> Kernel<M> {
     /// A system call of the running thread.
     pub fn syscall(&mut self, cpu: Cpu, number: usize, args: [usize; 5]) -> Next<M::ContextRef> {
         self.statistics.calls = self.statistics.calls.wrapping_add(1);
+        // Taken apart, so that the direct way has no need of them in memory.
+        let [a, b, c, d, e] = args;
         if number == Call::Call as usize
-            && let Some(name) = self.call_direct(args)
+            && let Some(name) = self.call_direct([a, b, c, d, e])
         {
             return Next::User(name);
         }
         let state = self.cpu(cpu);
-        let Some(caller) = state.current else { return self.decide(cpu) };
-        (state.call, state.first, state.lease) = (number, args[0], None);
+        let Some(caller) = mostly(state.current) else { return self.decide(cpu) };
+        (state.call, state.first, state.lease) = (number, a, None);
         let reply = match Call::from_number(number) {
-            Some(call) => self.dispatch(&caller, call, &args),
+            Some(call) => self.dispatch(&caller, call, &[a, b, c, d, e]),
             None => Err(Error::new(ENOSYS)),
         };
         let result = match reply {
@@ -106,7 +113,7 @@ impl<M: Machine> Kernel<M> {
                 if let Some(thread) = self.threads.get_mut(caller.thread) {
                     // It may have to be done again.
                     thread.call = number;
-                    thread.args = args;
+                    thread.args = [a, b, c, d, e];
                     thread.sequence = self.statistics.calls;
                     thread.waits_under = lease;
                 }

@@ -101,7 +101,7 @@ fn deadlines_come_in_order_and_can_be_taken_back() {
 #[test]
 fn a_region_tree_finds_what_a_map_finds() {
     let (mut rng, mut machine) = (fastrand::Rng::with_seed(seed()), SimMachine::new(1, 0));
-    let mut regions: Arena<Region> = Arena::new();
+    let mut regions: Arena<Region, Region, 16> = Arena::new();
     let (mut tree, mut model) = (RegionTree::default(), BTreeMap::new());
     let memory = Id::from_parts(0, 1).unwrap();
     for _ in 0..10_000 {

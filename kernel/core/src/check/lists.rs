@@ -6,8 +6,8 @@ use crate::prelude::*;
 use alloc::string::String;
 
 /// The members of a list, after looking at every link.
-pub(crate) fn members<K, T: Linked<K, L>, const L: usize>(
-    arena: &Arena<T, K>,
+pub(crate) fn members<K, T: Linked<K, L>, const L: usize, const N: usize>(
+    arena: &Arena<T, K, N>,
     list: &List<K, L>,
 ) -> Result<Vec<Id<K>>, String> {
     let mut found: Vec<Id<K>> = Vec::new();

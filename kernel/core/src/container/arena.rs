@@ -137,10 +137,11 @@ impl<K> Place<'_, K> {
     }
 }
 
-/// Objects of one kind in blocks of `N`. Counts what it made and destroyed: the leak oracle of
-/// every test.
+/// Objects of one kind in blocks of `N`: one where they are large and often looked up, which takes
+/// fewer steps, and more of those that are small and many. Counts what it made and destroyed: the
+/// leak oracle of every test.
 #[derive(Debug)]
-pub struct Arena<T, K = T, const N: usize = 16> {
+pub struct Arena<T, K = T, const N: usize = 1> {
     entries: Blocks<Entry<K, T>, N>,
     /// The first free place, or [`END`].
     free: u32,
@@ -214,7 +215,7 @@ impl<K, T, const N: usize> Arena<T, K, N> {
         let Self { entries, free, created, destroyed } = self;
         let Entry { id, next, value } = entries.get_mut(*free as usize)?;
         let place = Place { id, next, free, created, destroyed };
-        Some(Tenant { value: value.as_mut()?, place })
+        Some(Tenant { value: mostly(value.as_mut())?, place })
     }
 
     /// The object and its place, unless the id is stale.
@@ -223,10 +224,10 @@ impl<K, T, const N: usize> Arena<T, K, N> {
         let Self { entries, free, created, destroyed } = self;
         let Entry { id, next, value } = entries.get_mut(wanted.index() as usize)?;
         if *id != wanted || *next != LIVE {
-            return None;
+            return none();
         }
         let place = Place { id, next, free, created, destroyed };
-        Some(Tenant { value: value.as_mut()?, place })
+        Some(Tenant { value: mostly(value.as_mut())?, place })
     }
 
     /// Takes an object out; its id is stale from now on.
@@ -248,14 +249,14 @@ impl<K, T, const N: usize> Arena<T, K, N> {
     #[inline(always)]
     pub fn get(&self, id: Id<K>) -> Option<&T> {
         let entry = self.entries.get(id.index() as usize)?;
-        if entry.id == id { entry.value.as_ref() } else { None }
+        if entry.id == id { mostly(entry.value.as_ref()) } else { none() }
     }
 
     /// The object, unless the id is stale.
     #[inline(always)]
     pub fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
         let entry = self.entries.get_mut(id.index() as usize)?;
-        if entry.id == id { entry.value.as_mut() } else { None }
+        if entry.id == id { mostly(entry.value.as_mut()) } else { none() }
     }
 
     /// Two different objects, unless an id is stale.
@@ -263,9 +264,9 @@ impl<K, T, const N: usize> Arena<T, K, N> {
     pub fn pair_mut(&mut self, one: Id<K>, other: Id<K>) -> Option<(&mut T, &mut T)> {
         let (a, b) = self.entries.pair_mut(one.index() as usize, other.index() as usize)?;
         if a.id != one || b.id != other {
-            return None;
+            return none();
         }
-        Some((a.value.as_mut()?, b.value.as_mut()?))
+        Some((mostly(a.value.as_mut())?, mostly(b.value.as_mut())?))
     }
 
     /// The live object at that place, whatever its generation.

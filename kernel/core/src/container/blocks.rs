@@ -35,13 +35,13 @@ impl<T, const N: usize> Blocks<T, N> {
     #[must_use]
     #[inline(always)]
     pub fn get(&self, index: usize) -> Option<&T> {
-        self.blocks.get(index / N)?.get(index % N)
+        mostly(self.blocks.get(index / N))?.get(index % N)
     }
 
     /// The element at that index.
     #[inline(always)]
     pub fn get_mut(&mut self, index: usize) -> Option<&mut T> {
-        self.blocks.get_mut(index / N)?.get_mut(index % N)
+        mostly(self.blocks.get_mut(index / N))?.get_mut(index % N)
     }
 
     /// Two different elements.
@@ -49,10 +49,11 @@ impl<T, const N: usize> Blocks<T, N> {
     pub fn pair_mut(&mut self, one: usize, other: usize) -> Option<(&mut T, &mut T)> {
         let (a, b) = (one / N, other / N);
         if a == b {
-            let [x, y] = self.blocks.get_mut(a)?.get_disjoint_mut([one % N, other % N]).ok()?;
+            let block = mostly(self.blocks.get_mut(a))?;
+            let [x, y] = mostly(block.get_disjoint_mut([one % N, other % N]).ok())?;
             return Some((x, y));
         }
-        let [x, y] = self.blocks.get_disjoint_mut([a, b]).ok()?;
+        let [x, y] = mostly(self.blocks.get_disjoint_mut([a, b]).ok())?;
         Some((x.get_mut(one % N)?, y.get_mut(other % N)?))
     }
 
@@ -93,4 +94,16 @@ impl<T, const N: usize> Default for Blocks<T, N> {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Nothing, where that is rare: the compiler keeps registers for what is not.
+#[cold]
+pub(crate) fn none<T>() -> Option<T> {
+    None
+}
+
+/// The same; nothing is rare there.
+#[inline(always)]
+pub(crate) fn mostly<T>(found: Option<T>) -> Option<T> {
+    found.or_else(none)
 }

@@ -1,5 +1,6 @@
 //! Lists whose links lie in the objects themselves: joining and leaving needs no memory.
 use crate::prelude::*;
+use core::ops::IndexMut;
 
 /// A place in a list of `K`s.
 #[derive(Debug)]
@@ -57,6 +58,11 @@ pub trait Linked<K, const L: usize> {
     fn link_mut(&mut self) -> &mut Link<K>;
 }
 
+/// Where the members of a list live.
+pub trait Home<K, const L: usize>: IndexMut<Id<K>, Output: Linked<K, L> + Sized> {}
+
+impl<K, const L: usize, A: IndexMut<Id<K>, Output: Linked<K, L> + Sized>> Home<K, L> for A {}
+
 /// A first-in, first-out list of objects by their link number `L`.
 #[derive(Debug)]
 pub struct List<K, const L: usize> {
@@ -93,7 +99,7 @@ impl<K, const L: usize> List<K, L> {
 
     /// Appends an object that is in no list by this link.
     #[inline]
-    pub fn push_back<T: Linked<K, L>>(&mut self, arena: &mut Arena<T, K>, id: Id<K>) {
+    pub fn push_back(&mut self, arena: &mut impl Home<K, L>, id: Id<K>) {
         let last = self.append(id, &mut arena[id]);
         Self::join(arena, last, id);
     }
@@ -115,14 +121,14 @@ impl<K, const L: usize> List<K, L> {
 
     /// Has the object that was the last lead to the one that is now.
     #[inline(always)]
-    pub(crate) fn join<T: Linked<K, L>>(arena: &mut Arena<T, K>, last: Option<Id<K>>, id: Id<K>) {
+    pub(crate) fn join(arena: &mut impl Home<K, L>, last: Option<Id<K>>, id: Id<K>) {
         if let Some(last) = last {
             arena[last].link_mut().next = Some(id);
         }
     }
 
     /// Prepends an object that is in no list by this link.
-    pub fn push_front<T: Linked<K, L>>(&mut self, arena: &mut Arena<T, K>, id: Id<K>) {
+    pub fn push_front(&mut self, arena: &mut impl Home<K, L>, id: Id<K>) {
         let head = self.head;
         let link = arena[id].link_mut();
         debug_assert!(!link.linked, "an object joined two lists by one link");
@@ -135,12 +141,7 @@ impl<K, const L: usize> List<K, L> {
     }
 
     /// Puts an object that is in no list by this link before one that is in this list.
-    pub fn insert_before<T: Linked<K, L>>(
-        &mut self,
-        arena: &mut Arena<T, K>,
-        next: Id<K>,
-        id: Id<K>,
-    ) {
+    pub fn insert_before(&mut self, arena: &mut impl Home<K, L>, next: Id<K>, id: Id<K>) {
         let Some(previous) = arena[next].link().previous else {
             return self.push_front(arena, id);
         };
@@ -153,7 +154,7 @@ impl<K, const L: usize> List<K, L> {
 
     /// Takes an object out; nothing happens when it is in no list by this link.
     #[inline]
-    pub fn remove<T: Linked<K, L>>(&mut self, arena: &mut Arena<T, K>, id: Id<K>) {
+    pub fn remove(&mut self, arena: &mut impl Home<K, L>, id: Id<K>) {
         let link = self.detach(&mut arena[id]);
         Self::mend(arena, link);
     }
@@ -177,7 +178,7 @@ impl<K, const L: usize> List<K, L> {
 
     /// Has the neighbours of an object that was taken out lead to each other.
     #[inline(always)]
-    pub(crate) fn mend<T: Linked<K, L>>(arena: &mut Arena<T, K>, link: Link<K>) {
+    pub(crate) fn mend(arena: &mut impl Home<K, L>, link: Link<K>) {
         if let Some(previous) = link.previous {
             arena[previous].link_mut().next = link.next;
         }
@@ -187,7 +188,7 @@ impl<K, const L: usize> List<K, L> {
     }
 
     /// Takes the first object out.
-    pub fn pop_front<T: Linked<K, L>>(&mut self, arena: &mut Arena<T, K>) -> Option<Id<K>> {
+    pub fn pop_front(&mut self, arena: &mut impl Home<K, L>) -> Option<Id<K>> {
         let id = self.head?;
         self.remove(arena, id);
         Some(id)

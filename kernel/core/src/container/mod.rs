@@ -8,6 +8,7 @@ mod list;
 
 pub use arena::{Arena, Id, Tenant};
 pub use blocks::Blocks;
+pub(crate) use blocks::{mostly, none};
 pub use counted::Counted;
 pub(crate) use counted::counted;
 pub use heap::{Deadline, DeadlineHeap};

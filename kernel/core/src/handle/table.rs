@@ -232,6 +232,17 @@ impl HandleTable {
     }
 }
 
+/// A free number by chance, among at least twice as many as are in use; rarely none is found.
+#[cold]
+fn scattered_free<M: Machine>(machine: &mut M, half: &Half) -> Option<usize> {
+    let mut bytes = [0; 32];
+    machine.random(&mut bytes);
+    let room = (half.live as usize * 2).next_power_of_two().max(SCATTER);
+    let tries = bytes.as_chunks().0.iter().map(|pair| usize::from(u16::from_ne_bytes(*pair)));
+    let word = |index: usize| half.used.get(index / 64).copied().unwrap_or(0);
+    tries.map(|index| index % room).find(|index| word(*index) >> (index % 64) & 1 == 0)
+}
+
 /// The generation after `generation`. One whose low 16 bits are all ones is skipped: a number with
 /// it would read as an error in `redox_syscall`.
 fn next_generation(generation: u32) -> u32 {
@@ -259,22 +270,24 @@ impl<M: Machine> Kernel<M> {
     /// `EEXIST` when the number is in use, `EMFILE` at the table's or the account's bound,
     /// `EINVAL` for numbers that cannot be.
     pub(crate) fn number_reserve(&mut self, id: TableId, number: usize) -> Result<Reserved> {
-        let table = &self.tables[id];
+        let Self { tables, accounts, machine, .. } = self;
+        let table = &mut tables[id];
         let (upper, index, generation) = match number {
             OUT_LOWEST | OUT_UPPER => {
                 let upper = number == OUT_UPPER;
-                let any = if table.scattered { self.scattered_free(id, upper) } else { None };
-                let free = any.or_else(|| self.tables[id].half(upper).lowest_free());
-                (upper, free.ok_or(Error::new(EMFILE))?, None)
+                let half = table.half(upper);
+                let any = if table.scattered { scattered_free(machine, half) } else { None };
+                (upper, any.or_else(|| half.lowest_free()).ok_or(Error::new(EMFILE))?, None)
             }
             number => {
                 let (upper, index, generation) = split(number).ok_or(Error::new(EINVAL))?;
                 (upper, index, Some(generation))
             }
         };
-        self.table_grow(id, upper, index)?;
-        let Self { tables, accounts, .. } = self;
-        let table = &mut tables[id];
+        if index >= table.half(upper).entries.len() {
+            self.table_grow(id, upper, index)?;
+            return self.number_reserve(id, number);
+        }
         let account = table.account;
         let half = table.half_mut(upper);
         let entry = half.entries.get_mut(index).ok_or(Error::new(EMFILE))?;
@@ -290,18 +303,6 @@ impl<M: Machine> Kernel<M> {
         Ok(Reserved { table: id, number })
     }
 
-    /// A free number by chance, among at least twice as many as are in use; rarely none is found.
-    #[cold]
-    fn scattered_free(&mut self, id: TableId, upper: bool) -> Option<usize> {
-        let mut bytes = [0; 32];
-        self.machine.random(&mut bytes);
-        let half = self.tables[id].half(upper);
-        let room = (half.live as usize * 2).next_power_of_two().max(SCATTER);
-        let tries = bytes.as_chunks().0.iter().map(|pair| usize::from(u16::from_ne_bytes(*pair)));
-        let word = |index: usize| half.used.get(index / 64).copied().unwrap_or(0);
-        tries.map(|index| index % room).find(|index| word(*index) >> (index % 64) & 1 == 0)
-    }
-
     /// Gives the upper numbers of a new table the generations that another one has: a number that
     /// is stale there is stale here. A quantum of them, then [`AGAIN`].
     pub(crate) fn generations_copy(&mut self, from: TableId, to: TableId) -> Result<()> {
@@ -309,7 +310,7 @@ impl<M: Machine> Kernel<M> {
         let Some(last) = self.tables[from].upper.entries.len().checked_sub(1) else {
             return Ok(());
         };
-        let grown = self.table_grow(to, true, last);
+        let grown = if last < first { Ok(()) } else { self.table_grow(to, true, last) };
         let mut entries = core::mem::take(&mut self.tables[to].upper.entries);
         let old = self.tables[from].upper.entries.iter().skip(first);
         for (new, old) in entries.iter_mut().skip(first).zip(old) {
@@ -335,17 +336,10 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Makes the entries of a table up to an index, and charges them: [`AGAIN`] after a quantum.
-    #[inline]
-    fn table_grow(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {
-        if index < self.tables[id].half(upper).entries.len() {
-            return Ok(());
-        }
-        self.table_grow_on(id, upper, index)
-    }
-
+    /// Makes the entries of a table up to an index that has none, and charges them: [`AGAIN`] after
+    /// a quantum.
     #[cold]
-    fn table_grow_on(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {
+    fn table_grow(&mut self, id: TableId, upper: bool, index: usize) -> Result<()> {
         let account = self.tables[id].account;
         let bytes = (BLOCK * size_of::<Entry>()) as u64;
         for _ in 0..QUANTUM_BLOCKS {
@@ -402,8 +396,10 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn number_free(&mut self, id: TableId, number: usize) {
-        self.tables[id].forget(number);
-        self.uncharge(self.tables[id].account, Resource::Handles, 1);
+        let table = &mut self.tables[id];
+        table.forget(number);
+        let account = table.account;
+        self.uncharge(account, Resource::Handles, 1);
     }
 
     /// Takes a handle out of its table; its reference moves to the caller. Its event registrations

@@ -77,7 +77,7 @@ pub struct RegionTree {
     last: Option<RegionId>,
 }
 
-type Regions = Arena<Region>;
+type Regions = Arena<Region, Region, 16>;
 /// A part of a tree, by its root.
 type Tree = Option<RegionId>;
 

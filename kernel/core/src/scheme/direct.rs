@@ -37,19 +37,17 @@ struct Message<'a> {
     object: &'a SchemeObject,
     payload: UserSlice,
     flags: usize,
-    given: [u64; METADATA_WORDS],
+    given: &'a [u64; METADATA_WORDS],
 }
 
 impl Message<'_> {
     /// Puts it into a draft.
     #[inline(always)]
     fn write(&self, caller: &Caller, request: &mut Request) {
-        // All is loaded first, so that each word is stored once.
         let Message { handle, object, payload, flags, given } = *self;
-        let (caller, handle, object) = (*caller, *handle, *object);
-        request.begin(&caller, Class::Call, &handle);
-        request.aim(&object);
-        request.fill(payload, flags, given);
+        request.begin(caller, Class::Call, handle);
+        request.aim(object);
+        request.fill(payload, flags, *given);
     }
 }
 
@@ -65,7 +63,7 @@ pub(super) struct Payload {
 pub(super) struct Step<'a, M: Machine> {
     pub(super) cpu: &'a mut CpuState<M::ContextRef>,
     pub(super) spaces: &'a Arena<Space<M>, SpaceK>,
-    pub(super) memories: &'a mut Arena<Memory<M::Frame>, MemoryK>,
+    pub(super) memories: &'a mut Arena<Memory<M::Frame>, MemoryK, 16>,
     pub(super) machine: &'a mut M,
     pub(super) switches: &'a mut u64,
 }
@@ -131,20 +129,21 @@ impl<M: Machine> Kernel<M> {
         let [first, payload, len, flags, metadata] = args;
         let words = flags & 0xFF;
         // All of the buffer lies in the user's half, be it empty.
-        let room = USER_END.checked_sub(payload as u64)?;
+        let room = USER_END.checked_sub(payload as u64);
+        let room = mostly(room)?;
         if flags & !PLAIN != 0 || words > METADATA_WORDS || len as u64 > room || !self.is_calm() {
-            return None;
+            return none();
         }
         let payload = UserSlice { address: payload as u64, len };
         let [cpu] = &self.cpus;
-        let caller = &cpu.current?;
+        let caller = &mostly(cpu.current)?;
         debug_assert_eq!(cpu.loaded, Some(caller.space), "a thread calls from a space not loaded");
-        let handle = self.tables.get(caller.table)?.get(first)?;
+        let handle = mostly(self.tables.get(caller.table)?.get(first))?;
         let through = self.descriptions.get_mut(handle.description)?;
         let mut given = [0; METADATA_WORDS];
-        let bytes = given.get_mut(..words)?.as_mut_bytes();
+        let bytes = mostly(given.get_mut(..words))?.as_mut_bytes();
         if self.machine.read_user(metadata as u64, bytes).fault.is_some() {
-            return None;
+            return none();
         }
         let object = match &through.object {
             Object::Scheme(object) => object,
@@ -153,12 +152,12 @@ impl<M: Machine> Kernel<M> {
                 let fits = flags & BOTH == BOTH && words == METADATA_WORDS;
                 let waits = through.flags as usize & O_NONBLOCK == 0;
                 if !fits || !waits || !handle.rights.contains(need) || handle.lease.is_some() {
-                    return None;
+                    return none();
                 }
                 let at = *at;
-                return self.hand_back(caller, at, payload, given);
+                return self.hand_back(at, payload, &given);
             }
-            _ => return None,
+            _ => return none(),
         };
         let endpoint = self.endpoints.get_mut(object.endpoint)?;
         if !handle.rights.contains(Rights::CALL)
@@ -166,14 +165,15 @@ impl<M: Machine> Kernel<M> {
             || endpoint.closes.front().is_some()
             || handle.lease.is_some_and(|id| !self.leases.get(id).is_some_and(Lease::holds_plainly))
         {
-            return None;
+            return none();
         }
         let draft = self.requests.drafted()?;
-        let message = Some(Message { handle, object, payload, flags, given });
+        let message = Some(Message { handle, object, payload, flags, given: &given });
         let (lease, call) = (handle.lease, Call::Call as usize);
         let way = Way { lease, call, first, message, notice: None };
         let (step, threads) = (step!(self), &mut self.threads);
-        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way)?;
+        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way);
+        let name = mostly(name)?;
         through.refs = through.refs.wrapping_add(1);
         Some(name)
     }
@@ -188,24 +188,25 @@ impl<M: Machine> Kernel<M> {
 
     fn deliver_draft(&mut self, caller: &Caller) -> Option<()> {
         if !self.is_calm() {
-            return None;
+            return none();
         }
         let draft = self.requests.drafted()?;
         let Request { endpoint, epoch, through, positioned, lease, .. } = *draft.value;
-        let at = endpoint?;
+        let at = mostly(endpoint)?;
         let endpoint = self.endpoints.get_mut(at)?;
         if !endpoint.is_ready(epoch) {
-            return None;
+            return none();
         }
         let notice = endpoint.closes.front();
         if notice.is_some() && endpoint.in_hand.is_some() {
-            return None;
+            return none();
         }
         let [CpuState { call, first, .. }] = self.cpus;
         let noticed = notice.map(|notice| &self.descriptions[notice]);
         let way = Way { lease, call, first, message: None, notice: noticed };
         let (step, threads) = (step!(self), &mut self.threads);
-        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way)?;
+        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way);
+        let name = mostly(name)?;
         let [cpu] = &mut self.cpus;
         cpu.user = Some(name);
         let through = &mut self.descriptions[through];
@@ -224,12 +225,11 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     fn hand_back(
         &mut self,
-        caller: &Caller,
         at: EndpointId,
         buffer: UserSlice,
-        metadata: [u64; METADATA_WORDS],
+        metadata: &[u64; METADATA_WORDS],
     ) -> Option<M::ContextRef> {
-        let [verb, answers, wanted] = metadata;
+        let [verb, answers, wanted] = *metadata;
         let most = wanted as usize;
         if verb != 0
             || answers != 1
@@ -237,21 +237,25 @@ impl<M: Machine> Kernel<M> {
             || most * size_of::<Sqe>() > buffer.len
             || buffer.len > PAYLOAD_MAX
         {
-            return None;
+            return none();
         }
+        let [cpu] = &self.cpus;
+        let caller = mostly(cpu.current.as_ref())?;
         let endpoint = self.endpoints.get_mut(at)?;
-        let (base, None) = endpoint.inbox_of(caller)? else { return None };
+        let (base, None) = mostly(endpoint.inbox_of(caller))? else {
+            return none();
+        };
         if endpoint.has_messages() || !endpoint.admission.is_empty() {
-            return None;
+            return none();
         }
         let mut cqe = Cqe::default();
         if self.machine.read_user(buffer.address, &mut cqe).fault.is_some() {
-            return None;
+            return none();
         }
-        let (place, id) = endpoint.holder_of(cqe.tag)?;
+        let (place, id) = mostly(endpoint.holder_of(cqe.tag))?;
         let tenant = self.requests.tenant(id)?;
         let request = tenant.value;
-        let client = request.caller?;
+        let client = mostly(request.caller)?;
         if cqe.flags == CQE_FORWARD {
             let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
             return self.forward_direct(receive, id, cqe.result);
@@ -272,17 +276,18 @@ impl<M: Machine> Kernel<M> {
             || request.batch.is_some_and(|batch| self.batches[batch].paid > 0)
             || request.positioned && !self.offset_waiters.is_empty()
         {
-            return None;
+            return none();
         }
         let through = self.descriptions.get_mut(request.through)?;
+        let (cpu, own) = (caller.cpu, caller.thread);
         let mut step = step!(self);
-        let (thread, server) = self.threads.pair_mut(client, caller.thread)?;
+        let (thread, server) = self.threads.pair_mut(client, own)?;
         if through.refs <= 1
             || !thread.waits_plainly()
             || !server.waits_plainly()
             || self.ready.highest() > Some(thread.priority)
         {
-            return None;
+            return none();
         }
         step.load(thread.space)?;
         request.result = value;
@@ -291,8 +296,8 @@ impl<M: Machine> Kernel<M> {
             let inbox = step.memories[endpoint.inbox].run(request.page as u64, 1);
             if step.machine.copy_out(request.user.address, inbox, 0, bytes).done < bytes {
                 // The client meets its fault in its own time.
-                step.load(caller.space);
-                return None;
+                step.load(step.cpu.current?.space);
+                return none();
             }
         }
         through.refs = through.refs.wrapping_sub(1);
@@ -308,10 +313,10 @@ impl<M: Machine> Kernel<M> {
         thread.blocked = Blocked::No;
         thread.resume = Resume::User;
         let name = thread.name;
-        step.cpu.current = Some(thread.as_caller(client, caller.cpu));
+        step.cpu.current = Some(thread.as_caller(client, cpu));
         let receive = Receive { endpoint: at, to: buffer, most, written: 1, count: true, base };
-        let last = server.park(caller.thread, endpoint, receive);
-        Waiting::join(&mut self.threads, last, caller.thread);
+        let last = server.park(own, endpoint, receive);
+        Waiting::join(&mut self.threads, last, own);
         *step.switches = step.switches.wrapping_add(1);
         if number.is_some() || request.batch.is_some() {
             self.handed_back(at, id, &cqe);
@@ -340,7 +345,7 @@ impl<M: Machine> Step<'_, M> {
     /// Loads a space. `None`: it has no tables.
     #[inline(always)]
     pub(super) fn load(&mut self, id: SpaceId) -> Option<()> {
-        let tables = self.spaces.get(id)?.tables.as_ref()?;
+        let tables = mostly(self.spaces.get(id)?.tables.as_ref())?;
         self.cpu.loaded = Some(id);
         self.machine.space_load(self.cpu.number, Some(tables));
         Some(())
@@ -361,7 +366,7 @@ impl<M: Machine> Step<'_, M> {
         let Way { lease, call, first, .. } = *way;
         let client = threads.get_mut(caller.thread)?;
         if !client.waits_plainly() || lease.is_some() && client.lease != lease {
-            return None;
+            return none();
         }
         let priority = client.priority;
         // What a refusal behind a forward is put down to.
@@ -369,7 +374,7 @@ impl<M: Machine> Step<'_, M> {
         client.args[0] = first;
         client.blocked = Blocked::Request(draft.place.id());
         let name = self.deliver_to(caller, threads, endpoint, draft, scratch, way, priority);
-        if name.is_none()
+        if mostly(name).is_none()
             && let Some(client) = threads.get_mut(caller.thread)
         {
             client.blocked = Blocked::No;
@@ -392,16 +397,19 @@ impl<M: Machine> Step<'_, M> {
     ) -> Option<M::ContextRef> {
         let Way { ref message, notice, .. } = *way;
         let Tenant { value: request, place: home } = draft;
-        let (place, taker) = (endpoint.place_next()?, endpoint.receivers.front()?);
+        let place = mostly(endpoint.place_next())?;
+        let taker = mostly(endpoint.receivers.front())?;
         let server = threads.get_mut(taker)?;
-        let base = server.receives(notice.is_some())?;
+        let base = mostly(server.receives(notice.is_some()))?;
         if let Some(message) = message {
             message.write(caller, request);
         }
         request.address(Address { place, tag: endpoint.tag_of(place), base });
         let Request { payload: from, user, len, .. } = *request;
         let payload = Payload { from, user, len, place };
-        self.hand_in(endpoint, server, &payload, &request.sqe, caller.space, scratch, notice)?;
+        let there =
+            self.hand_in(endpoint, server, &payload, &request.sqe, caller.space, scratch, notice);
+        mostly(there)?;
         let id = home.adopt();
         let (name, link) =
             self.taken(endpoint, (taker, server), (id, request), priority, notice.is_some());
@@ -426,14 +434,14 @@ impl<M: Machine> Step<'_, M> {
         let Resume::Receive(Receive { to, .. }) = &server.resume else { return None };
         let Payload { from, user, len, place } = *payload;
         if len > PAGE as usize {
-            return None;
+            return none();
         }
         if from != PayloadFrom::Absent && len > 0 {
             let inbox = self.memories[endpoint.inbox].run_mut(u64::from(place));
             match (from, scratch.get(..len), inbox) {
                 (PayloadFrom::User, _, frames) => {
                     if self.machine.copy_in(user.address, frames, 0, len).done < len {
-                        return None;
+                        return none();
                     }
                 }
                 (PayloadFrom::Scratch, Some(bytes), [Some(frame), ..]) => {
@@ -452,7 +460,7 @@ impl<M: Machine> Step<'_, M> {
         if copied.fault.is_some() {
             // The server meets its fault when it takes the request from the queue.
             self.load(back);
-            return None;
+            return none();
         }
         Some(())
     }

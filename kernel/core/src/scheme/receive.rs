@@ -267,6 +267,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The request with that tag, if that process has it.
+    #[inline]
     pub(crate) fn request_by_tag(
         &self,
         caller: &Caller,

@@ -35,8 +35,8 @@ pub(super) struct Address {
 }
 
 impl Request {
-    /// Begins a message over what an earlier request left. What that was to make was taken from it
-    /// when it ended.
+    /// Begins a message over what an earlier request left: its arguments, too. What that was to make
+    /// was taken from it when it ended.
     #[inline(always)]
     pub(super) fn begin(&mut self, caller: &Caller, class: Class, handle: &Handle) {
         debug_assert!(!self.makes_something(), "a request ended with what it was to make");
@@ -48,6 +48,7 @@ impl Request {
         self.sqe = Sqe {
             opcode: class.opcode() as u8,
             caller: u64::from(process_number(caller.process)),
+            args: self.sqe.args,
             ..Sqe::default()
         };
         self.rights = handle.rights;
@@ -169,6 +170,7 @@ impl<M: Machine> Kernel<M> {
         let blank = || Request::blank(handle.description);
         let request = self.requests.draft(&mut self.machine, blank)?;
         request.begin(caller, class, handle);
+        request.sqe.args = [0; 6];
         Ok(request)
     }
 

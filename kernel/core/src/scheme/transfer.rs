@@ -94,16 +94,17 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Reads the numbers in a payload.
-    fn read_numbers(&mut self, caller: &Caller, from: UserSlice) -> Result<(Numbers, usize)> {
+    fn read_numbers<'a>(
+        &mut self,
+        caller: &Caller,
+        from: UserSlice,
+        numbers: &'a mut Numbers,
+    ) -> Result<&'a mut [usize]> {
         let count = from.len / size_of::<usize>();
-        refuse_if(
-            !from.len.is_multiple_of(size_of::<usize>()) || count == 0 || count > BATCH_MAX,
-            EINVAL,
-        )?;
-        let mut numbers = [0; BATCH_MAX];
-        let bytes = numbers.as_mut_bytes().get_mut(..from.len).unwrap_or_default();
-        self.read_user(caller.space, from.address, bytes)?;
-        Ok((numbers, count))
+        refuse_if(!from.len.is_multiple_of(size_of::<usize>()) || count == 0, EINVAL)?;
+        let numbers = numbers.get_mut(..count).ok_or(Error::new(EINVAL))?;
+        self.read_user(caller.space, from.address, numbers.as_mut_bytes())?;
+        Ok(numbers)
     }
 
     /// Checks that handles may leave their table for a channel. What that cannot carry has an error.
@@ -172,8 +173,9 @@ impl<M: Machine> Kernel<M> {
             self.slot_empty(slot);
             return Ok(Outcome::Done(0));
         }
-        let (numbers, count) = self.read_numbers(caller, payload)?;
-        let numbers = numbers.get(..count).unwrap_or(&[]);
+        let mut numbers = [0; BATCH_MAX];
+        let numbers = &*self.read_numbers(caller, payload, &mut numbers)?;
+        let count = numbers.len();
         // A channel that held its own end would hold itself alive.
         self.check_leaving(caller, numbers, flags, |cargo| match (object, cargo) {
             (Object::PipeWriter(_), Object::PipeReader(_) | Object::PipeWriter(_)) => Some(EPERM),
@@ -259,17 +261,19 @@ impl<M: Machine> Kernel<M> {
                 let waiting = self.pipes[pipe].parked.iter().flatten().count();
                 refuse_if(waiting == 0, EAGAIN)?;
                 let count = count.min(waiting);
+                let parked = |k: &Self| k.pipes[pipe].parked;
+                let (mut leases, mut numbers) = ([None; BATCH_MAX], [0; BATCH_MAX]);
                 let leases =
-                    self.leases_joined(caller, |k| k.pipes[pipe].parked, count, handle.lease)?;
-                let numbers = self.numbers_taken(caller, payload, count, flags)?;
+                    self.leases_joined(caller, parked, count, handle.lease, &mut leases)?;
+                let numbers = self.numbers_taken(caller, payload, count, flags, &mut numbers)?;
                 let payer = self.pipes[pipe].account;
-                for (at, number) in numbers.iter().take(count).enumerate() {
+                for (at, number) in numbers.iter().enumerate() {
                     let Some(parked) = self.pipes[pipe].parked[0].take() else { break };
                     self.pipes[pipe].parked.rotate_left(1);
                     self.uncharge(payer, Resource::Handles, 1);
                     let parked = received(parked, handle.inherit, cloexec_of(flags));
                     let reserved = Reserved { table: caller.table, number: *number };
-                    self.number_fill(reserved, joined(parked, &leases, at));
+                    self.number_fill(reserved, joined(parked, leases, at));
                 }
                 Ok(Outcome::Done(count))
             }
@@ -291,7 +295,8 @@ impl<M: Machine> Kernel<M> {
         flags: CallFlags,
         metadata: [u64; 3],
     ) -> Reply {
-        let mut numbers = self.wanted_numbers(caller, payload, count, flags)?;
+        let mut numbers = [0; BATCH_MAX];
+        let numbers = self.wanted_numbers(caller, payload, count, flags, &mut numbers)?;
         let message = self.message(caller, Class::RecvFd, &handle, &object)?;
         let bits = if flags.contains(CallFlags::FD_UPPER) { 2 } else { 0 };
         message.sqe.args =
@@ -300,11 +305,11 @@ impl<M: Machine> Kernel<M> {
         self.submit(caller, |kernel| {
             let (inherit, flags) = (handle.inherit, cloexec_of(flags));
             let batch = kernel.batch_create(caller.account, inherit, flags, handle.lease, 0)?;
-            let kept = kernel.reserve_numbers(caller.table, &mut numbers, count);
+            let kept = kernel.reserve_numbers(caller.table, numbers);
             kept.inspect_err(|_| kernel.batch_release(batch, true))?;
             let parked = &mut kernel.batches[batch];
-            for (place, number) in parked.numbers.iter_mut().zip(numbers).take(count) {
-                *place = Some(Reserved { table: caller.table, number });
+            for (place, number) in parked.numbers.iter_mut().zip(numbers) {
+                *place = Some(Reserved { table: caller.table, number: *number });
             }
             parked.used = count;
             Ok(Makes { batch: Some(batch), ..Makes::default() })
@@ -312,52 +317,52 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The out numbers that a receiver wants: those in its payload, or any of one half.
-    fn wanted_numbers(
+    #[inline(always)]
+    fn wanted_numbers<'a>(
         &mut self,
         caller: &Caller,
         payload: UserSlice,
         count: usize,
         flags: CallFlags,
-    ) -> Result<Numbers> {
+        numbers: &'a mut Numbers,
+    ) -> Result<&'a mut [usize]> {
         if flags.bits() & CALL_CHOSEN != 0 {
-            return Ok(self.read_numbers(caller, payload.part(0, count * size_of::<usize>()))?.0);
+            let chosen = payload.part(0, count * size_of::<usize>());
+            return self.read_numbers(caller, chosen, numbers);
         }
         let upper = flags.contains(CallFlags::FD_UPPER);
-        Ok([if upper { OUT_UPPER } else { OUT_LOWEST }; BATCH_MAX])
+        let numbers = numbers.get_mut(..count).unwrap_or_default();
+        numbers.fill(if upper { OUT_UPPER } else { OUT_LOWEST });
+        Ok(numbers)
     }
 
     /// Keeps the numbers that are wanted, each in its place.
-    fn reserve_numbers(
-        &mut self,
-        table: TableId,
-        numbers: &mut Numbers,
-        count: usize,
-    ) -> Result<()> {
-        for at in 0..count {
-            let Some(wanted) = numbers.get(at).copied() else { break };
-            let reserved = self.number_reserve(table, wanted);
-            let kept = numbers.get(..at).unwrap_or(&[]);
-            let reserved = reserved.inspect_err(|_| self.cancel_numbers(table, kept))?;
-            if let Some(place) = numbers.get_mut(at) {
-                *place = reserved.number;
-            }
+    #[inline(always)]
+    fn reserve_numbers(&mut self, table: TableId, numbers: &mut [usize]) -> Result<()> {
+        for at in 0..numbers.len() {
+            let Some((number, kept)) = numbers.get_mut(..=at).and_then(<[_]>::split_last_mut)
+            else {
+                break;
+            };
+            let reserved = self.number_reserve(table, *number);
+            *number = reserved.inspect_err(|_| self.cancel_numbers(table, kept))?.number;
         }
         Ok(())
     }
 
     /// Keeps numbers for handles that are there, and tells their receiver.
-    fn numbers_taken(
+    fn numbers_taken<'a>(
         &mut self,
         caller: &Caller,
         payload: UserSlice,
         count: usize,
         flags: CallFlags,
-    ) -> Result<Numbers> {
-        let mut numbers = self.wanted_numbers(caller, payload, count, flags)?;
-        self.reserve_numbers(caller.table, &mut numbers, count)?;
-        let kept = numbers.get(..count).unwrap_or(&[]);
-        let told = self.write_numbers(caller, payload, kept);
-        told.inspect_err(|_| self.cancel_numbers(caller.table, kept))?;
+        numbers: &'a mut Numbers,
+    ) -> Result<&'a [usize]> {
+        let numbers = self.wanted_numbers(caller, payload, count, flags, numbers)?;
+        self.reserve_numbers(caller.table, numbers)?;
+        let told = self.write_numbers(caller, payload, numbers);
+        told.inspect_err(|_| self.cancel_numbers(caller.table, numbers))?;
         Ok(numbers)
     }
 
@@ -386,10 +391,17 @@ impl<M: Machine> Kernel<M> {
         let Request { batch, class, .. } = self.requests[id];
         let (Some(batch), Class::SendFd) = (batch, class) else { return Err(Error::new(EINVAL)) };
         refuse_if(count == 0 || count > self.batches[batch].paid, EINVAL)?;
-        let leases =
-            self.leases_joined(caller, |k| k.batches[batch].handles, count, channel.lease)?;
-        let numbers = self.numbers_taken(caller, payload, count, flags)?;
-        for (at, number) in numbers.iter().take(count).enumerate() {
+        let (mut leases, mut numbers);
+        let leases: &[_] = if channel.lease.is_none() {
+            &[]
+        } else {
+            leases = [None; BATCH_MAX];
+            let sent = |k: &Self| k.batches[batch].handles;
+            self.leases_joined(caller, sent, count, channel.lease, &mut leases)?
+        };
+        numbers = [0; BATCH_MAX];
+        let numbers = self.numbers_taken(caller, payload, count, flags, &mut numbers)?;
+        for (at, number) in numbers.iter().enumerate() {
             let batch = &mut self.batches[batch];
             let Some(handle) = batch.handles.iter_mut().find_map(Option::take) else { break };
             batch.paid = batch.paid.wrapping_sub(1);
@@ -397,7 +409,7 @@ impl<M: Machine> Kernel<M> {
             self.uncharge(payer, Resource::Handles, 1);
             let handle = received(handle, channel.inherit, cloexec_of(flags));
             let reserved = Reserved { table: caller.table, number: *number };
-            self.number_fill(reserved, joined(handle, &leases, at));
+            self.number_fill(reserved, joined(handle, leases, at));
         }
         Ok(Outcome::Done(count))
     }
@@ -414,8 +426,9 @@ impl<M: Machine> Kernel<M> {
         let id = self.request_by_tag(caller, endpoint, tag)?;
         let Request { batch, class, .. } = self.requests[id];
         let (Some(batch), Class::RecvFd) = (batch, class) else { return Err(Error::new(EINVAL)) };
-        let (numbers, count) = self.read_numbers(caller, payload)?;
-        let numbers = numbers.get(..count).unwrap_or(&[]);
+        let mut numbers = [0; BATCH_MAX];
+        let numbers = &*self.read_numbers(caller, payload, &mut numbers)?;
+        let count = numbers.len();
         self.check_leaving(caller, numbers, flags, |_| None)?;
         let Batch { paid, payer, numbers: asked, .. } = &self.batches[batch];
         let (have, payer) = (*paid, *payer);
@@ -442,22 +455,22 @@ impl<M: Machine> Kernel<M> {
     /// The leases of the first handles that travel, in order, once they are received through a
     /// channel under a lease: they end with that, too. Until then they stay as they are.
     #[inline]
-    fn leases_joined(
+    fn leases_joined<'a>(
         &mut self,
         caller: &Caller,
         handles: impl FnOnce(&Self) -> [Option<Handle>; BATCH_MAX],
         count: usize,
         channel: Under,
-    ) -> Result<Option<[Under; BATCH_MAX]>> {
+        leases: &'a mut [Under],
+    ) -> Result<&'a [Under]> {
         if channel.is_none() {
-            return Ok(None);
+            return Ok(&[]);
         }
         let handles = handles(self);
-        let mut leases = [None; BATCH_MAX];
         for (place, handle) in leases.iter_mut().zip(handles.iter().flatten()).take(count) {
             *place = self.lease_join(caller.account, handle.lease, channel)?;
         }
-        Ok(Some(leases))
+        Ok(leases)
     }
 
     /// The caller takes the handles of an answer.
@@ -465,7 +478,9 @@ impl<M: Machine> Kernel<M> {
         let Request { batch, user, result, .. } = self.requests[id];
         let Some(batch) = batch else { return Err(Error::new(EIO)) };
         let Batch { lease, payer, inherit, flags, .. } = self.batches[batch];
-        let leases = self.leases_joined(caller, |k| k.batches[batch].handles, result, lease)?;
+        let mut leases = [None; BATCH_MAX];
+        let sent = |k: &Self| k.batches[batch].handles;
+        let leases = self.leases_joined(caller, sent, result, lease, &mut leases)?;
         let mut told = [0; BATCH_MAX];
         for (place, kept) in told.iter_mut().zip(self.batches[batch].numbers.iter().flatten()) {
             *place = kept.number;
@@ -479,7 +494,7 @@ impl<M: Machine> Kernel<M> {
                 self.batches[batch].paid = self.batches[batch].paid.wrapping_sub(1);
                 self.uncharge(payer, Resource::Handles, 1);
                 let handle = received(handle, inherit, flags);
-                self.number_fill(number, joined(handle, &leases, at));
+                self.number_fill(number, joined(handle, leases, at));
             }
         }
         Ok(result)
@@ -487,9 +502,8 @@ impl<M: Machine> Kernel<M> {
 }
 
 /// A handle under the lease that was found for it, if one was.
-fn joined(handle: Handle, leases: &Option<[Under; BATCH_MAX]>, at: usize) -> Handle {
-    let lease = leases.as_ref().map(|leases| leases.get(at).copied().flatten());
-    Handle { lease: lease.unwrap_or(handle.lease), ..handle }
+fn joined(handle: Handle, leases: &[Under], at: usize) -> Handle {
+    Handle { lease: leases.get(at).copied().unwrap_or(handle.lease), ..handle }
 }
 
 /// A handle as it arrives through a channel: whether it is closed at exec is the receiver's choice.
