@@ -1,7 +1,8 @@
 //! Physical memory: frames of RAM, each a table, kernel memory, or user memory with its owners.
 //!
 //! A free frame is a zeroed one, with two exceptions that end at its first use: RAM that was never
-//! handed out, and nothing else. A frame is stored once, when it is freed (or at its first use).
+//! handed out, and nothing else. A frame is stored once, when it is freed (or at its first use); a
+//! table above the lowest level is all zero by then.
 //! For each frame the allocator counts the page-table entries that show it to a space; a frame
 //! that is freed while one still does is never used again, so that no caller, however wrong, can
 //! have a page table or kernel memory appear in user space.
@@ -147,7 +148,6 @@ impl Frames {
     }
 
     /// Gives a frame back that is all zero and that no space shows.
-    #[inline]
     pub(crate) fn give_zeroed(&mut self, physical: u64) {
         self.stack[self.freed] = (physical / FRAME) as u32;
         self.freed += 1;

@@ -37,15 +37,10 @@ pub enum Outcome {
 /// What a call handler answers.
 pub type Reply = Result<Outcome>;
 
-#[cold]
-fn refused(errno: i32) -> Error {
-    Error::new(errno)
-}
-
 /// Fails with that error if that is so.
 #[inline(always)]
 pub(crate) fn refuse_if(is_so: bool, errno: i32) -> Result<()> {
-    if is_so { Err(refused(errno)) } else { Ok(()) }
+    if is_so { none().ok_or(Error::new(errno)) } else { Ok(()) }
 }
 
 /// An exception that user code raised.

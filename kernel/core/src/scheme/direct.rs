@@ -129,8 +129,7 @@ impl<M: Machine> Kernel<M> {
         let [first, payload, len, flags, metadata] = args;
         let words = flags & 0xFF;
         // All of the buffer lies in the user's half, be it empty.
-        let room = USER_END.checked_sub(payload as u64);
-        let room = mostly(room)?;
+        let room = mostly(USER_END.checked_sub(payload as u64))?;
         if flags & !PLAIN != 0 || words > METADATA_WORDS || len as u64 > room || !self.is_calm() {
             return none();
         }
@@ -172,8 +171,7 @@ impl<M: Machine> Kernel<M> {
         let (lease, call) = (handle.lease, Call::Call as usize);
         let way = Way { lease, call, first, message, notice: None };
         let (step, threads) = (step!(self), &mut self.threads);
-        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way);
-        let name = mostly(name)?;
+        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way)?;
         through.refs = through.refs.wrapping_add(1);
         Some(name)
     }
@@ -205,8 +203,7 @@ impl<M: Machine> Kernel<M> {
         let noticed = notice.map(|notice| &self.descriptions[notice]);
         let way = Way { lease, call, first, message: None, notice: noticed };
         let (step, threads) = (step!(self), &mut self.threads);
-        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way);
-        let name = mostly(name)?;
+        let name = step.deliver(caller, threads, endpoint, draft, &self.scratch, &way)?;
         let [cpu] = &mut self.cpus;
         cpu.user = Some(name);
         let through = &mut self.descriptions[through];
@@ -407,9 +404,7 @@ impl<M: Machine> Step<'_, M> {
         request.address(Address { place, tag: endpoint.tag_of(place), base });
         let Request { payload: from, user, len, .. } = *request;
         let payload = Payload { from, user, len, place };
-        let there =
-            self.hand_in(endpoint, server, &payload, &request.sqe, caller.space, scratch, notice);
-        mostly(there)?;
+        self.hand_in(endpoint, server, &payload, &request.sqe, caller.space, scratch, notice)?;
         let id = home.adopt();
         let (name, link) =
             self.taken(endpoint, (taker, server), (id, request), priority, notice.is_some());
