@@ -44,6 +44,24 @@ fn directories_are_implied_by_paths() {
 }
 
 #[test]
+fn a_step_finds_what_the_whole_path_finds() {
+    let bytes = sample();
+    let image = Image::parse(&bytes).unwrap();
+    for directory in ["", "bin", "bin-old", "bin/sub", "etc", "bin/sh"] {
+        let place = image.place(directory);
+        for name in ["", "bi", "bin", "bin-old", "deep", "etc", "motd", "s", "sh", "sub", "zzz"] {
+            let path =
+                if directory.is_empty() { name.into() } else { format!("{directory}/{name}") };
+            let found = image.find(&path).filter(|_| !name.is_empty());
+            let expected = found.map(|_| (image.place(&path), path.len()));
+            assert_eq!(image.child(place, directory.len(), name), expected, "{path}");
+        }
+    }
+    assert_eq!(image.child(4, 0, "bin"), None);
+    assert_eq!(image.child(0, 100, "bin"), None);
+}
+
+#[test]
 fn the_order_of_additions_does_not_matter() {
     let mut builder = Builder::new();
     builder.add("bin/sub/deep", false, vec![1; PAGE]).unwrap();
