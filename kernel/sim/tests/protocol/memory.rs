@@ -1,6 +1,7 @@
 //! Memory that a server lends.
 use crate::common::{errno, scene};
 use clavis_abi::Rights;
+use clavis_abi::call::Call;
 use clavis_abi::error::{EACCES, EIO, ENODEV, ENOTCAPABLE};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::MapFlags;
@@ -70,7 +71,7 @@ fn shared_pages_are_the_servers_and_private_ones_the_clients() {
         let private = t.mmap(file, 0, 4096, READ | WRITE | PRIVATE).unwrap() as u64;
         t.poke(private, b"mine");
         t.poke(shared, b"SHARED");
-        t.call(clavis_abi::call::Call::Fsync, [file, 0, 0, 0, 0]).unwrap();
+        t.call(Call::Fsync, [file, 0, 0, 0, 0]).unwrap();
         assert_eq!(t.peek(shared, 6), b"server");
         assert_eq!(t.peek(private, 6), b"mine 0");
         t.munmap(shared as usize, 4096).unwrap();
@@ -106,11 +107,37 @@ fn a_mapping_permits_no_more_than_the_handle_and_what_was_lent() {
         let exec = MapFlags::PROT_EXEC | READ | SHARED;
         assert_eq!(errno(t.mmap(narrow, 0, 4096, exec)), ENOTCAPABLE);
         let at = t.mmap(narrow, 0, 4096, READ | SHARED).unwrap();
-        let more =
-            t.call(clavis_abi::call::Call::Mprotect, [at, 4096, (READ | WRITE).bits(), 0, 0]);
+        let more = t.call(Call::Mprotect, [at, 4096, (READ | WRITE).bits(), 0, 0]);
         assert!([EACCES, ENOTCAPABLE].contains(&errno(more)));
         assert_eq!(errno(t.mmap(file, 0, 4096, READ | WRITE | SHARED)), EACCES);
         t.munmap(at, 4096).unwrap();
+        t.finished(server);
+    });
+}
+
+/// Requirement: R70
+#[test]
+fn lent_memory_is_read_at_an_offset_where_its_file_can_be() {
+    scene(|t| {
+        let (file, server) = t.served(|t| {
+            let at = own(t, 2);
+            lend(t, at);
+            lend(t, at);
+        });
+        let to = own(t, 1);
+        let inherit = Rights::all() - Rights::SEEK;
+        let narrow = t.derive(file, Rights::all(), inherit).unwrap();
+        for (file, is_read) in [(file, true), (narrow, false)] {
+            let memory = [file, 0, 8192, READ.bits(), usize::MAX];
+            let memory = t.call(Call::MemoryOf, memory).unwrap();
+            let read = t.call(Call::Read2, [memory, to as usize, 6, 4096, usize::MAX]);
+            if is_read {
+                assert_eq!(read, Ok(6));
+                assert_eq!(t.peek(to, 6), b"page 1");
+            } else {
+                assert_eq!(errno(read), ENOTCAPABLE);
+            }
+        }
         t.finished(server);
     });
 }
@@ -126,7 +153,7 @@ fn mapped_pages_outlive_the_servers_mapping_and_the_server() {
             t.expect_and_reply(3, Opcode::Fsync, 0);
         });
         let at = t.mmap(file, 0, 8192, READ | WRITE | SHARED).unwrap() as u64;
-        t.call(clavis_abi::call::Call::Fsync, [file, 0, 0, 0, 0]).unwrap();
+        t.call(Call::Fsync, [file, 0, 0, 0, 0]).unwrap();
         assert_eq!(t.peek(at, 6), b"page 0");
         t.finished(server);
         assert_eq!(t.peek(at + 4096, 6), b"page 1");
