@@ -151,12 +151,13 @@ impl SimMachine {
         }
     }
 
-    /// Moves the clock, at the expense of what runs.
+    /// Moves the clock, at the expense of what runs. It stops at the end of time, up to which a
+    /// program may sleep.
     pub fn advance(&mut self, nanoseconds: u64) {
-        self.now += nanoseconds;
+        self.now = self.now.saturating_add(nanoseconds);
         let running = self.running.and_then(|name| self.contexts.get_mut(&name));
         if let Some(registers) = running {
-            registers.time += nanoseconds;
+            registers.time = registers.time.saturating_add(nanoseconds);
         }
     }
 
