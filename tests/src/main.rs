@@ -13,6 +13,7 @@ mod cases;
 mod peer;
 #[cfg(target_os = "redox")]
 mod run;
+mod tend;
 #[cfg(target_os = "redox")]
 mod traced;
 #[cfg(target_os = "redox")]

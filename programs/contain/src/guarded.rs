@@ -1,6 +1,6 @@
 //! A namespace in which a policy decides: each name is what all its paths have in common, or a view.
 use crate::Trouble;
-use allow_list::BROKER;
+use allow_list::{BROKER, RUNNING};
 use clavis::abi::params::MintParams;
 use clavis::namespace::{Name, Namespace, permissions};
 use clavis::server::mint;
@@ -8,18 +8,26 @@ use clavis::{Handle, Number, Place, Rights};
 use clavis_broker::Broker;
 use clavis_policy::{Below, Guard, Verdict};
 use clavis_view::guest::Server;
-use clavis_view::{Guarded, Judge, ROOT};
-use scheme_daemon::{Resolution, answer_all, endpoint};
+use clavis_view::{Guarded, ROOT};
+use scheme_daemon::{Daemon, Resolution, answer_all, endpoint};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use syscall::flag::{O_DIRECTORY, O_RDONLY, O_RDWR};
 
-/// Builds it.
-pub(crate) fn build(
+/// Names of a namespace under a policy.
+pub(crate) struct Names {
+    /// All of their paths give the same.
+    pub(crate) plain: Vec<Name>,
+    /// The others.
+    pub(crate) viewed: Vec<String>,
+}
+
+/// What a policy makes of the names of a namespace.
+pub(crate) fn names(
     own: &Namespace,
-    guard: &Arc<Guard>,
+    guard: &Guard,
     broker: Option<&Broker>,
-) -> Result<Namespace, Trouble> {
+) -> Result<Names, Trouble> {
     let failed = |error| Trouble::failed("namespace", &error);
     let (mut plain, mut viewed) = (Vec::new(), Vec::new());
     for name in own.names().map_err(failed)? {
@@ -27,6 +35,8 @@ pub(crate) fn build(
         let decision = guard.decide(&path);
         match decision.verdict {
             _ if !decision.is_visible() => {}
+            // For who runs programs.
+            _ if name == RUNNING => {}
             // The program's own has that name.
             _ if name == BROKER && broker.is_some() => {}
             Verdict::Allow(rights) if guard.below(&path) == Below::Same => {
@@ -35,17 +45,37 @@ pub(crate) fn build(
             _ => viewed.push(name),
         }
     }
-    let mut roots = Vec::new();
-    for name in viewed {
-        let root = root(&name)?;
-        let judge = Guarded::new(guard, &name);
-        let root = serve(&name, root, judge)?;
-        roots.push((name, root));
-    }
+    Ok(Names { plain, viewed })
+}
+
+/// Adds a program's own broker to the names that are bound.
+pub(crate) fn add(
+    broker: Option<&Broker>,
+    roots: &mut Vec<(String, Handle)>,
+) -> Result<(), Trouble> {
     if let Some(broker) = broker {
-        let root = Handle::duplicate(broker.root(), Place::Upper).map_err(failed)?;
+        let root = Handle::duplicate(broker.root(), Place::Upper);
+        let root = root.map_err(|error| Trouble::failed("the broker", &error))?;
         roots.push((BROKER.to_owned(), root));
     }
+    Ok(())
+}
+
+/// Builds one that nothing changes any more.
+pub(crate) fn build(
+    own: &Namespace,
+    guard: &Arc<Guard>,
+    broker: Option<&Broker>,
+) -> Result<Namespace, Trouble> {
+    let Names { plain, viewed } = names(own, guard, broker)?;
+    let mut roots = Vec::new();
+    for name in viewed {
+        let (directory, own) = (root(&name)?, name.clone());
+        let judge = Guarded::new(guard, &name);
+        let root = serve(&name, move || Server::new(&own, &directory, judge))?;
+        roots.push((name, root));
+    }
+    add(broker, &mut roots)?;
     sealed(own, &plain, &roots)
 }
 
@@ -63,41 +93,52 @@ pub(crate) fn sealed(
     roots: &[(String, Handle)],
 ) -> Result<Namespace, Trouble> {
     let failed = |error| Trouble::failed("namespace", &error);
-    let namespace = own.fork_closed(plain).map_err(failed)?;
-    for (name, root) in roots {
-        let bound = namespace.bind(&Name::whole(name), root);
-        bound.map_err(|error| Trouble::failed(name, &error))?;
-    }
+    let namespace = bound(own, plain, roots)?;
     namespace.seal().map_err(failed)?;
     namespace.shrink(permissions::LIST).map_err(failed)
 }
 
-/// Serves a view of a directory, as long as this process lives. Answers its root.
-pub(crate) fn serve(
+/// A namespace with some of its parent's names, and views.
+pub(crate) fn bound(
+    own: &Namespace,
+    plain: &[Name],
+    roots: &[(String, Handle)],
+) -> Result<Namespace, Trouble> {
+    let namespace = own.fork_closed(plain).map_err(|error| Trouble::failed("namespace", &error))?;
+    for (name, root) in roots {
+        let bound = namespace.bind(&Name::whole(name), root);
+        bound.map_err(|error| Trouble::failed(name, &error))?;
+    }
+    Ok(namespace)
+}
+
+/// Serves a scheme, as long as this process lives. Answers its root.
+pub(crate) fn serve<S: Daemon>(
     name: &str,
-    directory: Handle,
-    judge: impl Judge + Send + 'static,
+    scheme: impl FnOnce() -> syscall::Result<S> + Send + 'static,
 ) -> Result<Handle, Trouble> {
     let (ready, root) = channel();
-    let own = name.to_owned();
     std::thread::spawn(move || {
-        let failed = match run(&own, &directory, judge, &ready) {
+        let failed = match run(scheme, &ready) {
             // Its clients see that nobody answers any more.
             Ok(()) => return,
             Err(error) => error,
         };
         _ = ready.send(Err(failed));
     });
-    let answer = root.recv().map_err(|_| Trouble::own(name, "the view of it ended"))?;
+    let answer = root.recv().map_err(|_| Trouble::own(name, "who serves it ended"))?;
     answer.map_err(|error| {
         let error = clavis::Error::from_errno(error.errno);
-        Trouble::failed(&format!("a view of {name}"), &error)
+        Trouble::failed(&format!("serving {name}"), &error)
     })
 }
 
 type Ready = Sender<syscall::Result<Handle>>;
 
-fn run(name: &str, directory: &Handle, judge: impl Judge, ready: &Ready) -> syscall::Result<()> {
+fn run<S: Daemon>(
+    scheme: impl FnOnce() -> syscall::Result<S>,
+    ready: &Ready,
+) -> syscall::Result<()> {
     let socket = endpoint(Resolution::Structural)?;
     let all = Rights::all().bits();
     let params = MintParams {
@@ -109,7 +150,7 @@ fn run(name: &str, directory: &Handle, judge: impl Judge, ready: &Ready) -> sysc
     };
     let root = mint(&Number::from_raw(socket.inner().raw()), &params);
     let root = root.map_err(|error| syscall::Error::new(error.errno()))?;
-    let mut server = Server::new(name, directory, judge)?;
+    let mut server = scheme()?;
     // Who waits for it may have given up.
     _ = ready.send(Ok(root));
     answer_all(&socket, &mut server)

@@ -1,10 +1,10 @@
 //! `--learn`: what a program uses is recorded, written as the least policy for it, and proven by
 //! running the program again under that.
-use crate::{Trouble, contained, guarded, policy};
+use crate::{Trouble, account, contained, guarded, policy};
 use allow_list::List;
 use clavis::Handle;
 use clavis::namespace::{Name, Namespace};
-use clavis_view::guest::Below;
+use clavis_view::guest::{Below, Server};
 use clavis_view::{Lower, Record, Recorder, Walks};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use std::sync::Arc;
 /// Learns the policy of a program, and answers its status.
 pub(crate) fn learn(list: &List, own: &Namespace, file: &str) -> Result<u8, Trouble> {
     let record = Arc::new(Record::default());
-    let status = contained(list, &watched(own, list, &record)?)?;
+    let status = contained(list, &watched(own, list, &record)?, &account(list)?)?;
     let text = written(list, &record).map_err(|why| Trouble::own(file, &why))?;
     std::fs::write(file, &text)
         .map_err(|error| Trouble::own(file, &clavis_launch::reason(&error)))?;
     let guard = Arc::new(policy::guard(file)?);
-    let again = contained(list, &guarded::build(own, &guard, None)?)?;
+    let again = contained(list, &guarded::build(own, &guard, None)?, &account(list)?)?;
     if again != status {
         let why = format!(
             "what was learned does not suffice: the program ended with {status}, and with {again} \
@@ -40,7 +40,8 @@ fn watched(own: &Namespace, list: &List, record: &Arc<Record>) -> Result<Namespa
         let Ok(root) = guarded::root(&name) else { continue };
         if is_file_system(&root) {
             let judge = Recorder::new(record, &name);
-            let root = guarded::serve(&name, root, judge)?;
+            let own = name.clone();
+            let root = guarded::serve(&name, move || Server::new(&own, &root, judge))?;
             roots.push((name, root));
         }
     }
@@ -48,7 +49,7 @@ fn watched(own: &Namespace, list: &List, record: &Arc<Record>) -> Result<Namespa
 }
 
 /// Whether something is the root of files: a directory that is walked by node.
-fn is_file_system(root: &Handle) -> bool {
+pub(crate) fn is_file_system(root: &Handle) -> bool {
     let below = Below::new(root);
     let directory = below
         .stat(root)

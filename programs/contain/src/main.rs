@@ -7,19 +7,25 @@
 #![forbid(unsafe_code)]
 
 mod broker;
+mod control;
 mod guarded;
 mod learn;
 mod lend;
+mod live;
+mod orders;
 mod policy;
 mod view;
 
 use allow_list::{List, Terminal};
 use clavis::account::Account;
-use clavis::namespace::Namespace;
-use clavis::{AsNumber, ExitStatus, Give, Handle, Number, Rights};
+use clavis::namespace::{Namespace, permissions};
+use clavis::{AsNumber, ExitStatus, Give, Handle, Number, Place, Rights};
 use clavis_broker::Person;
 use clavis_launch::{Launch, Powers};
+use clavis_policy::{Guard, Lock, Running};
+use control::{Control, Known};
 use lend::Lender;
+use live::Live;
 use std::process::ExitCode;
 use std::sync::Arc;
 use syscall::flag::O_RDONLY;
@@ -39,9 +45,16 @@ run a program that gets what is listed here and nothing else
   -p, --policy FILE                what paths give, instead of --allow and --scheme
   -b, --broker FILE                a broker, which gives what that policy allows when it is asked
       --ask FILE                   what you are asked about, at this terminal, when it asks
+  -n, --name NAME                  let who runs it look at it and take away from it meanwhile
       --explain PATH               say which line of the policy decides, and run nothing
       --learn FILE                 run it with every file, write the least policy for what it used,
                                    and run it again under that
+
+to a program that runs under a name:
+      contain --status NAME            say what it has
+      contain --shrink NAME LINE...    take away what lines of a policy say (deny, hide, mask)
+      contain --seal NAME              let nothing be taken away any more
+      contain --revoke NAME            take back what its broker granted
 
 RIGHTS are letters: r read, w write, x run, c create and remove, a append; or names of rights
 joined by + (caps --legend lists them). Rights of a directory hold for all below it; a directory
@@ -61,8 +74,9 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let outcome = match &list.policy {
-        Some(path) if !list.explained.is_empty() => policy::explain(path, &list.explained),
+    let outcome = match (&list.order, &list.policy) {
+        (Some((name, order)), _) => orders::carry_out(name, order),
+        (None, Some(path)) if !list.explained.is_empty() => policy::explain(path, &list.explained),
         _ => run(&list),
     };
     match outcome {
@@ -107,20 +121,45 @@ impl Trouble {
 fn run(list: &List) -> Result<u8, Trouble> {
     let own = Namespace::current().map_err(|error| Trouble::failed("namespace", &error))?;
     // What it granted ends with it.
-    let broker = broker::serve(&own, list)?;
-    let view = match (&list.policy, &list.learned) {
-        (Some(path), _) => guarded::build(&own, &Arc::new(policy::guard(path)?), broker.as_ref())?,
-        (None, Some(file)) => return learn::learn(list, &own, file),
-        (None, None) => view::build(&own, list, broker.as_ref())?,
+    let broker = broker::serve(&own, list)?.map(Arc::new);
+    let account = account(list)?;
+    let mut live = None;
+    let view = match (&list.policy, &list.learned, &list.name) {
+        (Some(path), _, Some(_)) => {
+            let guard = Guard::new(Arc::new(policy::read(path)?), Lock::ShrinkOnly);
+            let built = Live::build(&own, &Arc::new(Running::new(guard)), broker.as_deref())?;
+            let view = built.namespace.shrink(permissions::LIST);
+            live = Some(built);
+            view.map_err(|error| Trouble::failed("namespace", &error))?
+        }
+        (Some(path), _, None) => {
+            guarded::build(&own, &Arc::new(policy::guard(path)?), broker.as_deref())?
+        }
+        (None, Some(file), _) => return learn::learn(list, &own, file),
+        (None, None, _) => view::build(&own, list, broker.as_deref())?,
     };
-    contained(list, &view)
+    let _control = match &list.name {
+        None => None,
+        Some(name) => {
+            let copy = Handle::duplicate(&account, Place::Upper);
+            let copy = copy.map_err(|error| Trouble::failed("account", &error))?;
+            let command = list.command.join(" ").escape_debug().to_string();
+            let account = Account::from_handle(copy);
+            let known = Known { command, live, broker: broker.clone(), account };
+            Some(Control::serve(own, name, known)?)
+        }
+    };
+    contained(list, &view, &account)
+}
+
+/// An account for the program and all that it starts.
+fn account(list: &List) -> Result<Account, Trouble> {
+    Account::new(&list.limits.account()).map_err(|error| Trouble::failed("account", &error))
 }
 
 /// Runs the program in a namespace.
-fn contained(list: &List, view: &Namespace) -> Result<u8, Trouble> {
+fn contained(list: &List, view: &Namespace, account: &Account) -> Result<u8, Trouble> {
     let lender = Lender::new().map_err(|error| Trouble::failed("lease", &error))?;
-    let account =
-        Account::new(&list.limits.account()).map_err(|error| Trouble::failed("account", &error))?;
     let view =
         lender.lend(view, Rights::all()).map_err(|error| Trouble::failed("namespace", &error))?;
     let current = view::current(&view);

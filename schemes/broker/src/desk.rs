@@ -1,7 +1,7 @@
 //! What a broker decides: nothing is opened here.
 use crate::service::{Service, Wanted};
 use clavis_abi::Rights;
-use clavis_policy::{Draft, Guard, Lock, Policy, Verdict};
+use clavis_policy::{Draft, Guard, Lock, Policy, Refused, Verdict};
 use clavis_render::rights::READ_ONLY;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -175,6 +175,32 @@ impl Desk {
             guard.shrink(Arc::clone(&policy)).map_err(|_| Error::new(EMFILE))?;
         }
         self.keep(limits)
+    }
+
+    /// Puts everything under a further policy. What has too many limits for that is no more.
+    /// Answers the requests that waited for the person: they are to be refused.
+    ///
+    /// # Errors
+    /// The broker itself has too many; then nothing changed.
+    pub fn narrow(&mut self, policy: &Arc<Policy>) -> core::result::Result<Vec<u32>, Refused> {
+        let narrowed = |limits: &Limits| {
+            let mut limits = limits.clone();
+            for guard in [Some(&mut limits.grant), limits.ask.as_mut()].into_iter().flatten() {
+                guard.shrink(Arc::clone(policy))?;
+            }
+            Ok(limits)
+        };
+        if let Some(root) = self.objects.get_mut(ROOT) {
+            *root = narrowed(root)?;
+        }
+        self.objects.retain(|number, limits| {
+            let kept = if number == ROOT { Ok(limits.clone()) } else { narrowed(limits) };
+            kept.is_ok_and(|kept| {
+                *limits = kept;
+                true
+            })
+        });
+        Ok(self.questions.drain(..).map(|question| question.tag).collect())
     }
 
     fn keep(&mut self, limits: Limits) -> Result<usize> {

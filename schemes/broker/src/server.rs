@@ -1,10 +1,11 @@
 //! Carries out what the desk decides.
 use crate::ask::Ask;
 use crate::desk::{Answer, Desk, Grant, ROOT, Terms};
-use clavis::abi::params::MintParams;
+use clavis::abi::params::{LeaseState, MintParams};
 use clavis::handle::limit;
 use clavis::server::mint;
-use clavis::{AsNumber, Handle, Lease, Number, Rights, handle_flags};
+use clavis::{AsNumber, Handle, Lease, Number, Place, Rights, handle_flags};
+use clavis_policy::Policy;
 use redox_scheme::scheme::{Op, SchemeState, SchemeSync};
 use redox_scheme::{
     CallRequest, CallerCtx, OpenResult, RequestKind, Response, SignalBehavior, Socket,
@@ -12,24 +13,40 @@ use redox_scheme::{
 use scheme_daemon::{Forward, Resolution, Tag, answer, endpoint, forward};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use syscall::Stat;
-use syscall::error::{EACCES, ECANCELED, ENOSYS, EOPNOTSUPP, Error, Result};
+use syscall::error::{E2BIG, EACCES, ECANCELED, ENOSYS, EOPNOTSUPP, Error, Result};
 use syscall::flag::{MODE_DIR, O_RDWR};
 use syscall::schemev2::NewFdFlags;
 
 /// A broker that is being served. When it is dropped, what it granted is taken back.
 pub struct Broker {
     root: Handle,
-    lease: Lease,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    desk: Mutex<Desk>,
+    counter: Mutex<Counter>,
     /// There is a question.
     asked: Condvar,
     socket: Socket,
-    /// The namespace, under the broker's lease.
+    /// The namespace, as its owner gave it.
+    own: Handle,
+}
+
+/// What decides, and what it gives from.
+struct Counter {
+    desk: Desk,
+    lease: Lease,
+    /// The namespace, under that lease.
     names: Handle,
+}
+
+/// A lease, and the namespace under it.
+fn lent(own: &Handle) -> clavis::Result<(Lease, Handle)> {
+    let all = Rights::all();
+    let lease = Lease::new()?;
+    let names = lease.lend(own, all, all)?;
+    limit(&names, all, all, handle_flags::NO_SYMLINKS)?;
+    Ok((lease, names))
 }
 
 impl Broker {
@@ -50,15 +67,14 @@ impl Broker {
             ..MintParams::default()
         };
         let root = mint(&number, &params).map_err(own)?;
-        let lease = Lease::new().map_err(own)?;
-        let names = lease.lend(names, Rights::all(), Rights::all()).map_err(own)?;
-        limit(&names, Rights::all(), Rights::all(), handle_flags::NO_SYMLINKS).map_err(own)?;
-        let desk = Mutex::new(Desk::new(terms));
-        let shared = Arc::new(Shared { desk, asked: Condvar::new(), socket, names });
+        let kept = Handle::duplicate(names, Place::Upper).map_err(own)?;
+        let (lease, names) = lent(&kept).map_err(own)?;
+        let counter = Mutex::new(Counter { desk: Desk::new(terms), lease, names });
+        let shared = Arc::new(Shared { counter, asked: Condvar::new(), socket, own: kept });
         let served = Arc::clone(&shared);
         // Who asks learns from the kernel when it ends.
         std::thread::spawn(move || serve(&served));
-        Ok(Broker { root, lease, shared })
+        Ok(Broker { root, shared })
     }
 
     /// Answers questions from now on, in a thread of its own.
@@ -84,7 +100,28 @@ impl Broker {
     /// # Errors
     /// What the kernel answers.
     pub fn revoke(&self) -> Result<()> {
-        self.lease.revoke().map_err(own)
+        self.shared.counter().lease.revoke().map_err(own)
+    }
+
+    /// Gives only what this policy allows too, from now on. What was granted is taken back, all of
+    /// it, and who waits for the person is refused: both can ask anew.
+    ///
+    /// # Errors
+    /// `E2BIG`: it was done too often, and nothing changed; what the kernel answers.
+    pub fn shrink(&self, policy: &Arc<Policy>) -> Result<()> {
+        let mut counter = self.shared.counter();
+        let waiting = counter.desk.narrow(policy).map_err(|_| Error::new(E2BIG))?;
+        // What was revoked stays so.
+        let holds = counter.lease.info().is_ok_and(|info| info.state == LeaseState::Holds);
+        counter.lease.revoke().map_err(own)?;
+        for tag in waiting {
+            // A request that is gone needs no answer.
+            _ = answer(&self.shared.number(), Tag(tag), Err(Error::new(EACCES)));
+        }
+        if holds {
+            (counter.lease, counter.names) = lent(&self.shared.own).map_err(own)?;
+        }
+        Ok(())
     }
 }
 
@@ -97,36 +134,37 @@ impl Shared {
         Number::from_raw(self.socket.inner().raw())
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counter(&self) -> MutexGuard<'_, Counter> {
+        self.counter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a question.
     fn question(&self) -> (u64, Grant) {
-        let mut desk = self.desk();
+        let mut counter = self.counter();
         loop {
-            if let Some((number, grant)) = desk.question() {
+            if let Some((number, grant)) = counter.desk.question() {
                 return (number, grant.clone());
             }
-            desk = self.asked.wait(desk).unwrap_or_else(PoisonError::into_inner);
+            counter = self.asked.wait(counter).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     fn answered(&self, number: u64, yes: bool) {
         // Held until the answer is sent: who gives up meanwhile is answered by one of both.
-        let mut desk = self.desk();
-        let Some((tag, grant)) = desk.answered(number) else { return };
-        let sent = if yes { self.grant(tag, &grant) } else { Err(Error::new(EACCES)) };
+        let mut counter = self.counter();
+        let Some((tag, grant)) = counter.desk.answered(number) else { return };
+        let sent =
+            if yes { self.grant(&counter.names, tag, &grant) } else { Err(Error::new(EACCES)) };
         if let Err(error) = sent {
             // A request that is gone needs no answer.
             _ = answer(&self.number(), Tag(tag), Err(error));
         }
     }
 
-    fn grant(&self, tag: u32, grant: &Grant) -> Result<()> {
+    fn grant(&self, names: &Handle, tag: u32, grant: &Grant) -> Result<()> {
         let path = in_namespace(&grant.path);
         let granted = Forward {
-            to: self.names.number(),
+            to: names.number(),
             path: &path,
             rights: grant.rights,
             inherit: grant.rights,
@@ -160,13 +198,13 @@ fn serve(shared: &Shared) -> Result<()> {
             }
             RequestKind::Cancellation(request) => {
                 let tag = Tag::of(&request.id);
-                if shared.desk().given_up(tag.0) {
+                if shared.counter().desk.given_up(tag.0) {
                     answer(&shared.number(), tag, Err(Error::new(ECANCELED)))?;
                 }
                 None
             }
             RequestKind::OnClose { id } => {
-                shared.desk().close(id);
+                shared.counter().desk.close(id);
                 None
             }
             _ => None,
@@ -187,14 +225,14 @@ fn hear(shared: &Shared, state: &mut SchemeState, call: CallRequest) -> Option<R
     let tag = Tag::of(&call.request_id()).0;
     match call.op() {
         Ok(Op::OpenAt(open)) => {
-            let mut desk = shared.desk();
-            let answer = desk.open(open.fd, open.path(), tag);
+            let mut counter = shared.counter();
+            let answer = counter.desk.open(open.fd, open.path(), tag);
             let result = match answer {
                 Ok(Answer::Ask) => {
                     shared.asked.notify_one();
                     return None;
                 }
-                Ok(Answer::Grant(grant)) => match shared.grant(tag, &grant) {
+                Ok(Answer::Grant(grant)) => match shared.grant(&counter.names, tag, &grant) {
                     Ok(()) => return None,
                     Err(error) => Err(error),
                 },
@@ -220,7 +258,7 @@ impl SchemeSync for Objects<'_> {
 
     /// The message is a policy: the new object gives what this one does, as far as that allows it.
     fn dup(&mut self, object: usize, limits: &[u8], _: &CallerCtx) -> Result<OpenResult> {
-        let number = self.0.desk().shrink(object, limits)?;
+        let number = self.0.counter().desk.shrink(object, limits)?;
         Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::empty() })
     }
 

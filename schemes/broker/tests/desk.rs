@@ -130,6 +130,32 @@ fn limits_only_shrink() {
 }
 
 #[test]
+fn a_broker_that_is_narrowed_gives_no_more_through_anything() {
+    let mut desk = desk("allow rw /a/***", Some("allow r /b/***"), Person::Present);
+    let inner = desk.shrink(ROOT, b"allow rw /a/***").unwrap();
+    let mut full = ROOT;
+    while let Ok(deeper) = desk.shrink(full, format!("hide /{full}\nallow rw /a/***").as_bytes()) {
+        full = deeper;
+    }
+    assert_eq!(desk.open(ROOT, "open/b/x", 3), Ok(Answer::Ask));
+    let less = Arc::new(clavis_policy::narrowing("test", "deny w /a/***\nhide /b/***").unwrap());
+    assert_eq!(desk.narrow(&less).unwrap(), [3]);
+    assert!(desk.question().is_none());
+    for object in [ROOT, inner] {
+        assert!(!granted(&mut desk, object, "open/a/x").unwrap().rights.contains(Rights::WRITE));
+        assert_eq!(asked(&mut desk, object, "open/b/x"), Err(Refusal::Absent));
+    }
+    assert_eq!(asked(&mut desk, full, "open/a/x"), Err(Refusal::Other(9)), "it is no more");
+    for number in 0..6 {
+        let more = clavis_policy::narrowing("test", &format!("deny /{number}")).unwrap();
+        assert!(desk.narrow(&Arc::new(more)).is_ok());
+    }
+    let more = Arc::new(clavis_policy::narrowing("test", "deny /a/***").unwrap());
+    assert!(desk.narrow(&more).is_err());
+    assert!(granted(&mut desk, ROOT, "open/a/x").is_some(), "it changed all the same");
+}
+
+#[test]
 fn what_clients_make_it_keep_is_bounded() {
     let mut desk = desk("allow r /***", None, Person::Absent);
     assert_eq!(desk.shrink(ROOT, b"allow").map_err(|error| error.errno), Err(22));

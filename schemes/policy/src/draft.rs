@@ -18,6 +18,8 @@ pub struct Draft {
     pub(crate) rules: Vec<Rule>,
     pub(crate) files: Vec<String>,
     variables: BTreeMap<String, String>,
+    /// Lines that would give something are mistakes.
+    takes_only: bool,
     bytes: usize,
     characters: usize,
 }
@@ -46,6 +48,11 @@ impl Draft {
     pub fn read(mut self, file: &str, text: &str, include: &mut Include) -> Result<Draft, Mistake> {
         self.file(file, text, include, 0)?;
         Ok(self)
+    }
+
+    /// From now on lines only take away.
+    pub(crate) fn taking_only(self) -> Draft {
+        Draft { takes_only: true, ..self }
     }
 
     /// Compiles it. Nothing changes it any more.
@@ -98,6 +105,9 @@ impl Draft {
         let words = words(line);
         let mut words = words.iter();
         let Some(verb) = words.next() else { return Ok(None) };
+        if self.takes_only && matches!(verb.text, "allow" | "include" | "profile") {
+            return Err(verb.at("a sandbox only gets less: write `deny`, `hide` or `mask`"));
+        }
         let end = line.trim_end().chars().count();
         let first = words.next().ok_or_else(|| At::new(end, verb.wants()))?;
         let second = words.next();

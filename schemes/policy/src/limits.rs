@@ -20,5 +20,7 @@ pub const LETTERS: usize = 8192;
 pub const NODES: usize = 1 << 16;
 /// Bytes of what a policy remembers of earlier walks; more is forgotten and found again.
 pub const REMEMBERED: usize = 1 << 20;
+/// Paths with rights of which a running sandbox knows that they were given, each by itself.
+pub const GIVEN: usize = 1024;
 /// Policies of one guard: the first, and those that it was shrunk by.
 pub const LAYERS: usize = 8;

@@ -2,5 +2,5 @@
 mod below;
 mod server;
 
-pub use below::Below;
+pub use below::{Below, Lend};
 pub use server::Server;

@@ -68,6 +68,14 @@ pub trait Lower {
         most: Rights,
     ) -> Result<Self::Handle>;
 
+    /// What becomes of a handle that was opened at a true path and is about to be given away.
+    ///
+    /// # Errors
+    /// It is not given.
+    fn give(&self, opened: Self::Handle, _path: &str) -> Result<Self::Handle> {
+        Ok(opened)
+    }
+
     /// What is known of an object.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod policies;
 mod posix;
 mod processes;
 mod rights;
+mod running_sandboxes;
 mod sandbox;
 mod seen;
 mod servers;
@@ -59,6 +60,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     crypts::CASES,
     policies::CASES,
     contained_brokers::CASES,
+    running_sandboxes::CASES,
     capsicum::CASES,
     unveil::CASES,
     cwd::CASES,

@@ -15,6 +15,8 @@ pub use words::read;
 use clavis_abi::Rights;
 use std::fmt;
 
+/// The name beneath which those who run programs find them, and that no program gets.
+pub const RUNNING: &str = "sandbox";
 /// The name under which a program finds its own broker.
 pub const BROKER: &str = "broker";
 
@@ -37,12 +39,29 @@ pub struct List {
     pub broker: Option<String>,
     /// The file with the policy of what a person is asked about when it asks its broker.
     pub ask: Option<String>,
+    /// The name under which it can be shown and shrunk while it runs.
+    pub name: Option<String>,
+    /// What is to be done with a program that runs, by its name.
+    pub order: Option<(String, Order)>,
     /// The file for the policy that is learned by running the program.
     pub learned: Option<String>,
     /// Paths of which it is to be said which line of the policy decides.
     pub explained: Vec<String>,
     /// The program and its arguments.
     pub command: Vec<String>,
+}
+
+/// What is to be done with a program that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Show what it has.
+    Status,
+    /// Take away what these lines say.
+    Shrink(String),
+    /// Let nothing be taken away any more.
+    Seal,
+    /// Take back what its broker granted, and grant nothing more.
+    Revoke,
 }
 
 /// A file or directory that the program sees under its own path.

@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{Allowed, BROKER, List, Misuse, Scheme, Terminal, place_of};
+use crate::{Allowed, BROKER, List, Misuse, Order, RUNNING, Scheme, Terminal, place_of};
 use clavis_abi::Rights;
 use clavis_abi::namespace::valid_name;
 use clavis_render::rights;
@@ -32,6 +32,16 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
                 once(&mut list.broker, &mut parser, "--broker")?;
             }
             Arg::Long("ask") => once(&mut list.ask, &mut parser, "--ask")?,
+            Arg::Short('n') | Arg::Long("name") => {
+                let name = named(parser.value()?.string()?)?;
+                if list.name.replace(name).is_some() {
+                    return Err(Misuse("--name is given once".into()));
+                }
+            }
+            Arg::Long(order @ ("status" | "shrink" | "seal" | "revoke")) => {
+                let order = order.to_owned();
+                return ordered(&order, list, &mut parser);
+            }
             Arg::Long("explain") => list.explained.push(parser.value()?.string()?),
             Arg::Short('t') | Arg::Long("terminal") => list.terminal = Terminal::Controlled,
             Arg::Value(word) => {
@@ -58,6 +68,9 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
         let why = "to learn what a program uses it gets every file: no --allow and no --policy";
         return Err(Misuse(why.into()));
     }
+    if list.learned.is_some() && list.name.is_some() {
+        return Err(Misuse("a program that is learned from runs twice: it has no --name".into()));
+    }
     if list.learned.is_some() && list.asks() {
         let why = "to learn what a program uses it gets every file: there is nothing to ask for";
         return Err(Misuse(why.into()));
@@ -69,6 +82,34 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
     }
     check(&mut list)?;
     Ok(list)
+}
+
+/// A name for a program that runs.
+fn named(name: String) -> Result<String, Misuse> {
+    if valid_name(&name) { Ok(name) } else { Err(Misuse(format!("{name}: no name"))) }
+}
+
+/// The rest of the words after an order to a program that runs.
+fn ordered(order: &str, list: List, parser: &mut lexopt::Parser) -> Result<List, Misuse> {
+    if list != List::default() {
+        return Err(Misuse(format!("--{order} stands alone: the program runs already")));
+    }
+    let name = named(parser.value()?.string()?)?;
+    let mut lines = Vec::new();
+    for word in parser.raw_args()? {
+        lines.push(word.string()?);
+    }
+    let order = match (order, lines.is_empty()) {
+        ("status", true) => Order::Status,
+        ("seal", true) => Order::Seal,
+        ("revoke", true) => Order::Revoke,
+        ("shrink", false) => Order::Shrink(lines.join("\n")),
+        ("shrink", true) => {
+            return Err(Misuse("say what to take away: --shrink NAME 'deny w /home/***'".into()));
+        }
+        _ => return Err(Misuse(format!("--{order} takes a name and nothing else"))),
+    };
+    Ok(List { order: Some((name, order)), ..List::default() })
 }
 
 /// Takes the value of an option that is given once.
@@ -145,6 +186,12 @@ fn check(list: &mut List) -> Result<(), Misuse> {
     if list.asks() && list.schemes.iter().any(|scheme| scheme.name == BROKER) {
         return Err(Misuse(format!("{BROKER} is the name of the program's own broker")));
     }
+    let orders = |place: &str| place.split('/').next() == Some(RUNNING);
+    if list.schemes.iter().any(|scheme| orders(&scheme.name))
+        || list.allowed.iter().any(|allowed| orders(&allowed.place))
+    {
+        return Err(Misuse(format!("{RUNNING} is for who runs programs: no program gets it")));
+    }
     for (index, scheme) in list.schemes.iter().enumerate() {
         let others = list.schemes.get(..index).unwrap_or_default();
         let named = |place: &str| place.split('/').next() == Some(scheme.name.as_str());
@@ -216,6 +263,13 @@ mod tests {
         assert_eq!((list.learned.as_deref(), list.schemes.len()), (Some("file"), 1));
         let list = read(&words("-b given --ask asked ls")).unwrap();
         assert_eq!((list.broker.as_deref(), list.ask.as_deref()), (Some("given"), Some("asked")));
+        let list = read(&words("--name it ls")).unwrap();
+        assert_eq!((list.name.as_deref(), list.order), (Some("it"), None));
+        let read_order = |line: &str| read(&words(line)).unwrap().order;
+        assert_eq!(read_order("--status it"), Some(("it".into(), Order::Status)));
+        let lines = ["--shrink", "it", "deny w /x", "hide /y"].map(str::to_owned);
+        let order = Some(("it".into(), Order::Shrink("deny w /x\nhide /y".into())));
+        assert_eq!(read(&lines).unwrap().order, order);
         let list = read(&words("-p x --explain /a --explain /b")).unwrap();
         assert_eq!(list.explained, ["/a", "/b"]);
     }
@@ -252,6 +306,17 @@ mod tests {
             "--broker a -s broker ls",
             "--ask a -s broker ls",
             "--ask a -t ls",
+            "--name a",
+            "--name a/b ls",
+            "--name a --name b ls",
+            "--name a --learn b ls",
+            "--status",
+            "--status a b",
+            "--status a/b",
+            "--shrink a",
+            "-e A --seal a",
+            "-s sandbox ls",
+            "-a r:/scheme/sandbox/a ls",
         ] {
             assert!(read(&words(line)).is_err(), "{line}");
         }

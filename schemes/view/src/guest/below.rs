@@ -21,9 +21,18 @@ const CHUNK: usize = 8192;
 /// Sets of rights that a handle of the root is kept for.
 const KEPT: usize = 16;
 
+/// Who sees each handle before it is given away.
+pub trait Lend {
+    /// What is given in the place of a handle that was opened at a true path.
+    ///
+    /// # Errors
+    /// It is not given.
+    fn lend(&self, opened: Handle, path: &str) -> Result<Handle>;
+}
+
 /// A file system below a directory.
-#[derive(Debug)]
 pub struct Below {
+    lender: Option<Box<dyn Lend>>,
     walks: Walks,
     tells: bool,
     root: Number,
@@ -68,7 +77,14 @@ impl Below {
         });
         let walks = if by_path { Walks::ByPath } else { Walks::ByNode };
         let tells = !by_path && Self::tells(root);
-        Below { walks, tells, root: root.number(), narrowed: RefCell::default() }
+        let narrowed = RefCell::default();
+        Below { lender: None, walks, tells, root: root.number(), narrowed }
+    }
+
+    /// The same; what is given away goes through somebody's hands.
+    #[must_use]
+    pub fn lent_by(self, lender: Box<dyn Lend>) -> Below {
+        Below { lender: Some(lender), ..self }
     }
 
     /// Whether the server knows the flag for what is no directory: the root is one.
@@ -121,6 +137,13 @@ impl Lower for Below {
             return Ok(opened);
         }
         Handle::open_at_place(from, path, flags, At::Lowest).map_err(failed)
+    }
+
+    fn give(&self, opened: Handle, path: &str) -> Result<Handle> {
+        match &self.lender {
+            Some(lender) => lender.lend(opened, path),
+            None => Ok(opened),
+        }
     }
 
     fn stat(&self, of: &Handle) -> Result<Stat> {

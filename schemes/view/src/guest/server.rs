@@ -1,5 +1,5 @@
 //! Requests of the kernel, translated.
-use crate::guest::Below;
+use crate::guest::{Below, Lend};
 use crate::held::{Given, Held};
 use crate::lower::{Attribute, Lower};
 use crate::{Judge, MOST, Opened, ROOT, View};
@@ -52,10 +52,35 @@ impl<J: Judge> Server<J> {
     /// # Errors
     /// Refused without DUP on the directory.
     pub fn new(name: &str, directory: &Handle, judge: J) -> Result<Server<J>> {
+        Server::build(name, directory, judge, None)
+    }
+
+    /// The same; what is given away goes through somebody's hands.
+    ///
+    /// # Errors
+    /// As [`Server::new`].
+    pub fn lending(
+        name: &str,
+        directory: &Handle,
+        judge: J,
+        lender: Box<dyn Lend>,
+    ) -> Result<Server<J>> {
+        Server::build(name, directory, judge, Some(lender))
+    }
+
+    fn build(
+        name: &str,
+        directory: &Handle,
+        judge: J,
+        lender: Option<Box<dyn Lend>>,
+    ) -> Result<Server<J>> {
         let all = Rights::all();
         let root = Handle::derive_with(directory, all, all, 0, clavis::Place::Lowest)
             .map_err(|error| Error::new(error.errno()))?;
-        let below = Below::new(&root);
+        let below = match lender {
+            Some(lender) => Below::new(&root).lent_by(lender),
+            None => Below::new(&root),
+        };
         Ok(Server::of(name, View::new(below, judge, root)))
     }
 
