@@ -4,7 +4,7 @@ use crate::guarded::{self, Names};
 use crate::learn::is_file_system;
 use clavis::handle::query;
 use clavis::namespace::{Name, Namespace};
-use clavis::{Handle, Lease, Place};
+use clavis::{Handle, Lease, Place, Rights};
 use clavis_broker::Broker;
 use clavis_policy::{Below as Said, Running};
 use clavis_view::guest::{Lend, Server};
@@ -108,7 +108,16 @@ impl Judge for Judging {
         self.about(|guarded| guarded.below(path))
     }
 
-    fn used(&self, _: &str, _: clavis::Rights) {}
+    fn used(&self, _: &str, _: Rights) {}
+}
+
+/// The rights that a file is lent with: who opened it to read changes nothing through it, so that
+/// what takes away writing leaves it.
+fn as_used(rights: Rights) -> Rights {
+    if rights.intersects(Rights::WRITE | Rights::APPEND) {
+        return rights;
+    }
+    rights - (Rights::SET_ATTR | Rights::SYNC | Rights::TRUNCATE | Rights::MAP_WRITE)
 }
 
 /// Lends what a view gives away, so that it can be taken back path by path.
@@ -120,7 +129,7 @@ struct Lender {
 impl Lend for Lender {
     fn lend(&self, opened: Handle, path: &str) -> Result<Handle> {
         let failed = |error: clavis::Error| Error::new(error.errno());
-        let rights = query(&opened).map_err(failed)?.rights;
+        let rights = as_used(query(&opened).map_err(failed)?.rights);
         let path = [self.front.as_str(), path].concat();
         let lent = self.running.give(&path, rights, Lease::new, |lease| {
             lease.lend_to(&opened, rights, rights, Place::Lowest)
