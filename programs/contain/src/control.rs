@@ -137,11 +137,13 @@ impl Desk {
         for lease in ended {
             lease.revoke().map_err(failed)?;
         }
+        let mut granted = "";
         if let Some(broker) = broker {
             broker.shrink(&policy)?;
+            granted = ", and what its broker gave";
         }
         let names = live.prune().map_err(failed)?;
-        Ok(format!("taken back: {files} files, {names} names\n"))
+        Ok(format!("taken back: {files} files, {names} names{granted}\n"))
     }
 
     fn order(&mut self, message: &[u8]) -> Result<String> {
