@@ -66,6 +66,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "numbers-of-handles" => numbers_of_handles(),
         "open" => open(),
         "append" => append(),
+        "downgrade" => crate::tend::downgrade(),
         "tend" => crate::tend::tend(),
         "ask" => crate::asks::ask(),
         "flood-broker" => crate::asks::flood(),

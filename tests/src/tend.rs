@@ -53,3 +53,54 @@ fn list(path: &str) -> io::Result<String> {
     names.sort();
     Ok(names.join(" "))
 }
+
+/// Looks at a file that may be looked at only, and tries to make more of that descriptor; and to
+/// read what may be written only.
+pub(crate) fn downgrade() -> ExitCode {
+    use clavis::{Handle, Rights};
+    use std::os::fd::AsRawFd;
+    use syscall::flag::{O_RDONLY, O_RDWR, O_STAT, O_WRONLY};
+    let words: Vec<String> = std::env::args().skip(3).collect();
+    let [looked, written] = words.as_slice() else { return ExitCode::from(2) };
+    let Ok(look) = Handle::open(looked, O_STAT as u64) else { return ExitCode::from(3) };
+    let Ok(write) = Handle::open(written, O_WRONLY as u64) else { return ExitCode::from(4) };
+    let mut byte = [0];
+    let reads = |handle: &Handle| handle.read_at(&mut [0], 0).is_ok();
+    for handle in [&look, &write] {
+        if handle.read_at(&mut byte, 0).is_ok() {
+            return ExitCode::from(5);
+        }
+        // Opened anew through itself, by its empty path and by its own directory entry.
+        for flags in [O_RDONLY, O_RDWR] {
+            for path in ["", ".", "./", "/"] {
+                if Handle::open_at(handle, path, flags as u64).is_ok_and(|handle| reads(&handle)) {
+                    return ExitCode::from(6);
+                }
+            }
+        }
+        let all = Rights::all();
+        if Handle::derive(handle, all, all).is_ok_and(|handle| reads(&handle)) {
+            return ExitCode::from(7);
+        }
+        // Flags of the descriptor give it nothing, nor does mapping it to read or to run.
+        let copy = Handle::duplicate(handle, clavis::Place::Lowest).and_then(Handle::into_fd);
+        let Ok(copy) = copy else { return ExitCode::from(9) };
+        let number = copy.as_raw_fd();
+        // SAFETY: no memory is involved.
+        _ = unsafe { libc::fcntl(number, libc::F_SETFL, libc::O_RDWR) };
+        if reads(handle) || is_mapped(number, libc::PROT_READ) || is_mapped(number, libc::PROT_EXEC)
+        {
+            return ExitCode::from(8);
+        }
+    }
+    println!("looked at, and nothing more");
+    ExitCode::SUCCESS
+}
+
+/// Whether a descriptor can be mapped so.
+fn is_mapped(number: libc::c_int, access: libc::c_int) -> bool {
+    let anywhere = std::ptr::null_mut();
+    // SAFETY: without an address only free space is used.
+    let mapped = unsafe { libc::mmap(anywhere, 4096, access, libc::MAP_PRIVATE, number, 0) };
+    mapped != libc::MAP_FAILED
+}

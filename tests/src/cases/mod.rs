@@ -55,6 +55,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     ways_out::acts::CASES,
     ways_out::calls::CASES,
     ways_out::races::CASES,
+    ways_out::swaps::CASES,
     sandbox::CASES,
     views::CASES,
     crypts::CASES,
