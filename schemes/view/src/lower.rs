@@ -72,7 +72,7 @@ pub trait Lower {
     ///
     /// # Errors
     /// It is not given.
-    fn give(&self, opened: Self::Handle, _path: &str) -> Result<Self::Handle> {
+    fn lend(&self, opened: Self::Handle, _path: &str) -> Result<Self::Handle> {
         Ok(opened)
     }
 

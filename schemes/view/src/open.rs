@@ -139,7 +139,7 @@ impl<L: Lower, J: Judge> View<L, J> {
             return Ok(None);
         }
         self.watch(&true_path, demanded, &opened, rights)?;
-        Ok(Some(Opened::Lower(self.lower.give(opened, &true_path)?)))
+        Ok(Some(Opened::Lower(self.lower.lend(opened, &true_path)?)))
     }
 
     /// Opens what a walk led to.
@@ -195,7 +195,7 @@ impl<L: Lower, J: Judge> View<L, J> {
             return Err(Error::new(ESTALE));
         }
         self.watch(node.judged(), demanded, &opened, rights)?;
-        Ok(Opened::Lower(self.lower.give(opened, node.judged())?))
+        Ok(Opened::Lower(self.lower.lend(opened, node.judged())?))
     }
 
     /// Tells who watches what an open file was opened for. A program that is opened to be read is
@@ -241,7 +241,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         if own {
             return self.own(directory.found(path, Body::Here(Rc::new(opened)), Some(kind)));
         }
-        Ok(Opened::Lower(self.lower.give(opened, &path)?))
+        Ok(Opened::Lower(self.lower.lend(opened, &path)?))
     }
 
     /// The rights at a path whose name is to be changed, found through a node.

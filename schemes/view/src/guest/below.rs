@@ -139,7 +139,7 @@ impl Lower for Below {
         Handle::open_at_place(from, path, flags, At::Lowest).map_err(failed)
     }
 
-    fn give(&self, opened: Handle, path: &str) -> Result<Handle> {
+    fn lend(&self, opened: Handle, path: &str) -> Result<Handle> {
         match &self.lender {
             Some(lender) => lender.lend(opened, path),
             None => Ok(opened),
