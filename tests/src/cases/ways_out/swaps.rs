@@ -1,5 +1,5 @@
 //! What is put in the place of something between the look at it and its use, as other sandboxes
-//! have known it: programs, their interpreters, directories, descriptors, and what was learned.
+//! have known it: programs, directories, descriptors, and what was learned.
 use super::super::contain::{contain, place};
 use super::super::place::{Place, io};
 use super::super::support::check;
@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const CASES: &[Case] = &[
     Case { name: "a_program_that_is_swapped_before_it_runs_is_one_that_may_run", run: programs },
-    Case { name: "an_interpreter_that_is_swapped_runs_only_if_it_may", run: interpreters },
     Case {
         name: "a_directory_that_moves_while_it_is_entered_leads_nowhere_else",
         run: directories,
@@ -79,24 +78,6 @@ fn programs() -> Verdict {
     io("link", symlink("../outer", place.at("in/tool-evil")))?;
     let words = over_and_over("{}/in/tool");
     raced(&place, "allow rx {}/in/***\n", &words, turns(&place, "in/tool"))
-}
-
-fn interpreters() -> Verdict {
-    let place = place("swapped-interpreters")?;
-    let own = place.at("").display().to_string();
-    let own = own.trim_end_matches('/');
-    // The interpreter is the thing that takes turns, and so is the line that names it.
-    io("copy", fs::copy("/scheme/initfs/bin/echo", place.at("in/good")).map(drop))?;
-    io("copy", fs::copy("/scheme/initfs/bin/echo", place.at("evil")).map(drop))?;
-    script(&place.at("in/tool"), &format!("#!{own}/in/good inside\n"))?;
-    script(&place.at("in/tool-evil"), &format!("#!{own}/evil outside\n"))?;
-    io("link", symlink("../evil", place.at("in/good-evil")))?;
-    let words = over_and_over("{}/in/tool");
-    let (tool, interpreter) = (turns(&place, "in/tool"), turns(&place, "in/good"));
-    raced(&place, "allow rx {}/in/***\n", &words, move || {
-        tool();
-        interpreter();
-    })
 }
 
 fn directories() -> Verdict {
