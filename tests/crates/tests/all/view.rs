@@ -85,7 +85,45 @@ fn nothing_leads_out_of_a_directory_through_a_view() {
         assert_eq!(plain, if links { Err(ELOOP) } else { Ok(text.into()) }, "{path}");
     }
     assert_eq!(read(&root, "in/absolute", open_flags::NO_XDEV), Err(ENOTCAPABLE));
-    assert_eq!(read(&cage, "out", open_flags::IN_ROOT), Err(ENOENT));
+    // A directory as root: links that lead up or are absolute stay inside, and a path itself may
+    // do neither.
+    symlink("/file", at("in/rooted")).unwrap();
+    let inside = Handle::open_at(&root, "in", (O_RDONLY | O_DIRECTORY) as u64).unwrap();
+    for (path, expected) in [
+        ("file", Ok("inside")),
+        ("deep/../file", Ok("inside")),
+        ("up/file", Ok("inside")),
+        ("up/../file", Ok("inside")),
+        ("deep/back", Ok("inside")),
+        ("rooted", Ok("inside")),
+        ("inner", Ok("deep")),
+        ("out", Err(ENOENT)),
+        ("up/secret", Err(ENOENT)),
+        ("up/../secret", Err(ENOENT)),
+        ("/file", Err(ENOTCAPABLE)),
+        ("../file", Err(ENOTCAPABLE)),
+        ("deep/../../secret", Err(ENOTCAPABLE)),
+        ("absolute", Err(ENOENT)),
+        ("loop", Err(ELOOP)),
+    ] {
+        let found = read(&inside, path, open_flags::IN_ROOT);
+        assert_eq!(found.as_deref(), expected.as_ref().map(|text| *text), "{path} in its root");
+    }
+    // One file system: links within it are followed, those that name one by its path are not.
+    for (path, expected) in [
+        ("file", Ok("inside")),
+        ("deep/../file", Ok("inside")),
+        ("inner", Ok("deep")),
+        ("deep/back", Ok("inside")),
+        ("out", Ok("secret")),
+        ("up/secret", Ok("secret")),
+        ("absolute", Err(ENOTCAPABLE)),
+        ("rooted", Err(ENOTCAPABLE)),
+        ("loop", Err(ELOOP)),
+    ] {
+        let found = read(&inside, path, open_flags::NO_XDEV);
+        assert_eq!(found.as_deref(), expected.as_ref().map(|text| *text), "{path}, no other");
+    }
     assert_eq!(read(&root, "in/out", 0).as_deref(), Ok("secret"));
     let inner = Handle::open_at(&cage, "deep", (O_RDONLY | O_DIRECTORY) as u64).unwrap();
     assert_eq!(read(&inner, "../file", 0), Err(ENOTCAPABLE), "it is sticky");
