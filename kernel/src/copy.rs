@@ -19,8 +19,9 @@ pub(crate) fn smap_is_on() {
 
 // clavis_copy(rdi to, rsi from, rdx bytes behind the words, rcx words) -> rax bytes left, rdx address
 // of the fault if any are. Changes no other register than these five. Words first, then the rest: a
-// repeated instruction costs one per round. The instructions that may fault have labels; `fix_up` sends a fault at one to the label behind
-// it, with the registers as the fault left them (RCX counts what is left of that round).
+// repeated instruction costs one per round. The instructions that may fault have labels; `fix_up`
+// sends a fault at one to the label behind it, with the registers as the fault left them (RCX counts
+// what is left of that round).
 global_asm!(
     ".text",
     ".global clavis_copy, clavis_copy_words, clavis_copy_words_fault",

@@ -47,12 +47,13 @@ pub enum Confinement {
 /// What confinement a handle's flags and an open's flags ask for.
 #[must_use]
 pub fn confinement(handle: u32, open: u64, structural: bool) -> Confinement {
-    let beneath = u64::from(handle) & handle_flags::BENEATH != 0
-        || open & (open_flags::BENEATH | open_flags::IN_ROOT) != 0;
-    match (beneath, structural) {
-        (false, _) => Confinement::Free,
-        (true, true) => Confinement::Beneath,
-        (true, false) => Confinement::Single,
+    let beneath = u64::from(handle) & handle_flags::BENEATH != 0 || open & open_flags::BENEATH != 0;
+    // What leads up from a root ends there: only who walks can tell.
+    let in_root = open & open_flags::IN_ROOT != 0;
+    match structural {
+        true if beneath => Confinement::Beneath,
+        false if beneath || in_root => Confinement::Single,
+        _ => Confinement::Free,
     }
 }
 

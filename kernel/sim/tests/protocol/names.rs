@@ -123,6 +123,36 @@ fn open_flags_that_nobody_defined_are_refused() {
     });
 }
 
+/// Requirement: R18
+#[test]
+fn a_directory_taken_as_root_gets_any_path_if_its_server_walks_by_node() {
+    scene(|t| {
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let (dir, cage) = (t.mint(socket, 1, 0).unwrap(), t.mint(socket, 1, 0).unwrap());
+        t.limit(cage, Rights::all(), Rights::all(), handle_flags::BENEATH).unwrap();
+        for path in ["/a", "..", "a/b"] {
+            assert_eq!(errno(t.open(dir, path, open_flags::IN_ROOT)), ENOTCAPABLE, "{path}");
+        }
+        t.declare(socket, endpoint_flags::STRUCTURAL).unwrap();
+        const PATHS: [&str; 3] = ["/a", "../b", "a/../../c"];
+        let server = t.server(socket, |t| {
+            for path in PATHS {
+                let sqe = t.expect(3, Opcode::OpenAt);
+                assert_eq!(t.path(&sqe), path);
+                assert!(sqe.args[3] & open_flags::IN_ROOT != 0, "{path}");
+                t.reply(3, sqe.tag, 2).unwrap();
+            }
+        });
+        for path in PATHS {
+            t.open(dir, path, open_flags::IN_ROOT).unwrap();
+            let caged = t.open(cage, path, open_flags::IN_ROOT);
+            assert_eq!(errno(caged), ENOTCAPABLE, "{path} where nothing leaves");
+        }
+        t.finished(server);
+    });
+}
+
 /// Requirement: R18, R19
 #[test]
 fn confinement_passes_to_all_that_is_obtained_and_the_server_is_told() {
