@@ -415,25 +415,28 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Arms the timer for the next deadline, and for the end of the slice when others of the
-    /// running thread's priority wait.
+    /// Arms the timer for the next deadline, and for the end of the slice when others wait. A thread
+    /// that is more urgent than those goes on after it, but passes the CPU on to none of their rank
+    /// before they had their turns: until then nothing goes the short way.
     fn arm(&mut self, cpu: Cpu, running: bool) {
-        let mut when = self.deadlines.first();
+        let (mut when, mut attention) = (self.deadlines.first(), false);
         let current = self.cpu(cpu).current.filter(|_| running);
-        if let Some(caller) = current
-            && self.ready.highest() >= Some(self.threads[caller.thread].priority)
-        {
-            // A slice that ended long ago would fire the timer again and again: it begins anew.
+        if let (Some(caller), Some(highest)) = (current, self.ready.highest()) {
+            let is_urgent = self.threads[caller.thread].priority > highest;
             let now = self.machine.now();
             let state = self.cpu(cpu);
-            if state.slice_end <= now {
-                state.slice_end = now.saturating_add(SLICE);
+            attention = is_urgent && state.slice_end <= now;
+            if !attention {
+                // A slice that ended long ago would fire the timer again and again: it begins anew.
+                if state.slice_end <= now {
+                    state.slice_end = now.saturating_add(SLICE);
+                }
+                let end = state.slice_end;
+                when = Some(when.map_or(end, |when| when.min(end)));
             }
-            let end = state.slice_end;
-            when = Some(when.map_or(end, |when| when.min(end)));
         }
         let state = self.cpu(cpu);
-        state.attention = false;
+        state.attention = attention;
         // An end of the slice that is early does no harm, and is often wanted again.
         let is_early = running && state.armed.is_some_and(|at| when.is_none_or(|when| at <= when));
         if state.armed != when && !is_early {

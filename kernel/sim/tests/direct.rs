@@ -6,13 +6,14 @@ use clavis_abi::Rights;
 use clavis_abi::call::Call;
 use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::error::{EBADF, ENOENT, Error};
-use clavis_abi::params::{ForwardParams, HandleInfo, handle_flags};
+use clavis_abi::params::{ForwardParams, HandleInfo, ProcessParams, handle_flags};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::{CallFlags, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
 use clavis_abi::syscall::schemev2::{NewFdFlags, Opcode, Sqe};
 use clavis_sim::calls::{cqe_bytes, sqe_of};
 use clavis_sim::{Give, Thread};
 use common::{calm, errno};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use zerocopy::IntoBytes;
 
@@ -312,4 +313,57 @@ fn an_answer_is_the_same_whether_its_server_waited_or_was_busy() {
     assert!(direct.iter().any(|(value, _)| *value as isize > 0), "everything failed");
     let refused = direct.iter().filter_map(|(value, _)| clavis_abi::error::demux(*value).err());
     assert!(refused.count() > 10, "hardly anything failed");
+}
+
+/// A process of a priority that runs that code.
+fn at_priority(
+    t: &mut Thread,
+    priority: u64,
+    gives: &[Give],
+    code: impl FnOnce(&mut Thread) + Send + 'static,
+) -> usize {
+    let account = t.entry(EntryKind::Account);
+    let params = ProcessParams { priority, ..ProcessParams::default() };
+    let process = t.process_build(account, gives, &params).unwrap();
+    let entry = t.program(code);
+    t.call(Call::ProcessStart, [process, entry as usize, 0, 0, 0]).unwrap();
+    process
+}
+
+#[test]
+fn who_calls_a_more_urgent_server_again_and_again_leaves_others_their_turns() {
+    calm(|t| {
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let file = t.mint(socket, 1, 0).unwrap();
+        let server = at_priority(t, 20, &[Give::all(socket, 3)], |t| {
+            serve(t, 3, false, &Mutex::new(Vec::new()));
+            t.exit(0)
+        });
+        let awake = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&awake);
+        let caller = at_priority(t, 4, &[Give::all(file, 5)], move |t| {
+            let mut asked = 0;
+            while !over.load(Ordering::SeqCst) {
+                t.call_with(5, &mut [], CallFlags::empty(), &[1]).unwrap();
+                asked += 1;
+                assert!(asked < 40_000, "the sleeper does not wake");
+            }
+            t.exit(0)
+        });
+        // When it is to wake the CPU is at the caller or at the server, whichever it is.
+        let sleeper = at_priority(t, 4, &[], move |t| {
+            for nap in 1..6 {
+                t.sleep(nap * 77_777).unwrap();
+            }
+            awake.store(true, Ordering::SeqCst);
+            t.exit(0)
+        });
+        for process in [sleeper, caller] {
+            t.finished(process);
+        }
+        t.close(file).unwrap();
+        t.close(socket).unwrap();
+        t.call(Call::Signal, [server, 9, 0, 0, 0]).unwrap();
+    });
 }
