@@ -3,7 +3,7 @@ use super::contain::{CONTAIN, Outcome, contain, place};
 use super::place::{Place, io};
 use super::support::{at, check, refused};
 use crate::run::{Case, PROGRAM, Verdict};
-use clavis::abi::error::{EINVAL, EPERM};
+use clavis::abi::error::{EINVAL, ENOENT, EPERM};
 use clavis::{Handle, Place as At};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -220,11 +220,17 @@ fn broker() -> Verdict {
 
 fn unseen() -> Verdict {
     let place = place("unseen")?;
+    // One that runs already, which is there when the other's names are chosen.
+    let earlier = Tended::under(&place, "seven", "allow r {}/in/***")?;
     let mut tended = Tended::under(&place, "eight", "allow all /scheme/***")?;
-    check(fs::read("/scheme/sandbox/eight").is_ok(), "it is not there for us")?;
-    tended.says("read /scheme/sandbox/eight", "2")?;
+    for name in ["seven", "eight"] {
+        let path = format!("/scheme/sandbox/{name}");
+        check(fs::read(&path).is_ok(), "it is not there for us")?;
+        tended.says(&format!("read {path}"), "2")?;
+    }
     tended.says("list /scheme/sandbox", "2")?;
-    tended.end()
+    tended.end()?;
+    earlier.end()
 }
 
 fn names() -> Verdict {
@@ -233,6 +239,8 @@ fn names() -> Verdict {
     let again = contain("--name nine true", &place)?;
     again.fails(125, "nine: something runs under that name")?;
     tended.end()?;
+    let left = Handle::open("/scheme/sandbox/nine", 0);
+    check(left.is_err_and(|error| error.errno() == ENOENT), "it left its name behind")?;
     order(&place, "--status nine")?.fails(125, "nothing runs under that name")?;
     // Killed, it could not take its name away.
     drop(Tended::under(&place, "nine", "allow r {}/in/***")?);
