@@ -20,13 +20,24 @@ use manifest::Manifest;
 
 pub(crate) use contents::without_symbols;
 
-/// A program of the boot image beside those of the manifest.
+/// Something in the boot image beside what the manifest names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Extra {
     /// Its path in the image.
     pub(crate) path: String,
     /// Where it lies, with its symbols.
     pub(crate) file: PathBuf,
+    /// What it is.
+    pub(crate) kind: Kind,
+}
+
+/// What a file of the boot image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A program: its symbols stay behind.
+    Program,
+    /// Anything.
+    Plain,
 }
 
 /// Path and content of a file on the system partition.

@@ -187,9 +187,17 @@ pub(crate) struct ConfigOptions {
 pub(crate) struct RunnerOptions {
     #[command(flatten)]
     pub(crate) machine: MachineOptions,
-    /// A variable for the program's environment (may be given several times).
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// A variable for the program's environment; without a value the one that it has here (may be
+    /// given several times).
+    #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
+    /// A file or folder that the program finds at the same path, beside its package; from the
+    /// package's folder (may be given several times).
+    #[arg(long, value_name = "PATH")]
+    pub(crate) with: Vec<PathBuf>,
+    /// A file or folder of the package that is left out (may be given several times).
+    #[arg(long, value_name = "PATH")]
+    pub(crate) without: Vec<PathBuf>,
     /// The program.
     pub(crate) program: PathBuf,
     /// Its arguments.

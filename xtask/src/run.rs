@@ -10,7 +10,7 @@ use clavis_results::request::word;
 use crate::image::{self, Extra};
 use crate::options::RunOptions;
 use crate::qemu::frames::Frame;
-use crate::qemu::trace::{Stream, Style, Trace};
+use crate::qemu::trace::{Of, Stream, Style, Trace};
 use crate::qemu::{self, Config, Console, End, Outcome};
 use crate::setup;
 use crate::software;
@@ -76,8 +76,7 @@ fn command_line(exec: Option<&str>, style: Style) -> anyhow::Result<String> {
         if style == Style::Off {
             lines.push_str(&format!("start results exec {command}\n"));
         } else {
-            let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-            let environment: Vec<(String, String)> = style.environment().iter().map(own).collect();
+            let environment = style.environment(Of::All);
             lines.push_str(&request(&environment, SHELL, &["-c".to_owned(), command.to_owned()]));
         }
     }
@@ -88,12 +87,17 @@ fn command_line(exec: Option<&str>, style: Style) -> anyhow::Result<String> {
 }
 
 /// The line that makes the guest run a program.
-pub(crate) fn request(
+fn request(environment: &[(String, String)], program: &str, arguments: &[String]) -> String {
+    format!("start results run{}", words(environment, program, arguments))
+}
+
+/// Variables, a program and its arguments, as a request for the guest has them behind its verb.
+pub(crate) fn words(
     environment: &[(String, String)],
     program: &str,
     arguments: &[String],
 ) -> String {
-    let mut line = String::from("start results run");
+    let mut line = String::new();
     for (name, value) in environment {
         line.push_str(&format!(" {}={}", word(name), word(value)));
     }

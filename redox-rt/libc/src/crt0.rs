@@ -35,7 +35,7 @@ fn start(startup: &'static Startup<'static>) -> i32 {
     let count = c_int::try_from(arguments.len()).unwrap_or(c_int::MAX);
     arguments.push(ptr::null());
     let arguments: &'static [*const c_char] = arguments.leak();
-    env::adopt(startup.envs());
+    env::adopt(startup.envs().filter(|variable| place::is_handed_on(variable)));
     place::show(startup);
     let (arguments, environment) = (arguments.as_ptr(), env::current());
     // SAFETY: the linker's array of constructors.

@@ -4,7 +4,6 @@
 //! has no better rule. Changes are made under a lock.
 use crate::errno::fail;
 use alloc::vec::Vec;
-use clavis_rt::startup::Strings;
 use clavis_rt::sync::Mutex;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr;
@@ -31,7 +30,7 @@ static VARIABLES: Mutex<Variables> = Mutex::const_new(
 );
 
 /// Takes the variables of the startup block into use.
-pub(crate) fn adopt(strings: Strings<'_>) {
+pub(crate) fn adopt<'a>(strings: impl Iterator<Item = &'a CStr>) {
     let mut variables = VARIABLES.lock();
     variables.array = strings.map(|string| string.as_ptr().cast_mut()).collect();
     variables.publish();

@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod place;
 pub mod request;
 
 /// What comes before the first frame: firmware writes its messages to every serial line it finds,

@@ -1,5 +1,7 @@
 //! What the command line asks to be run.
 
+use crate::place::Item;
+
 /// A program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -9,15 +11,19 @@ pub struct Request {
     pub name: String,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// The folder that it starts in.
+    pub folder: String,
     /// Variables that its environment has beside those of the service.
     pub environment: Vec<(String, String)>,
     /// It reports events: it gets a pipe for them.
     pub has_events: bool,
+    /// What it finds around itself.
+    pub around: Vec<Item>,
 }
 
 impl Request {
-    /// Reads `exec COMMAND`, `run [NAME=VALUE]… -- PROGRAM [ARGUMENT]…` (words as [`word`] writes
-    /// them), `test [FILTER]` or `bench [ROW]…`.
+    /// Reads `exec COMMAND`, `run [in FOLDER] [NAME=VALUE]… -- PROGRAM [ARGUMENT]…` (words as [`word`]
+    /// writes them), `test [FILTER]` or `bench [ROW]…`.
     ///
     /// # Errors
     /// What is wrong, for a person.
@@ -37,8 +43,8 @@ impl Request {
             }
             _ => {
                 return Err(format!(
-                    "`{request}` is none of: exec COMMAND, run [NAME=VALUE]… -- PROGRAM \
-                     [ARGUMENT]…, test [FILTER], bench [ROW]…"
+                    "`{request}` is none of: exec COMMAND, run [in FOLDER] [NAME=VALUE]… -- \
+                     PROGRAM [ARGUMENT]…, test [FILTER], bench [ROW]…, from FOLDER"
                 ));
             }
         };
@@ -46,23 +52,55 @@ impl Request {
             program: program.to_owned(),
             name: name.to_owned(),
             arguments,
+            folder: ROOT.to_owned(),
             environment: Vec::new(),
             has_events: verb == "test",
+            around: Vec::new(),
         })
+    }
+
+    /// Reads a file with a request in its first line and what is around its program, in the order in
+    /// which it is placed, in the others.
+    ///
+    /// # Errors
+    /// What is wrong, for a person.
+    pub fn parse_file(text: &str) -> Result<Request, String> {
+        let mut lines = text.lines();
+        let request = Request::parse(lines.next().unwrap_or_default())?;
+        let around = lines.map(Item::parse).collect::<Result<_, _>>()?;
+        Ok(Request { around, ..request })
     }
 }
 
+/// The file of a folder with a request that says what it is; the others are the contents.
+pub const REQUEST: &str = "request";
+
+/// Where programs start if nothing else was said.
+const ROOT: &str = "/";
+
 fn run(rest: &str) -> Result<Request, String> {
-    let mut words = rest.split(' ');
+    let mut words = rest.split(' ').peekable();
     let mut environment = Vec::new();
+    let mut folder = ROOT.to_owned();
+    if words.next_if_eq(&"in").is_some() {
+        folder = text(words.next().ok_or("run: there is no folder behind `in`")?)?;
+    }
     for word in words.by_ref().take_while(|word| *word != "--") {
         let (name, value) = word.split_once('=').ok_or("run: a variable without `=`")?;
         environment.push((text(name)?, text(value)?));
     }
     let program = text(words.next().ok_or("run: there is no program behind `--`")?)?;
-    let name = program.rsplit('/').next().unwrap_or_default().to_owned();
+    let name = program.clone();
     let arguments = words.map(text).collect::<Result<_, _>>()?;
-    Ok(Request { program, name, arguments, environment, has_events: false })
+    Ok(Request {
+        program,
+        name,
+        arguments,
+        folder,
+        environment,
+        has_events: false,
+        around: Vec::new(),
+    })
 }
 
 /// Writes a text as one word of a request: what is not a letter, digit or one of `-_./:,+` becomes
@@ -79,7 +117,7 @@ pub fn word(text: &str) -> String {
 }
 
 /// The text that a word stands for.
-fn text(word: &str) -> Result<String, String> {
+pub(crate) fn text(word: &str) -> Result<String, String> {
     let mut parts = word.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
@@ -119,15 +157,43 @@ mod tests {
         assert!(words.iter().all(|word| !word.contains([' ', '\n', '\0']) && word != "--"));
         let line = format!("run A={} B=1 -- /bin/x {}", word("u v"), words.join(" "));
         let request = Request::parse(&line).unwrap();
-        assert_eq!((request.program.as_str(), request.name.as_str()), ("/bin/x", "x"));
+        assert_eq!((request.program.as_str(), request.name.as_str()), ("/bin/x", "/bin/x"));
         assert_eq!(request.arguments, texts);
         let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(request.environment, [set("A", "u v"), set("B", "1")]);
+        assert_eq!(request.folder, "/");
+    }
+
+    #[test]
+    fn a_program_starts_in_the_folder_that_is_named() {
+        let request = Request::parse("run in /a%20b C=d -- /bin/x in e").unwrap();
+        assert_eq!((request.folder.as_str(), request.environment.len()), ("/a b", 1));
+        assert_eq!(request.arguments, ["in", "e"]);
+    }
+
+    #[test]
+    fn a_file_says_what_is_around_the_program() {
+        let text = "run in /p -- /p/x\nfolder /p\nprogram /p/x 0\n";
+        let request = Request::parse_file(text).unwrap();
+        assert_eq!((request.program.as_str(), request.folder.as_str()), ("/p/x", "/p"));
+        let program = Item::Program { path: "/p/x".into(), content: 0 };
+        assert_eq!(request.around, [Item::Folder { path: "/p".into() }, program]);
+        assert!(Request::parse_file("").is_err());
+        assert!(Request::parse_file("run -- /x\nnonsense").is_err());
     }
 
     #[test]
     fn a_malformed_run_is_refused() {
-        for bad in ["run", "run --", "run A -- /x", "run -- /x %4", "run -- /x %zz", "run -- %ff"] {
+        for bad in [
+            "run",
+            "run in",
+            "run in /a",
+            "run --",
+            "run A -- /x",
+            "run -- /x %4",
+            "run -- /x %zz",
+            "run -- %ff",
+        ] {
             assert!(Request::parse(bad).is_err(), "{bad}");
         }
     }

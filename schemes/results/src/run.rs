@@ -1,11 +1,12 @@
 //! Runs the command, carries its output, reports how it ended, and switches the machine off.
 use clavis::account::{Account, UNLIMITED};
 use clavis::{AsNumber, Command, EntryKind, ExitStatus, Give, Number, Rights};
-use clavis_results::request::Request;
+use clavis_results::request::{REQUEST, Request};
 use clavis_results::{Channel, Lines, PREAMBLE, frames};
 use scheme_uart::{PortHandle, Uart};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, PipeReader, Read};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -104,7 +105,7 @@ const POWERS: [EntryKind; 9] = [
 /// Runs the command to its end; the answer is its status.
 fn run(line: &Line, request: &Request) -> io::Result<i32> {
     let null = File::open("/dev/null")?;
-    let root = File::open("/")?;
+    let folder = File::open(&request.folder)?;
     let (output, output_end) = io::pipe()?;
     let (error, error_end) = io::pipe()?;
     let (events, events_end) = io::pipe()?;
@@ -119,7 +120,7 @@ fn run(line: &Line, request: &Request) -> io::Result<i32> {
             request.environment.iter().fold(child, |child, (name, value)| child.env(name, value));
         let child = child
             .namespace(Give::Own)
-            .cwd(Give::This(root.number()), "/")
+            .cwd(Give::This(folder.number()), &request.folder)
             .account(&account)
             .child_account(Give::Own)
             .self_rights(Rights::INSPECT | Rights::NAME | Rights::DUP)
@@ -160,10 +161,24 @@ fn run(line: &Line, request: &Request) -> io::Result<i32> {
     .map_err(io::Error::from)
 }
 
-/// The request is the argument that the command line gave.
+/// The request that the command line gave. `from FOLDER` is one that lies in the boot image, with
+/// what its program needs.
+fn request() -> Result<Request, String> {
+    let given = std::env::args().nth(1).unwrap_or_default();
+    let Some(folder) = given.strip_prefix("from ") else { return Request::parse(&given) };
+    let folder = Path::new(folder);
+    let text = fs::read_to_string(folder.join(REQUEST))
+        .map_err(|error| format!("{}: {error}", folder.display()))?;
+    let request = Request::parse_file(&text)?;
+    for item in &request.around {
+        let placed = item.place(folder, Path::new("/"));
+        placed.map_err(|error| format!("what is around the program: {error}"))?;
+    }
+    Ok(request)
+}
+
 fn status(line: &Line) -> i32 {
-    let request = std::env::args().nth(1).unwrap_or_default();
-    let request = match Request::parse(&request) {
+    let request = match request() {
         Ok(request) => request,
         Err(problem) => {
             line.send(Channel::Error, format!("{NAME}: {problem}\n").as_bytes());

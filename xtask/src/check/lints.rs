@@ -18,7 +18,7 @@ pub(crate) fn format(workspace: &Workspace) -> anyhow::Result<()> {
     command.args(["--all", "--check"]);
     succeed(command, "the sources are not formatted: cargo fmt --all")?;
     let mut command = call(workspace, "fmt");
-    command.current_dir(workspace.root.join(CRATES)).arg("--check");
+    command.current_dir(workspace.root.join(CRATES)).args(["--all", "--check"]);
     succeed(command, "the tests of published crates are not formatted: cargo fmt there")
 }
 
@@ -66,7 +66,14 @@ pub(crate) fn guest(workspace: &Workspace) -> anyhow::Result<()> {
     let mut command = call(workspace, "clippy");
     command.current_dir(workspace.root.join(CRATES)).envs(build::guest_environment());
     command.env("CARGO_TARGET_DIR", workspace.target.join("crates"));
-    command.args(["--locked", "--keep-going", "--tests", "--target", Triple::Redox.name()]);
+    command.args([
+        "--workspace",
+        "--locked",
+        "--keep-going",
+        "--all-targets",
+        "--target",
+        Triple::Redox.name(),
+    ]);
     command.args(["--", "-Dwarnings"]);
     succeed(command, "clippy found something in the tests of published crates (see above)")
 }

@@ -5,8 +5,8 @@ use anyhow::{Context as _, bail};
 use boot_image::Builder;
 use clavis_elf::Place;
 
-use crate::image::Extra;
 use crate::image::manifest::Manifest;
+use crate::image::{Extra, Kind};
 use crate::workspace::Workspace;
 
 /// Where init finds its manifest.
@@ -41,10 +41,14 @@ pub(crate) fn archive(
         }
         builder.add(&file.path, false, bytes)?;
     }
-    for program in extra {
-        let bytes = without_symbols(read(&program.file)?, Place::USER)
-            .with_context(|| format!("the program {}", program.file.display()))?;
-        builder.add(&program.path, true, bytes)?;
+    for Extra { path, file, kind } in extra {
+        let bytes = read(file)?;
+        let bytes = match kind {
+            Kind::Program => without_symbols(bytes, Place::USER)
+                .with_context(|| format!("the program {}", file.display()))?,
+            Kind::Plain => bytes,
+        };
+        builder.add(path, *kind == Kind::Program, bytes)?;
     }
     if !manifest.files.iter().any(|file| file.path == SERVICES) {
         bail!("image.toml names no service manifest ({SERVICES})");

@@ -31,12 +31,29 @@ impl Style {
 
     /// What the guest's environment needs for it. The guest prints all frames: without names it
     /// cannot choose.
-    pub(crate) fn environment(self) -> &'static [(&'static str, &'static str)] {
+    pub(crate) fn environment(self, of: Of) -> Vec<(String, String)> {
+        let shown = match of {
+            Of::All => "1",
+            Of::TheFirst => "once",
+        };
         match self {
-            Style::Off => &[],
-            Style::Short | Style::Full => &[("RUST_BACKTRACE", "full"), ("CLAVIS_SHOW_IMAGE", "1")],
+            Style::Off => Vec::new(),
+            Style::Short | Style::Full => {
+                [("RUST_BACKTRACE", "full"), ("CLAVIS_SHOW_IMAGE", shown)]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .to_vec()
+            }
         }
     }
+}
+
+/// Whose back traces shall have names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// All programs.
+    All,
+    /// The program that is started, not what it starts: a test compares what that prints.
+    TheFirst,
 }
 
 /// What a line of a program that says where it lies begins with.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::image::Extra;
+use crate::image::{Extra, Kind};
 use crate::software::build::Built;
 use crate::software::recipe::{Recipe, Source};
 use crate::workspace::Workspace;
@@ -165,6 +165,7 @@ impl Store {
         let extra = |name: &String, program: &String| Extra {
             path: format!("bin/{name}"),
             file: folder.join(program),
+            kind: Kind::Program,
         };
         let programs = package.programs.iter().map(|name| extra(name, name));
         let only = package.programs.first().into_iter();

@@ -53,12 +53,24 @@ fn cargo_test(workspace: &Workspace, limit: Option<u64>) -> anyhow::Result<Comma
     let mut command = Command::new(cargo());
     command
         .current_dir(workspace.root.join("tests/crates"))
-        .args(["test", "--locked", "--no-fail-fast", "--target", triple, "--target-dir"])
+        .args([
+            "test",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+            "--target",
+            triple,
+            "--target-dir",
+        ])
         .arg(&target)
         .arg("--config")
         .arg(format!("target.{triple}.runner={}", toml::Value::from(words)))
         .env_remove("RUSTFLAGS")
+        .env_remove("RUSTDOCFLAGS")
+        .env("RUST_BACKTRACE", "1")
         .env("CARGO_ENCODED_RUSTFLAGS", build::encode(workspace, &flags))
+        // Tests in documentation are linked by rustdoc.
+        .env("CARGO_ENCODED_RUSTDOCFLAGS", flags.join("\x1f"))
         .envs(build::guest_environment());
     Ok(command)
 }
