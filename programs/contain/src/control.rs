@@ -85,10 +85,12 @@ fn failed(error: clavis::Error) -> Error {
 }
 
 impl Desk {
+    /// An order whose answer there is no place for is not carried out.
+    fn room(&self) -> Result<()> {
+        if self.answers.len() < ANSWERS { Ok(()) } else { Err(Error::new(EMFILE)) }
+    }
+
     fn keep(&mut self, text: String) -> Result<OpenResult> {
-        if self.answers.len() >= ANSWERS {
-            return Err(Error::new(EMFILE));
-        }
         // The root has the number 0.
         let number = self.answers.insert(text).saturating_add(1);
         Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::POSITIONED })
@@ -129,19 +131,19 @@ impl Desk {
         let Known { live, broker, .. } = &mut self.known;
         let live = live.as_mut().ok_or(Error::new(EPERM))?;
         let policy = Arc::new(narrowing("shrink", lines).map_err(|_| Error::new(EINVAL))?);
-        let ended = live.running.shrink(Arc::clone(&policy)).map_err(|refused| match refused {
-            clavis_policy::Refused::Full => Error::new(E2BIG),
-            clavis_policy::Refused::Locked(_) => Error::new(EPERM),
-        })?;
+        let running = || {
+            live.running.shrink(Arc::clone(&policy)).map_err(|refused| match refused {
+                clavis_policy::Refused::Full => Error::new(E2BIG),
+                clavis_policy::Refused::Locked(_) => Error::new(EPERM),
+            })
+        };
+        let (ended, granted) = match broker {
+            Some(broker) => (broker.shrink(&policy, running)?, ", and what its broker gave"),
+            None => (running()?, ""),
+        };
         let files = ended.len();
-        for lease in ended {
-            lease.revoke().map_err(failed)?;
-        }
-        let mut granted = "";
-        if let Some(broker) = broker {
-            broker.shrink(&policy)?;
-            granted = ", and what its broker gave";
-        }
+        // Each ends as its last handle is closed: nothing here can fail and leave the rest.
+        drop(ended);
         let names = live.prune().map_err(failed)?;
         Ok(format!("taken back: {files} files, {names} names{granted}\n"))
     }
@@ -184,11 +186,13 @@ impl SchemeSync for Desk {
         if !path.is_empty() {
             return Err(Error::new(ENOENT));
         }
+        self.room()?;
         let text = self.status()?;
         self.keep(text)
     }
 
     fn dup(&mut self, _: usize, message: &[u8], _: &CallerCtx) -> Result<OpenResult> {
+        self.room()?;
         let text = self.order(message)?;
         self.keep(text)
     }

@@ -78,7 +78,7 @@ struct Question {
 }
 
 /// Limits, and what waits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Desk {
     objects: Slab<Limits>,
     questions: VecDeque<Question>,

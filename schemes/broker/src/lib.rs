@@ -16,6 +16,7 @@
 mod ask;
 #[cfg(target_os = "redox")]
 mod client;
+mod counter;
 mod desk;
 mod refusal;
 #[cfg(target_os = "redox")]
@@ -25,6 +26,7 @@ mod service;
 pub use ask::{Ask, Prompt};
 #[cfg(target_os = "redox")]
 pub use client::Client;
+pub use counter::{Counter, Narrowed};
 pub use desk::{Answer, Desk, Grant, Network, OBJECTS, Person, QUESTIONS, ROOT, Terms};
 pub use refusal::Refusal;
 #[cfg(target_os = "redox")]

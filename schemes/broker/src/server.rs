@@ -1,5 +1,6 @@
 //! Carries out what the desk decides.
 use crate::ask::Ask;
+use crate::counter::{Counter, Narrowed};
 use crate::desk::{Answer, Desk, Grant, ROOT, Terms};
 use clavis::abi::params::{LeaseState, MintParams};
 use clavis::handle::limit;
@@ -13,7 +14,7 @@ use redox_scheme::{
 use scheme_daemon::{Forward, Resolution, Tag, answer, endpoint, forward};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use syscall::Stat;
-use syscall::error::{E2BIG, EACCES, ECANCELED, ENOSYS, EOPNOTSUPP, Error, Result};
+use syscall::error::{EACCES, ECANCELED, ENOSYS, EOPNOTSUPP, Error, Result};
 use syscall::flag::{MODE_DIR, O_RDWR};
 use syscall::schemev2::NewFdFlags;
 
@@ -24,7 +25,7 @@ pub struct Broker {
 }
 
 struct Shared {
-    counter: Mutex<Counter>,
+    counter: Mutex<Counter<Lent>>,
     /// There is a question.
     asked: Condvar,
     socket: Socket,
@@ -32,21 +33,28 @@ struct Shared {
     own: Handle,
 }
 
-/// What decides, and what it gives from.
-struct Counter {
-    desk: Desk,
+/// The namespace, under a lease.
+struct Lent {
     lease: Lease,
-    /// The namespace, under that lease.
     names: Handle,
 }
 
-/// A lease, and the namespace under it.
-fn lent(own: &Handle) -> clavis::Result<(Lease, Handle)> {
-    let all = Rights::all();
-    let lease = Lease::new()?;
-    let names = lease.lend(own, all, all)?;
-    limit(&names, all, all, handle_flags::NO_SYMLINKS)?;
-    Ok((lease, names))
+impl Lent {
+    fn new(own: &Handle) -> clavis::Result<Lent> {
+        let all = Rights::all();
+        let lease = Lease::new()?;
+        let names = lease.lend(own, all, all)?;
+        limit(&names, all, all, handle_flags::NO_SYMLINKS)?;
+        Ok(Lent { lease, names })
+    }
+
+    /// Another, unless this was taken back: then nothing is given any more.
+    fn again(&self, own: &Handle) -> clavis::Result<Option<Lent>> {
+        match self.lease.info()?.state {
+            LeaseState::Holds => Lent::new(own).map(Some),
+            _ => Ok(None),
+        }
+    }
 }
 
 impl Broker {
@@ -68,8 +76,8 @@ impl Broker {
         };
         let root = mint(&number, &params).map_err(own)?;
         let kept = Handle::duplicate(names, Place::Upper).map_err(own)?;
-        let (lease, names) = lent(&kept).map_err(own)?;
-        let counter = Mutex::new(Counter { desk: Desk::new(terms), lease, names });
+        let from = Lent::new(&kept).map_err(own)?;
+        let counter = Mutex::new(Counter { desk: Desk::new(terms), from });
         let shared = Arc::new(Shared { counter, asked: Condvar::new(), socket, own: kept });
         let served = Arc::clone(&shared);
         // Who asks learns from the kernel when it ends.
@@ -100,28 +108,26 @@ impl Broker {
     /// # Errors
     /// What the kernel answers.
     pub fn revoke(&self) -> Result<()> {
-        self.shared.counter().lease.revoke().map_err(own)
+        self.shared.counter().from.lease.revoke().map_err(own)
     }
 
     /// Gives only what this policy allows too, from now on. What was granted is taken back, all of
-    /// it, and who waits for the person is refused: both can ask anew.
+    /// it, and who waits for the person is refused: both can ask anew. `with` is done together with
+    /// that, while nothing is granted: if it fails, nothing happens here either.
     ///
     /// # Errors
-    /// `E2BIG`: it was done too often, and nothing changed; what the kernel answers.
-    pub fn shrink(&self, policy: &Arc<Policy>) -> Result<()> {
+    /// `E2BIG`: it was done too often; what the kernel and `with` answer. Then nothing changed.
+    pub fn shrink<T>(&self, policy: &Arc<Policy>, with: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut counter = self.shared.counter();
-        let waiting = counter.desk.narrow(policy).map_err(|_| Error::new(E2BIG))?;
-        // What was revoked stays so.
-        let holds = counter.lease.info().is_ok_and(|info| info.state == LeaseState::Holds);
-        counter.lease.revoke().map_err(own)?;
+        let fresh = |from: &Lent| from.again(&self.shared.own).map_err(own);
+        let Narrowed { old, waiting, done } = counter.narrow(policy, fresh, with)?;
+        // Its last handle is closed, which ends the lease and all that was granted.
+        drop(old);
         for tag in waiting {
             // A request that is gone needs no answer.
             _ = answer(&self.shared.number(), Tag(tag), Err(Error::new(EACCES)));
         }
-        if holds {
-            (counter.lease, counter.names) = lent(&self.shared.own).map_err(own)?;
-        }
-        Ok(())
+        Ok(done)
     }
 }
 
@@ -134,7 +140,7 @@ impl Shared {
         Number::from_raw(self.socket.inner().raw())
     }
 
-    fn counter(&self) -> MutexGuard<'_, Counter> {
+    fn counter(&self) -> MutexGuard<'_, Counter<Lent>> {
         self.counter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -153,8 +159,11 @@ impl Shared {
         // Held until the answer is sent: who gives up meanwhile is answered by one of both.
         let mut counter = self.counter();
         let Some((tag, grant)) = counter.desk.answered(number) else { return };
-        let sent =
-            if yes { self.grant(&counter.names, tag, &grant) } else { Err(Error::new(EACCES)) };
+        let sent = if yes {
+            self.grant(&counter.from.names, tag, &grant)
+        } else {
+            Err(Error::new(EACCES))
+        };
         if let Err(error) = sent {
             // A request that is gone needs no answer.
             _ = answer(&self.number(), Tag(tag), Err(error));
@@ -232,7 +241,7 @@ fn hear(shared: &Shared, state: &mut SchemeState, call: CallRequest) -> Option<R
                     shared.asked.notify_one();
                     return None;
                 }
-                Ok(Answer::Grant(grant)) => match shared.grant(&counter.names, tag, &grant) {
+                Ok(Answer::Grant(grant)) => match shared.grant(&counter.from.names, tag, &grant) {
                     Ok(()) => return None,
                     Err(error) => Err(error),
                 },
