@@ -3,6 +3,8 @@
 use crate::{Trouble, account, contained, guarded, policy};
 use allow_list::List;
 use clavis::Handle;
+use clavis::abi::params::ObjectType;
+use clavis::handle::query;
 use clavis::namespace::{Name, Namespace};
 use clavis_view::guest::{Below, Server};
 use clavis_view::{Lower, Record, Recorder, Walks};
@@ -48,8 +50,12 @@ fn watched(own: &Namespace, list: &List, record: &Arc<Record>) -> Result<Namespa
     guarded::sealed(own, &plain, &roots)
 }
 
-/// Whether something is the root of files: a directory that is walked by node.
+/// Whether something is the root of files: a directory that a server walks by node. What makes
+/// objects of the kernel looks like a directory too.
 pub(crate) fn is_file_system(root: &Handle) -> bool {
+    if query(root).is_ok_and(|info| info.object != Some(ObjectType::Scheme)) {
+        return false;
+    }
     let below = Below::new(root);
     let directory = below
         .stat(root)

@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "the_status_of_a_sandbox_says_what_it_has", run: status },
     Case { name: "what_a_broker_gave_to_a_running_sandbox_is_taken_back", run: broker },
     Case { name: "a_program_sees_nothing_of_what_controls_its_sandbox", run: unseen },
+    Case { name: "a_program_in_a_named_sandbox_starts_others", run: starts },
     Case { name: "the_name_of_a_sandbox_is_free_when_it_has_ended_or_was_killed", run: names },
 ];
 
@@ -231,6 +232,15 @@ fn unseen() -> Verdict {
     tended.says("list /scheme/sandbox", "2")?;
     tended.end()?;
     earlier.end()
+}
+
+fn starts() -> Verdict {
+    let place = place("starts")?;
+    let policy = "allow rx /scheme/initfs/***\nallow all /scheme/memory/***\n\
+                  allow all /scheme/pipe/***\nallow r {}/in/***\ndeny {}/in/deep/***";
+    write(&place, "ten", policy)?;
+    let sh = "--name ten --policy {}/ten sh -c cat_{}/in/file_|_cat;_cat_{}/in/deep/file";
+    contain(sh, &place)?.fails(1, "insidecat: ")
 }
 
 fn names() -> Verdict {
