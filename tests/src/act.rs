@@ -1,4 +1,6 @@
 //! What programs started by a case do.
+use crate::cases::traced_sockets;
+use crate::cases::ways_out::scripts;
 use std::collections::HashMap;
 use std::io::Read;
 use std::process::ExitCode;
@@ -76,6 +78,11 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "both" => crate::traced::said(crate::traced::both()),
         "impatient" => crate::traced::impatient(),
         "rights" => crate::traced::said(crate::traced::rights()),
+        "send-around" => crate::traced::said(traced_sockets::send_around()),
+        "run-scripts" => scripts::run_scripts(),
+        "run-handles" => crate::traced::said(scripts::run_handles()),
+        "trade" => crate::traced::said(traced_sockets::trade()),
+        "watch" => crate::traced::said(traced_sockets::watch()),
         "crowd" => match crowd() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -2,8 +2,8 @@
 //!
 //! Each case is a process in its own namespace and account. What happens goes to descriptor 3 as
 //! lines: `begin NAME`, then `pass NAME` or `fail NAME: why`. `suite --list` names the cases.
-//! `--case`, `--peer` and `--act` are the suite's other selves: one case, the server that
-//! misbehaves, and the program that a case starts.
+//! `--case`, `--peer`, `--act` and `--ran` are the suite's other selves: one case, the server that
+//! misbehaves, the program that a case starts, and the interpreter of a script.
 #[cfg(target_os = "redox")]
 mod act;
 mod asks;
@@ -27,6 +27,7 @@ fn main() -> std::process::ExitCode {
         ["--list"] => run::list(),
         ["--case", name] => run::case(name),
         ["--peer", mode] => peer::main(mode),
+        ["--ran", ..] => cases::ways_out::scripts::ran(),
         ["--act", what, ..] => act::main(what),
         [] => run::all(""),
         [filter] => run::all(filter),

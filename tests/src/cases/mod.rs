@@ -36,11 +36,12 @@ mod supervision;
 mod support;
 mod system;
 mod terminals;
+pub(crate) mod traced_sockets;
 mod traces;
 mod unix_sockets;
 mod unveil;
 mod views;
-mod ways_out;
+pub(crate) mod ways_out;
 
 use crate::run::Case;
 
@@ -56,6 +57,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     ways_out::calls::CASES,
     ways_out::races::CASES,
     ways_out::swaps::CASES,
+    ways_out::scripts::CASES,
     sandbox::CASES,
     views::CASES,
     crypts::CASES,
@@ -74,6 +76,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     system::CASES,
     seen::CASES,
     traces::CASES,
+    traced_sockets::CASES,
     graphs::CASES,
     processes::CASES,
     hostile::CASES,

@@ -26,20 +26,20 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "a_trace_of_a_program_with_a_thousand_handles_leaves_nothing", run: crowd },
 ];
 
-const TRACE: &str = "/scheme/initfs/bin/trace";
+pub(super) const TRACE: &str = "/scheme/initfs/bin/trace";
 
 fn trace(line: &str, place: &Place) -> Result<Outcome, String> {
     run(Command::new(TRACE).args(place.words(line)))
 }
 
 /// The lines that a trace wrote to `log`, without who asked.
-fn log(place: &Place) -> Result<Vec<String>, String> {
+pub(super) fn log(place: &Place) -> Result<Vec<String>, String> {
     let text = io("log", fs::read_to_string(place.at("log")))?;
     Ok(text.lines().filter_map(|line| Some(line.split_once("  ")?.1.to_owned())).collect())
 }
 
 /// One of the lines begins and ends so.
-fn has(lines: &[String], begin: &str, end: &str) -> Verdict {
+pub(super) fn has(lines: &[String], begin: &str, end: &str) -> Verdict {
     let found = lines.iter().any(|line| line.starts_with(begin) && line.ends_with(end));
     check(found, &format!("no line {begin:?} ... {end:?} in {lines:#?}"))
 }

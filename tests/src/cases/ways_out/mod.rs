@@ -7,6 +7,7 @@ pub(crate) mod calls;
 pub(crate) mod confined;
 pub(crate) mod native;
 pub(crate) mod races;
+pub(crate) mod scripts;
 pub(crate) mod swaps;
 pub(crate) mod views;
 mod ways;

@@ -20,19 +20,25 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// What a shell needs.
-const SHELL: &str = "allow rx /scheme/initfs/***\nallow rwxc+CALL+DERIVE+CONTROL /scheme/memory/***\n\
+pub(super) const SHELL: &str = "allow rx /scheme/initfs/***\nallow rwxc+CALL+DERIVE+CONTROL /scheme/memory/***\n\
                      allow rwxc+CALL+DERIVE+CONTROL /scheme/pipe/***\n";
 /// How often a program is run while somebody swaps.
 const RUNS: usize = 40;
 
-fn script(path: &Path, text: &str) -> Verdict {
+pub(super) fn script(path: &Path, text: &str) -> Verdict {
     io("write", fs::write(path, text))?;
     io("mode", fs::set_permissions(path, fs::Permissions::from_mode(0o755)))
 }
 
-/// Runs words under a policy while `change` is done over and over. What it says is `inside`, or why
-/// not, and never what lies outside.
-fn raced(place: &Place, policy: &str, words: &str, change: impl Fn() + Sync) -> Verdict {
+/// Runs words under a policy while `change` is done over and over. What it says is the first of these
+/// words, or why not, and never the second.
+pub(super) fn raced(
+    place: &Place,
+    policy: &str,
+    words: &str,
+    [inside, outside]: [&str; 2],
+    change: impl Fn() + Sync,
+) -> Verdict {
     let own = place.at("").display().to_string();
     let text = format!("{SHELL}{policy}").replace("{}", own.trim_end_matches('/'));
     io("policy", fs::write(place.at("policy"), text))?;
@@ -48,10 +54,13 @@ fn raced(place: &Place, policy: &str, words: &str, change: impl Fn() + Sync) -> 
         going.store(false, Ordering::SeqCst);
         outcome
     })?;
-    check(!outcome.said.contains("outside"), &format!("it said {:?}", outcome.said))?;
+    check(!outcome.said.contains(outside), &format!("it said {:?}", outcome.said))?;
     // Without anybody who swaps it comes to it.
-    contain(&format!("--policy {{}}/policy {words}"), place)?.fails(0, "inside")
+    contain(&format!("--policy {{}}/policy {words}"), place)?.fails(0, inside)
 }
+
+/// What lies in the sandbox, and what does not.
+const MARKS: [&str; 2] = ["inside", "outside"];
 
 /// A loop of a shell, in the words of [`contain`].
 fn over_and_over(body: &str) -> String {
@@ -59,9 +68,14 @@ fn over_and_over(body: &str) -> String {
 }
 
 /// A thing with two names takes turns with a link to what lies outside.
-fn turns(place: &Place, name: &str) -> impl Fn() + Sync {
+pub(super) fn turns(place: &Place, name: &str) -> impl Fn() + Sync {
+    turns_with(place, name, "evil")
+}
+
+/// The same with the link of that ending.
+pub(super) fn turns_with(place: &Place, name: &str, ending: &str) -> impl Fn() + Sync {
     let (here, good, evil) =
-        (place.at(name), place.at(&format!("{name}-good")), place.at(&format!("{name}-evil")));
+        (place.at(name), place.at(&format!("{name}-good")), place.at(&format!("{name}-{ending}")));
     move || {
         _ = fs::rename(&here, &good);
         _ = fs::rename(&evil, &here);
@@ -77,7 +91,7 @@ fn programs() -> Verdict {
     script(&place.at("outer"), "echo outside\n")?;
     io("link", symlink("../outer", place.at("in/tool-evil")))?;
     let words = over_and_over("{}/in/tool");
-    raced(&place, "allow rx {}/in/***\n", &words, turns(&place, "in/tool"))
+    raced(&place, "allow rx {}/in/***\n", &words, MARKS, turns(&place, "in/tool"))
 }
 
 fn directories() -> Verdict {
@@ -85,10 +99,11 @@ fn directories() -> Verdict {
     io("mkdir", fs::create_dir_all(place.at("in/a/b")))?;
     io("write", fs::write(place.at("in/mark"), "inside"))?;
     io("write", fs::write(place.at("mark"), "outside"))?;
-    // Moved up by one, `../../mark` would be the one outside.
-    let (deep, out) = (place.at("in/a/b"), place.at("b"));
+    io("mkdir", fs::create_dir(place.at("out")))?;
+    // Moved out, `../../mark` would be the one outside.
+    let (deep, out) = (place.at("in/a/b"), place.at("out/b"));
     let words = over_and_over("cd_{}/in;_cd_a/b_&&_cat_../../mark");
-    raced(&place, "allow rx {}/in/***\n", &words, move || {
+    raced(&place, "allow rx {}/in/***\n", &words, MARKS, move || {
         _ = fs::rename(&deep, &out);
         std::thread::yield_now();
         _ = fs::rename(&out, &deep);
