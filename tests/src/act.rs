@@ -70,6 +70,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "append" => append(),
         "downgrade" => crate::tend::downgrade(),
         "tend" => crate::tend::tend(),
+        "demonstrate" => crate::demonstration::demonstrate(),
         "ask" => crate::asks::ask(),
         "flood-broker" => crate::asks::flood(),
         "traced" => crate::traced::said(crate::traced::each()),

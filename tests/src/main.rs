@@ -10,6 +10,8 @@ mod asks;
 #[cfg(target_os = "redox")]
 mod cases;
 #[cfg(target_os = "redox")]
+mod demonstration;
+#[cfg(target_os = "redox")]
 mod peer;
 #[cfg(target_os = "redox")]
 mod run;

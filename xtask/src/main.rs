@@ -4,6 +4,7 @@
 mod bench;
 mod build;
 mod check;
+mod demonstrate;
 mod docs;
 mod doctor;
 mod image;
@@ -50,6 +51,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Image(options) => image::command(&workspace, &options),
         Command::Bench(options) => bench::bench(&workspace, &options),
         Command::Check => check::check(&workspace),
+        Command::Demonstrate(options) => demonstrate::write(&workspace, &options),
         Command::Docs => docs::write(&workspace),
         Command::Doctor => doctor::doctor(),
     }

@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Check,
     /// Write the generated documentation (docs/abi.md, docs/rights.md).
     Docs,
+    /// Play docs/demonstration.md in the guest and write what came of it: page, pictures, recording.
+    Demonstrate(MachineOptions),
     /// Say what this machine lacks, and the command that installs it.
     Doctor,
 }

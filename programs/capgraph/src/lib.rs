@@ -2,11 +2,13 @@
 //! the name `proc`.
 #![forbid(unsafe_code)]
 
+use clavis::abi::error::{EEXPIRED, EREVOKED};
 use clavis::abi::params::{BIRTH_NAME, NO_NUMBER, short_number};
+use clavis::handle::query;
 use clavis::process::Row;
-use clavis::{Number, process};
+use clavis::{Handle, Number, process};
 use clavis_render::reason;
-use holdings::{Held, Process, Snapshot};
+use holdings::{Held, Process, Snapshot, State};
 
 /// Where processes are listed.
 const PROCESSES: &str = "/scheme/proc";
@@ -35,12 +37,32 @@ fn process(number: u64) -> Option<Process> {
         name: name.unwrap_or_default(),
         parent: usage.maker,
         account: usage.number,
-        handles: rows.into_iter().map(held).collect(),
+        handles: rows.into_iter().map(|row| held(&handle, row)).collect(),
     })
 }
 
-fn held(row: Row) -> Held {
+/// Asks where things lie that these processes have open. A server that does not answer is waited
+/// for.
+pub fn ask_paths(snapshot: &mut Snapshot, numbers: &[u64]) {
+    let asked = |one: &&mut Process| numbers.contains(&one.number);
+    for process in snapshot.processes.iter_mut().filter(asked) {
+        let Ok(handle) = clavis::object::process(process.number) else { continue };
+        for held in &mut process.handles {
+            let Ok(number) = usize::try_from(held.number) else { continue };
+            let path = process::borrow(&handle, Number::from_raw(number))
+                .and_then(|borrowed| clavis::handle::path(&borrowed));
+            held.path = path.unwrap_or_default();
+        }
+    }
+}
+
+fn held(process: &Handle, row: Row) -> Held {
     let origin = row.origin;
+    // A copy would be under the same lease.
+    let ended = row.info.lease.is_some()
+        && process::borrow(process, row.number)
+            .and_then(|copy| query(&copy))
+            .is_err_and(|error| [EREVOKED, EEXPIRED].contains(&error.errno()));
     Held {
         number: row.number.raw() as u64,
         // A type that this program does not know is no type.
@@ -54,6 +76,8 @@ fn held(row: Row) -> Held {
         from: origin.from.unwrap_or(0),
         via: origin.via.map_or(NO_NUMBER, |number| short_number(number.raw())).into(),
         label: row.info.label,
+        state: if ended { State::Ended } else { State::Holds },
+        path: String::new(),
     }
 }
 

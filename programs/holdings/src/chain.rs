@@ -1,7 +1,7 @@
 //! How a process came to hold a handle, what is under it, and what would take it away: in words.
 use crate::graph::lease_name;
 use crate::model::short;
-use crate::{Held, Process, Snapshot};
+use crate::{Held, Process, Snapshot, State};
 use clavis_abi::Rights;
 use clavis_abi::params::{ObjectType, Step, long_number};
 use clavis_render::rights;
@@ -93,6 +93,9 @@ fn steps(snapshot: &Snapshot, holder: &Process, held: &Held) -> Vec<String> {
 /// What would take it away.
 fn endings(snapshot: &Snapshot, holder: &Process, held: &Held) -> Vec<String> {
     let mut lines = Vec::new();
+    if held.state == State::Ended {
+        return vec![format!("with lease {}, and that has ended already", lease_name(held.lease))];
+    }
     if held.lease != 0 {
         let lease = lease_name(held.lease);
         let owners = who_holds(snapshot, |own| {

@@ -1,6 +1,6 @@
 //! What changed between two moments.
 use crate::model::short;
-use crate::{Held, Process, Snapshot};
+use crate::{Held, Process, Snapshot, State};
 use clavis_render::{origin, rights};
 use std::collections::BTreeMap;
 
@@ -87,6 +87,11 @@ fn line(change: &Change) -> String {
         }
         Change::Gained(process, held) => format!("+ {process}/{}\n", handle(held)),
         Change::Lost(process, held) => format!("- {process}/{}\n", handle(held)),
+        Change::Altered(process, old, new) if old.is_like(new) && old.state != new.state => {
+            let told =
+                if new.state == State::Ended { "ended with its lease" } else { "good again" };
+            format!("* {process}/{}; now {told}\n", handle(old))
+        }
         Change::Altered(process, old, new) if old.is_like(new) && old.lease == new.lease => {
             let [old_rights, new_rights] = [old, new].map(|held| rights::compact(held.rights));
             let told = if old_rights == new_rights { came(new) } else { new_rights };

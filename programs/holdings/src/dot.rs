@@ -26,6 +26,7 @@ pub fn drawn(graph: &Graph) -> String {
 fn shape(node: Node) -> &'static str {
     match node {
         Node::Process(_) => "box",
+        Node::Path(_) => "note",
         Node::Scheme(_) => "ellipse",
         Node::Account(_) => "folder",
         Node::Lease(_) => "hexagon",

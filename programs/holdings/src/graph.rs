@@ -6,7 +6,7 @@
 //! account acts on it, and that on the processes in it; who may revoke a lease acts on all that hold
 //! something under it. Answers are no actions: a server can mislead those who ask it, and only those.
 use crate::model::{factory_name, short};
-use crate::{Held, Process, Snapshot, kind_name};
+use crate::{Held, Process, Snapshot, State, kind_name};
 use clavis_abi::Rights;
 use clavis_abi::params::{FactoryKind, ObjectType};
 use clavis_render::handle::printable;
@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 pub enum Node {
     /// A process, by its number.
     Process(u64),
+    /// Something of a scheme that has a path: its place among all such, by scheme and path.
+    Path(u64),
     /// A scheme, by the number of its endpoint.
     Scheme(u64),
     /// A pipe.
@@ -70,8 +72,18 @@ const CHANGE: Rights = Rights::WRITE.union(Rights::MAP_WRITE);
 /// To see it.
 const SEE: Rights = Rights::READ.union(Rights::MAP_READ).union(Rights::MAP_EXEC);
 
-/// What a handle is an edge to, and which way it acts: from its holder, or to it.
+/// Where what a handle points to lies: scheme and path.
+fn path_of(held: &Held) -> Option<(u64, &str)> {
+    let known = !held.path.is_empty() && held.kind() == Some(ObjectType::Scheme);
+    (known && held.state == State::Holds).then_some((held.object, held.path.as_str()))
+}
+
+/// What a handle is an edge to, and which way it acts: from its holder, or to it. One that has ended
+/// is none.
 fn meaning(held: &Held) -> Option<(Node, bool, bool)> {
+    if held.state == State::Ended {
+        return None;
+    }
     let Held { rights, object, kind, .. } = *held;
     let may = |set: Rights| rights.intersects(set);
     Some(match held.kind()? {
@@ -125,12 +137,20 @@ impl Graph {
     #[must_use]
     pub fn new(snapshot: &Snapshot) -> Self {
         let mut gathered = Gathered::default();
+        let mut paths: Vec<(u64, &str)> =
+            snapshot.processes.iter().flat_map(|one| &one.handles).filter_map(path_of).collect();
+        paths.sort_unstable();
+        paths.dedup();
         let mut labels: BTreeMap<Node, BTreeMap<&str, usize>> = BTreeMap::new();
         for process in &snapshot.processes {
             let own = Node::Process(process.number);
             gathered.add(Node::Account(process.account), own, true, None);
             for held in &process.handles {
-                let Some((node, acts, acted)) = meaning(held) else { continue };
+                let Some((mut node, acts, acted)) = meaning(held) else { continue };
+                if let Some(at) = path_of(held).and_then(|path| paths.binary_search(&path).ok()) {
+                    let scheme = std::mem::replace(&mut node, Node::Path(at as u64));
+                    gathered.add(node, scheme, true, None);
+                }
                 if acted {
                     gathered.add(node, own, true, Some(held));
                 }
@@ -151,7 +171,12 @@ impl Graph {
         }
         for (from, to, _) in gathered.0.keys() {
             for node in [*from, *to] {
-                nodes.entry(node).or_insert_with(|| title(node, labels.get(&node)));
+                nodes.entry(node).or_insert_with(|| match node {
+                    Node::Path(at) => {
+                        printable(paths.get(at as usize).map_or("", |(_, path)| path)).to_string()
+                    }
+                    _ => title(node, labels.get(&node)),
+                });
             }
         }
         let places: BTreeMap<Node, usize> = nodes.keys().copied().zip(0..).collect();
@@ -178,10 +203,19 @@ impl Graph {
             }
         }
         let keeps = |(node, near): (&(Node, String), &(usize, bool))| match node.0 {
-            Node::Process(_) | Node::Scheme(_) | Node::Factory(_) | Node::Kind(_) => true,
+            Node::Process(_)
+            | Node::Path(_)
+            | Node::Scheme(_)
+            | Node::Factory(_)
+            | Node::Kind(_) => true,
             _ => near.1,
         };
         let kept: Vec<bool> = self.nodes.iter().zip(&near).map(keeps).collect();
+        self.part(&kept, self.edges.clone())
+    }
+
+    /// The nodes that are kept, and of these edges those between them.
+    pub(crate) fn part(&self, kept: &[bool], edges: Vec<Edge>) -> Self {
         let mut count = 0;
         let places: Vec<Option<usize>> = kept
             .iter()
@@ -193,10 +227,10 @@ impl Graph {
             })
             .collect();
         let place = |old: usize| places.get(old).copied().flatten();
-        let edges = self.edges.iter().filter_map(|edge| {
-            Some(Edge { from: place(edge.from)?, to: place(edge.to)?, ..edge.clone() })
-        });
-        let nodes = self.nodes.iter().zip(&kept).filter(|(_, kept)| **kept);
+        let edges = edges
+            .into_iter()
+            .filter_map(|edge| Some(Edge { from: place(edge.from)?, to: place(edge.to)?, ..edge }));
+        let nodes = self.nodes.iter().zip(kept).filter(|(_, kept)| **kept);
         Self { edges: edges.collect(), nodes: nodes.map(|(node, _)| node.clone()).collect() }
     }
 
@@ -243,6 +277,7 @@ fn title(node: Node, labels: Option<&BTreeMap<&str, usize>>) -> String {
     };
     match node {
         Node::Process(number) => format!("{number} (ended or hidden)"),
+        Node::Path(_) => String::new(),
         Node::Scheme(_) => labelled("scheme"),
         Node::Pipe(number) => format!("pipe {}", number & u64::from(u32::MAX)),
         Node::Memory(number) => format!("memory {}", number & u64::from(u32::MAX)),
@@ -263,7 +298,22 @@ fn blank() -> Held {
     let none = Rights::empty();
     let (rights, inherit, label) = (none, none, String::new());
     let (number, kind, lease, object, maker, step, from, via) = (0, 0, 0, 0, 0, 0, 0, 0);
-    Held { number, kind, rights, inherit, lease, object, maker, step, from, via, label }
+    let (state, path) = (State::Holds, String::new());
+    Held {
+        number,
+        kind,
+        rights,
+        inherit,
+        lease,
+        state,
+        object,
+        maker,
+        step,
+        from,
+        via,
+        label,
+        path,
+    }
 }
 
 impl Edge {
@@ -286,87 +336,4 @@ pub fn left_out(process: &Process) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample;
-
-    fn places(graph: &Graph, edge: &Edge) -> (Node, Node) {
-        (graph.nodes[edge.from].0, graph.nodes[edge.to].0)
-    }
-
-    #[test]
-    fn each_handle_is_in_the_graph_once_for_each_way_that_it_acts() {
-        sample::each(300, |snapshot, _| {
-            let graph = Graph::new(snapshot);
-            let mut expected: BTreeMap<(Node, Node, bool), usize> = BTreeMap::new();
-            for process in &snapshot.processes {
-                let own = Node::Process(process.number);
-                for held in &process.handles {
-                    let Some((node, acts, acted)) = meaning(held) else { continue };
-                    let mut add = |from, to, acts| {
-                        if from != to {
-                            *expected.entry((from, to, acts)).or_default() += 1;
-                        }
-                    };
-                    match (acts, acted) {
-                        (true, true) => {
-                            add(own, node, true);
-                            add(node, own, true);
-                        }
-                        (false, true) => add(node, own, true),
-                        (acts, false) => add(own, node, acts),
-                    }
-                    if held.lease != 0 {
-                        add(Node::Lease(held.lease), own, true);
-                    }
-                }
-            }
-            let found = graph.edges.iter().filter(|edge| edge.handles > 0).map(|edge| {
-                let (from, to) = places(&graph, edge);
-                ((from, to, edge.acts), edge.handles)
-            });
-            assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
-            let all: usize = snapshot.processes.iter().map(left_out).sum();
-            let handles: usize = snapshot.processes.iter().map(|one| one.handles.len()).sum();
-            assert!(all <= handles);
-        });
-    }
-
-    #[test]
-    fn what_is_left_of_a_graph_is_part_of_it() {
-        sample::each(300, |snapshot, _| {
-            let graph = Graph::new(snapshot);
-            let less = graph.shared();
-            assert!(less.nodes.iter().all(|node| graph.nodes.contains(node)));
-            let all: Vec<_> = graph.edges.iter().map(|edge| places(&graph, edge)).collect();
-            assert!(less.edges.iter().all(|edge| all.contains(&places(&less, edge))));
-            for process in &snapshot.processes {
-                assert!(less.nodes.iter().any(|(node, _)| *node == Node::Process(process.number)));
-            }
-        });
-    }
-
-    #[test]
-    fn a_person_finds_processes_schemes_and_accounts() {
-        let scheme = Held {
-            kind: ObjectType::Scheme as u64,
-            object: 7,
-            label: "file".into(),
-            ..sample::held(3)
-        };
-        let shell = Process {
-            number: 8,
-            name: "/bin/sh".into(),
-            account: 2,
-            handles: vec![scheme],
-            ..Process::default()
-        };
-        let graph = Graph::new(&Snapshot::new(vec![shell]));
-        let node = |word: &str| graph.find(word).iter().map(|at| graph.nodes[*at].0).collect();
-        let found: [Vec<Node>; 5] = ["8", "sh", "file", "account:2", "nobody"].map(node);
-        let process = vec![Node::Process(8)];
-        let expected =
-            [process.clone(), process, vec![Node::Scheme(7)], vec![Node::Account(2)], vec![]];
-        assert_eq!(found, expected);
-    }
-}
+mod tests;

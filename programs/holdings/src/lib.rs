@@ -6,6 +6,7 @@
 //! hostile; it is escaped where it becomes text ([`escape`]).
 #![forbid(unsafe_code)]
 
+mod around;
 pub mod chain;
 pub mod diff;
 pub mod dot;
@@ -19,4 +20,4 @@ mod sample;
 pub mod saved;
 pub mod svg;
 
-pub use model::{Held, Process, Snapshot, kind_name};
+pub use model::{Held, Process, Snapshot, State, kind_name};

@@ -38,6 +38,8 @@ pub struct Held {
     pub inherit: Rights,
     /// Number of the lease that it is under; 0: none.
     pub lease: u64,
+    /// Whether it is good for anything still.
+    pub state: State,
     /// Number of the object, among those of its type; 0: none is told.
     pub object: u64,
     /// The process that made or opened what it points to; 0: the kernel.
@@ -50,6 +52,18 @@ pub struct Held {
     pub via: u64,
     /// Label of the slot that it was opened through.
     pub label: String,
+    /// Where what it points to lies, if that was asked; else empty.
+    pub path: String,
+}
+
+/// Whether a handle is good for anything still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// As far as its rights go.
+    #[default]
+    Holds,
+    /// Its lease has ended: it is a number and nothing else.
+    Ended,
 }
 
 impl Snapshot {

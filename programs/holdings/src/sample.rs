@@ -1,5 +1,5 @@
 //! Pictures of systems that never were, for tests.
-use crate::{Held, Process, Snapshot};
+use crate::{Held, Process, Snapshot, State};
 use clavis_abi::Rights;
 use clavis_abi::params::{ObjectType, upper_number};
 use fastrand::Rng;
@@ -18,6 +18,8 @@ pub(crate) fn held(number: u64) -> Held {
         from: 0,
         via: 0,
         label: String::new(),
+        state: State::Holds,
+        path: String::new(),
     }
 }
 
@@ -76,5 +78,11 @@ fn any_held(chance: &mut Rng, number: u64, count: u64) -> Held {
         from: chance.u64(..=count + 1),
         via: [chance.u64(..8), 0x8000 + chance.u64(..8), 0xFFFF][chance.usize(..3)],
         label: NAMES[chance.usize(..NAMES.len())].to_owned(),
+        state: if chance.u8(..4) == 0 { State::Ended } else { State::Holds },
+        path: if chance.bool() {
+            NAMES[chance.usize(..NAMES.len())].to_owned()
+        } else {
+            String::new()
+        },
     }
 }

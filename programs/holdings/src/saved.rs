@@ -1,10 +1,14 @@
 //! A picture as a file: lines of words, the first says the form.
-use crate::{Held, Process, Snapshot};
+use crate::{Held, Process, Snapshot, State};
 use clavis_abi::Rights;
 use std::fmt::Write;
 
 /// The first line.
-const HEAD: &str = "clavis holdings 1";
+const HEAD: &str = "clavis holdings 2";
+/// Of a handle that is good for something.
+const HOLDS: &str = "holds";
+/// Of one whose lease has ended.
+const ENDED: &str = "ended";
 /// Longest line that is read.
 const LINE: usize = 4096;
 
@@ -20,11 +24,12 @@ pub fn write(snapshot: &Snapshot) -> String {
         for held in &process.handles {
             let Held { number, kind, lease, object, maker, step, from, via, .. } = held;
             let (rights, inherit) = (held.rights.bits(), held.inherit.bits());
-            let label = quoted(&held.label);
+            let (label, path) = (quoted(&held.label), quoted(&held.path));
+            let state = if held.state == State::Ended { ENDED } else { HOLDS };
             let _ = writeln!(
                 text,
                 "handle {number} {kind} {rights:x} {inherit:x} {lease} {object} {maker} {step} \
-                 {from} {via} {label}"
+                 {from} {via} {label} {state} {path}"
             );
         }
     }
@@ -96,6 +101,12 @@ fn held<'t>(words: &mut impl Iterator<Item = &'t str>) -> Option<Held> {
         from: decimal(words)?,
         via: decimal(words)?,
         label: unquoted(words.next()?)?,
+        state: match words.next()? {
+            HOLDS => State::Holds,
+            ENDED => State::Ended,
+            _ => return None,
+        },
+        path: unquoted(words.next()?)?,
     })
 }
 

@@ -56,6 +56,7 @@ fn line(text: &mut String, graph: &Graph, layout: &Layout, edge: &Edge) {
 fn shape(text: &mut String, node: Node, title: &str, (x, y): (i64, i64)) {
     let (fill, round) = match node {
         Node::Process(_) => ("#cfe3ff", 2),
+        Node::Path(_) => ("#fffbd1", 2),
         Node::Scheme(_) => ("#d8f5d0", 13),
         Node::Account(_) => ("#eee", 2),
         Node::Lease(_) => ("#ffe3c2", 8),

@@ -12,6 +12,7 @@ mod cpu_time;
 mod crowds;
 mod crypts;
 mod cwd;
+mod demonstrated;
 mod graphs;
 mod hostile;
 mod jobs;
@@ -64,6 +65,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     policies::CASES,
     contained_brokers::CASES,
     running_sandboxes::CASES,
+    demonstrated::CASES,
     capsicum::CASES,
     unveil::CASES,
     cwd::CASES,

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: capgraph [--svg] [--all]     draw all processes and what lies between them: DOT, or SVG
+         --around A                 only A, what it has to do with, and who is behind that
        capgraph --reach A B         whether A can act on B, and by which way
          --trust NAME               but by none through NAME: it keeps to its rules
        capgraph --save FILE         keep the picture of this moment
@@ -25,7 +26,7 @@ const MOST: u64 = 64 << 20;
 /// What is to be done.
 #[derive(Debug)]
 enum Task {
-    Draw { svg: bool, all: bool },
+    Draw { svg: bool, all: bool, around: Vec<String> },
     Reach(String, String, Vec<String>),
     Save(String),
     Diff(String, Option<String>),
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
 /// What the words ask for, and the picture that it is about.
 fn task(words: &[String]) -> Option<(Task, Option<String>)> {
     let (mut svg, mut all, mut of, mut other) = (false, false, None, None);
-    let mut trusted = Vec::new();
+    let (mut trusted, mut around) = (Vec::new(), Vec::new());
     let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
         let mut next = || words.next().cloned();
@@ -74,6 +75,10 @@ fn task(words: &[String]) -> Option<(Task, Option<String>)> {
                 of = Some(next()?);
                 continue;
             }
+            "--around" => {
+                around.push(next()?);
+                continue;
+            }
             "--trust" => {
                 trusted.push(next()?);
                 continue;
@@ -88,8 +93,8 @@ fn task(words: &[String]) -> Option<(Task, Option<String>)> {
         }
     }
     let draws = other.is_none();
-    let fits = draws || !svg && !all;
-    let mut task = other.unwrap_or(Task::Draw { svg, all });
+    let fits = draws || !svg && !all && around.is_empty();
+    let mut task = other.unwrap_or(Task::Draw { svg, all, around });
     match &mut task {
         Task::Reach(_, _, names) => *names = trusted,
         _ if !trusted.is_empty() => return None,
@@ -102,19 +107,30 @@ fn task(words: &[String]) -> Option<(Task, Option<String>)> {
 fn done(task: &Task, of: Option<&str>) -> Result<ExitCode, String> {
     let picture = || of.map_or_else(capgraph::snapshot, kept);
     match task {
-        Task::Draw { svg, all } => {
-            let whole = Graph::new(&picture()?);
-            let graph = if *all { whole } else { whole.shared() };
+        Task::Draw { svg, all, around } => {
+            let mut picture = picture()?;
+            let middle = |graph: &Graph| -> Result<Vec<usize>, String> {
+                let places: Result<Vec<_>, _> =
+                    around.iter().map(|word| found(graph, word)).collect();
+                places.map(|places| places.concat())
+            };
+            let mut graph = Graph::new(&picture);
+            let processes = graph.processes(&middle(&graph)?);
+            if of.is_none() && !processes.is_empty() {
+                capgraph::ask_paths(&mut picture, &processes);
+                graph = Graph::new(&picture);
+            }
+            if !*all {
+                graph = graph.shared();
+            }
+            if !around.is_empty() {
+                graph = graph.around(&middle(&graph)?);
+            }
             say(&if *svg { svg::drawn(&graph) } else { dot::drawn(&graph) })
         }
         Task::Reach(from, to, trusted) => {
             let graph = Graph::new(&picture()?);
-            let place = |word: &str| match graph.find(word) {
-                places if places.is_empty() => {
-                    Err(format!("{}: there is no such thing", printable(word)))
-                }
-                places => Ok(places),
-            };
+            let place = |word: &str| found(&graph, word);
             let (from_places, to_places) = (place(from)?, place(to)?);
             let trusted: Result<Vec<_>, _> = trusted.iter().map(|word| place(word)).collect();
             let trusted = trusted?.concat();
@@ -139,6 +155,14 @@ fn done(task: &Task, of: Option<&str>) -> Result<ExitCode, String> {
             let new = new.as_deref().map_or_else(capgraph::snapshot, kept)?;
             say(&diff::told(&diff::between(&old, &new)))
         }
+    }
+}
+
+/// Where in a graph that is.
+fn found(graph: &Graph, word: &str) -> Result<Vec<usize>, String> {
+    match graph.find(word) {
+        places if places.is_empty() => Err(format!("{}: there is no such thing", printable(word))),
+        places => Ok(places),
     }
 }
 
