@@ -56,6 +56,9 @@ pub(crate) fn main(what: &str) -> ExitCode {
             Ok(_) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
+        "c-unwritten" | "c-prompt" | "c-reopen" => {
+            ExitCode::from(crate::cases::c_streams::in_child(what) as u8)
+        }
         "threads" => threads(),
         "handles" => handles(),
         "hold" => hold(),

@@ -138,30 +138,6 @@ pub unsafe extern "C" fn strerror(wanted: c_int) -> *mut c_char {
     place
 }
 
-/// Writes a prefix (unless it is null or empty) and the description of the error number to the
-/// standard error.
-///
-/// # Safety
-/// C contract: `prefix` is null or NUL-terminated.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn perror(prefix: *const c_char) {
-    let mut words = crate::message::Text::new();
-    describe(errno(), &mut words);
-    let mut line = alloc::vec::Vec::new();
-    if !prefix.is_null() {
-        // SAFETY: the contract.
-        let prefix = unsafe { core::ffi::CStr::from_ptr(prefix) }.to_bytes();
-        if !prefix.is_empty() {
-            line.extend_from_slice(prefix);
-            line.extend_from_slice(b": ");
-        }
-    }
-    line.extend_from_slice(words.text().as_bytes());
-    line.push(b'\n');
-    // There is nobody to be told that the standard error is closed.
-    let _ = clavis_rt::sys::file::write_all(clavis_rt::Number::from_raw(2), &line);
-}
-
 /// Writes the description; whether the number is known.
 pub(crate) fn describe(wanted: c_int, text: &mut crate::message::Text) -> bool {
     let denial = if wanted == clavis_abi::error::ENOTCAPABLE {

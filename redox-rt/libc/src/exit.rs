@@ -15,6 +15,14 @@ enum Action {
 
 static ACTIONS: Mutex<Vec<Action>> = Mutex::const_new(clavis_rt::sync::RawMutex::new(), Vec::new());
 
+/// What comes last of all, if anything was told: streams are written.
+static LAST: Mutex<Option<fn()>> = Mutex::const_new(clavis_rt::sync::RawMutex::new(), None);
+
+/// Says what [`exit`] does after all that was registered.
+pub(crate) fn finally(action: fn()) {
+    *LAST.lock() = Some(action);
+}
+
 fn register(action: Action) -> c_int {
     let mut actions = ACTIONS.lock();
     if actions.try_reserve(1).is_err() {
@@ -44,7 +52,7 @@ pub unsafe extern "C" fn __cxa_atexit(
 }
 
 /// Ends the process in order: destructors of the calling thread's variables, then what was
-/// registered, then what the linker placed in `.fini_array`.
+/// registered, then what the linker placed in `.fini_array`; then streams are written.
 #[unsafe(no_mangle)]
 pub extern "C" fn exit(code: c_int) -> ! {
     crate::pthread::run_destructors();
@@ -59,6 +67,11 @@ pub extern "C" fn exit(code: c_int) -> ! {
         }
     }
     crate::crt0::finish();
+    // Taken out: no lock is held while it runs.
+    let last = LAST.lock().take();
+    if let Some(last) = last {
+        last();
+    }
     thread::exit(code)
 }
 

@@ -304,7 +304,7 @@ pub unsafe extern "C" fn pipe2(ends: *mut c_int, flags: c_int) -> c_int {
     }
 }
 
-fn new_pipe(flags: c_int) -> Result<[c_int; 2], Error> {
+pub(crate) fn new_pipe(flags: c_int) -> Result<[c_int; 2], Error> {
     let description = (flags & libc::O_NONBLOCK) as usize;
     let (reader, writer) = object::pipe(description, Place::Lowest)?;
     if description != 0 {

@@ -24,8 +24,6 @@ mod fdset;
 pub mod glob;
 #[cfg(any(test, target_os = "redox"))]
 mod message;
-#[cfg(any(test, target_os = "redox"))]
-pub mod number;
 pub mod sort;
 pub mod string;
 #[cfg(any(test, target_os = "redox"))]
@@ -84,6 +82,8 @@ pub mod names;
 #[cfg(target_os = "redox")]
 pub mod netdb;
 #[cfg(target_os = "redox")]
+pub mod number;
+#[cfg(target_os = "redox")]
 pub mod options;
 #[cfg(target_os = "redox")]
 mod place;
@@ -115,6 +115,8 @@ pub mod signal_name;
 pub mod socket;
 #[cfg(target_os = "redox")]
 pub mod stat;
+#[cfg(target_os = "redox")]
+pub mod stdio;
 #[cfg(target_os = "redox")]
 pub mod syslog;
 #[cfg(target_os = "redox")]

@@ -55,6 +55,16 @@ fn block(size: usize, align: usize, get: unsafe fn(Layout) -> *mut u8) -> *mut c
     block.cast()
 }
 
+/// A new block with these bytes, or null with `ENOMEM`.
+pub(crate) fn copied(bytes: &[u8]) -> *mut u8 {
+    let block = block(bytes.len(), ALIGN, alloc).cast::<u8>();
+    if !block.is_null() {
+        // SAFETY: a block of that many bytes that nobody else knows.
+        unsafe { block.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+    block
+}
+
 fn head_of(block: *mut u8) -> *mut Head {
     block.wrapping_sub(size_of::<Head>()).cast()
 }

@@ -2,8 +2,10 @@
 mod apart;
 mod book;
 mod brokers;
+mod c_formats;
 mod c_library;
 mod c_processes;
+pub(crate) mod c_streams;
 mod c_waiting;
 mod capsicum;
 mod contain;
@@ -92,8 +94,10 @@ pub(crate) const CASES: &[&[Case]] = &[
     std_files::CASES,
     std_threads::CASES,
     std_environment::CASES,
+    c_formats::CASES,
     c_library::CASES,
     c_processes::CASES,
+    c_streams::CASES,
     c_waiting::CASES,
     cpu_time::CASES,
 ];

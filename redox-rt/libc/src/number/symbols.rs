@@ -1,6 +1,9 @@
 //! The C functions.
-use super::{Read, bytes, integer, real};
+use super::bytes;
 use crate::errno::set_errno;
+use c_stdio::extended::Extended;
+use c_stdio::number::{Read, integer, real};
+use core::arch::naked_asm;
 use core::ffi::{c_char, c_double, c_float, c_int, c_long, c_longlong, c_ulong, c_ulonglong};
 use libc::{EINVAL, ERANGE};
 
@@ -94,6 +97,38 @@ pub unsafe extern "C" fn strtof(text: *const c_char, end: *mut *mut c_char) -> c
     let read = real::real::<f32>(unsafe { bytes(text) });
     // SAFETY: the contract.
     unsafe { told(text, end, Some(read)) }.unwrap_or(0.0)
+}
+
+/// As [`strtod`], in the 80 bits of the x87 unit, in whose register the number is answered.
+///
+/// # Safety
+/// C contract: as there.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn strtold(text: *const c_char, end: *mut *mut c_char) {
+    // In: rdi, rsi. Below the return address 16 bytes for the number and 8 that align. Out: st(0).
+    naked_asm!(
+        "sub rsp, 24",
+        "mov rdx, rsp",
+        "call {read}",
+        "fld tbyte ptr [rsp]",
+        "add rsp, 24",
+        "ret",
+        read = sym extended,
+    )
+}
+
+/// Stores the ten bytes of a number.
+///
+/// # Safety
+/// As [`strtold`], and `to` takes ten bytes.
+unsafe extern "C" fn extended(text: *const c_char, end: *mut *mut c_char, to: *mut [u8; 10]) {
+    // SAFETY: the contract.
+    let read = real::real::<Extended>(unsafe { bytes(text) });
+    // SAFETY: the contract.
+    let value = unsafe { told(text, end, Some(read)) }.unwrap_or_default();
+    // SAFETY: the caller's promise.
+    unsafe { to.write(value.to_bytes()) };
 }
 
 /// Reads a number with a fraction.

@@ -1,5 +1,6 @@
 //! `system`: a command for the shell.
 use super::exec::FOUND;
+use super::spawn::actions::FileActions;
 use super::spawn::attributes::Attributes;
 use super::spawn::{Wanted, spawn};
 use super::wait::wait_for;
@@ -8,7 +9,7 @@ use crate::signal::{self, actions};
 use clavis_abi::error::Result;
 use core::ffi::{c_char, c_int};
 use core::ptr;
-use libc::{EINTR, SIG_IGN, SIGCHLD, SIGINT, SIGQUIT};
+use libc::{EINTR, SIG_IGN, SIGCHLD, SIGINT, SIGQUIT, pid_t};
 
 /// Runs a command by `sh -c` and waits for it; answers its status as `waitpid` tells it. Without a
 /// command: whether there is a shell, which is answered 1. Meanwhile SIGINT and SIGQUIT are ignored
@@ -28,21 +29,11 @@ pub unsafe extern "C" fn system(command: *const c_char) -> c_int {
 /// # Safety
 /// As [`system`], and there is a command.
 unsafe fn run(command: *const c_char) -> Result<c_int> {
-    let arguments =
-        [c"sh".as_ptr(), c"-c".as_ptr(), command, ptr::null()].map(<*const _>::cast_mut);
     // A handler must not wait for the child before this does.
     let held = signal::hold_one(SIGCHLD)?;
     let attributes = Attributes::with_mask(held.before());
-    let wanted = Wanted {
-        name: c"sh".as_ptr(),
-        by: FOUND,
-        actions: ptr::null(),
-        attributes: &raw const attributes,
-        arguments: arguments.as_ptr(),
-        environment: crate::env::current().cast(),
-    };
-    // SAFETY: the contract, and an array of our own.
-    let child = unsafe { spawn(wanted) }?;
+    // SAFETY: the contract, and no actions.
+    let child = unsafe { shell(command, ptr::null(), &raw const attributes) }?;
     let ignored = [SIGINT, SIGQUIT].map(|signal| (signal, actions::signal(signal, SIG_IGN)));
     let end = loop {
         match wait_for(child, 0) {
@@ -55,4 +46,27 @@ unsafe fn run(command: *const c_char) -> Result<c_int> {
     }
     drop(held);
     end.map(|(_, end)| end)
+}
+
+/// Starts `sh -c` with a command.
+///
+/// # Safety
+/// A string; actions and attributes are null or were initialised.
+pub(crate) unsafe fn shell(
+    command: *const c_char,
+    actions: *const FileActions,
+    attributes: *const Attributes,
+) -> Result<pid_t> {
+    let arguments =
+        [c"sh".as_ptr(), c"-c".as_ptr(), command, ptr::null()].map(<*const _>::cast_mut);
+    let wanted = Wanted {
+        name: c"sh".as_ptr(),
+        by: FOUND,
+        actions,
+        attributes,
+        arguments: arguments.as_ptr(),
+        environment: crate::env::current().cast(),
+    };
+    // SAFETY: the caller's promise, and an array of our own.
+    unsafe { spawn(wanted) }
 }

@@ -1,9 +1,10 @@
-//! Whole numbers in any base. Pure.
+//! Whole numbers in any base.
 use super::{Front, Read, front};
 
 /// Reads a whole number in base 2 to 36, or 0: as its prefix (`0x`, `0`) says. `None` for another
 /// base. The value is the magnitude, which fits 64 bits or is the greatest; the flag says *minus*.
-pub(crate) fn magnitude(text: &[u8], base: i32) -> Option<(Read<u64>, bool)> {
+#[must_use]
+pub fn magnitude(text: &[u8], base: i32) -> Option<(Read<u64>, bool)> {
     let Front { length: start, negative, rest: digits } = front(text);
     let digit = |byte: &u8, base: u32| char::from(*byte).to_digit(base);
     let hexadecimal = matches!(digits, [b'0', b'x' | b'X', next, ..] if digit(next, 16).is_some());
@@ -28,7 +29,8 @@ pub(crate) fn magnitude(text: &[u8], base: i32) -> Option<(Read<u64>, bool)> {
 }
 
 /// As `strtol` reads it.
-pub(crate) fn signed(text: &[u8], base: i32) -> Option<Read<i64>> {
+#[must_use]
+pub fn signed(text: &[u8], base: i32) -> Option<Read<i64>> {
     let (Read { value, length, fits }, negative) = magnitude(text, base)?;
     let (exact, bound) = match negative {
         true => (0i64.checked_sub_unsigned(value), i64::MIN),
@@ -39,7 +41,8 @@ pub(crate) fn signed(text: &[u8], base: i32) -> Option<Read<i64>> {
 }
 
 /// As `strtoul` reads it: a minus negates in 64 bits.
-pub(crate) fn unsigned(text: &[u8], base: i32) -> Option<Read<u64>> {
+#[must_use]
+pub fn unsigned(text: &[u8], base: i32) -> Option<Read<u64>> {
     let (read, negative) = magnitude(text, base)?;
     let negate = negative && read.fits;
     Some(Read { value: if negate { read.value.wrapping_neg() } else { read.value }, ..read })

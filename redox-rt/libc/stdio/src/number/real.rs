@@ -1,57 +1,104 @@
-//! Numbers with fractions: decimal by the standard library's exact parser, hexadecimal here. Pure.
+//! Numbers with fractions: decimal by the standard library's exact parser where it has the format.
+use super::binary::{Beyond, Binary, binary};
 use super::{Front, Read, front, sign};
+use crate::extended::Extended;
 
 /// A binary format.
-pub(crate) trait Format: Copy + core::str::FromStr + core::ops::Neg<Output = Self> {
-    /// Bits of the significand, the hidden one among them.
+pub trait Format: Copy {
+    /// Bits of the significand, the highest among them.
     const PRECISION: i32;
     /// Exponent of the smallest normal number.
     const LEAST: i32;
-    /// A positive number of its bits.
-    fn from_bits64(bits: u64) -> Self;
+    /// A positive number: the exponent's field, and the significand without its highest bit.
+    fn from_bits(bits: u128) -> Self;
+    /// The number with the other sign.
+    #[must_use]
+    fn negated(self) -> Self;
     /// Whether it is infinite, or zero.
     fn is_extreme(self) -> bool;
+    /// Of digits, a point, an exponent.
+    fn decimal(text: &[u8]) -> Option<Self>;
 }
 
-impl Format for f64 {
-    const PRECISION: i32 = 53;
-    const LEAST: i32 = -1022;
+macro_rules! native {
+    ($($kind:ident $bits:ident $precision:literal $least:literal;)*) => {$(
+        impl Format for $kind {
+            const PRECISION: i32 = $precision;
+            const LEAST: i32 = $least;
 
-    fn from_bits64(bits: u64) -> f64 {
-        f64::from_bits(bits)
+            fn from_bits(bits: u128) -> $kind {
+                $kind::from_bits(bits as $bits)
+            }
+
+            fn negated(self) -> $kind {
+                -self
+            }
+
+            fn is_extreme(self) -> bool {
+                self.is_infinite() || self == 0.0
+            }
+
+            fn decimal(text: &[u8]) -> Option<$kind> {
+                core::str::from_utf8(text).ok()?.parse().ok()
+            }
+        }
+    )*};
+}
+native! {
+    f32 u32 24 -126;
+    f64 u64 53 -1022;
+}
+
+impl Format for Extended {
+    const PRECISION: i32 = 64;
+    const LEAST: i32 = -16382;
+
+    fn from_bits(bits: u128) -> Extended {
+        let high = (bits >> 63) as u16;
+        let significand = bits as u64 & !(1 << 63) | u64::from(high > 0) << 63;
+        Extended { significand, high }
+    }
+
+    fn negated(self) -> Extended {
+        Extended { high: self.high ^ 1 << 15, ..self }
     }
 
     fn is_extreme(self) -> bool {
-        self.is_infinite() || self == 0.0
-    }
-}
-
-impl Format for f32 {
-    const PRECISION: i32 = 24;
-    const LEAST: i32 = -126;
-
-    fn from_bits64(bits: u64) -> f32 {
-        f32::from_bits(bits as u32)
+        self.special() || self.significand == 0
     }
 
-    fn is_extreme(self) -> bool {
-        self.is_infinite() || self == 0.0
+    fn decimal(text: &[u8]) -> Option<Extended> {
+        let mantissa = text.iter().take_while(|byte| !byte.eq_ignore_ascii_case(&b'e')).count();
+        let (mantissa, tail) = text.split_at_checked(mantissa)?;
+        let whole = mantissa.iter().take_while(|byte| **byte != b'.').count();
+        let behind = mantissa.len().saturating_sub(whole + 1);
+        let power = exponent(tail, b'e').1.saturating_sub_unsigned(behind as u32);
+        let digits = mantissa.iter().copied().filter(|byte| *byte != b'.');
+        let bits = match binary(digits, power) {
+            Ok(Binary { significand, exponent, sticky }) => {
+                rounded::<Extended>(significand, sticky, exponent)
+            }
+            Err(Beyond::Large) => infinity::<Extended>(),
+            Err(Beyond::Small) => 0,
+        };
+        Some(Extended::from_bits(bits))
     }
 }
 
 /// Bits of positive infinity.
-const fn infinity<F: Format>() -> u64 {
-    let exponents = 2 * (1 - F::LEAST) as u64 + 1;
+const fn infinity<F: Format>() -> u128 {
+    let exponents = 2 * (1 - F::LEAST) as u128 + 1;
     exponents << (F::PRECISION - 1)
 }
 
 /// Reads a number as `strtod` does.
-pub(crate) fn real<F: Format>(text: &[u8]) -> Read<F> {
-    let nothing = Read { value: F::from_bits64(0), length: 0, fits: true };
+#[must_use]
+pub fn real<F: Format>(text: &[u8]) -> Read<F> {
+    let nothing = Read { value: F::from_bits(0), length: 0, fits: true };
     let Front { length: start, negative, rest: body } = front(text);
     let read = word::<F>(body).or_else(|| hexadecimal(body)).or_else(|| decimal(body));
     let Some(read) = read else { return nothing };
-    let value = if negative { -read.value } else { read.value };
+    let value = if negative { read.value.negated() } else { read.value };
     Read { value, length: start + read.length, ..read }
 }
 
@@ -72,7 +119,7 @@ fn word<F: Format>(text: &[u8]) -> Option<Read<F>> {
     } else {
         return None;
     };
-    Some(Read { value: F::from_bits64(bits), length, fits: true })
+    Some(Read { value: F::from_bits(bits), length, fits: true })
 }
 
 /// Bytes of an exponent (`e-5`) at the start: 0 when there is none. Its value is bounded.
@@ -106,21 +153,21 @@ fn decimal<F: Format>(text: &[u8]) -> Option<Read<F>> {
     let mantissa = whole + point + fraction;
     let length = mantissa + exponent(text.get(mantissa..).unwrap_or_default(), b'e').0;
     let bytes = text.get(..length)?;
-    let value: F = core::str::from_utf8(bytes).ok()?.parse().ok()?;
+    let value = F::decimal(bytes)?;
     let nonzero = bytes.iter().take(mantissa).any(|byte| matches!(byte, b'1'..=b'9'));
     Some(Read { value, length, fits: !(nonzero && value.is_extreme()) })
 }
 
 fn hexadecimal<F: Format>(text: &[u8]) -> Option<Read<F>> {
     let [b'0', b'x' | b'X', digits @ ..] = text else { return None };
-    let (mut mantissa, mut sticky, mut scale) = (0u64, false, 0i32);
+    let (mut mantissa, mut sticky, mut scale) = (0u128, false, 0i32);
     let (mut length, mut count, mut point) = (2, 0, false);
     for byte in digits {
         match char::from(*byte).to_digit(16) {
             Some(digit) => {
                 count += 1;
-                if mantissa >> 60 == 0 {
-                    mantissa = mantissa << 4 | u64::from(digit);
+                if mantissa >> 124 == 0 {
+                    mantissa = mantissa << 4 | u128::from(digit);
                     scale -= if point { 4 } else { 0 };
                 } else {
                     sticky |= digit != 0;
@@ -137,37 +184,37 @@ fn hexadecimal<F: Format>(text: &[u8]) -> Option<Read<F>> {
     }
     let (more, power) = exponent(text.get(length..).unwrap_or_default(), b'p');
     let bits = rounded::<F>(mantissa, sticky, scale.saturating_add(power));
-    let value = F::from_bits64(bits);
+    let value = F::from_bits(bits);
     let fits = mantissa == 0 || !value.is_extreme();
     Some(Read { value, length: length + more, fits })
 }
 
 /// The bits of `mantissa` times two to the `scale`, rounded to nearest, ties to even; `sticky`: a
 /// little more than the mantissa says.
-fn rounded<F: Format>(mantissa: u64, sticky: bool, scale: i32) -> u64 {
+fn rounded<F: Format>(mantissa: u128, sticky: bool, scale: i32) -> u128 {
     if mantissa == 0 {
         return 0;
     }
     let zeros = mantissa.leading_zeros() as i32;
     let mantissa = mantissa << zeros;
     // The value is between two to the `top` and twice that.
-    let top = scale.saturating_sub(zeros).saturating_add(63);
+    let top = scale.saturating_sub(zeros).saturating_add(127);
     if top > 1 - F::LEAST {
         return infinity::<F>();
     }
-    let normal = 64 - F::PRECISION;
+    let normal = 128 - F::PRECISION;
     let drop = normal.saturating_add(F::LEAST.saturating_sub(top).max(0));
     let (kept, half, below) = match drop {
-        ..64 => {
-            let rest = mantissa << (64 - drop);
-            (mantissa >> drop, rest >> 63 == 1, rest << 1 != 0)
+        ..128 => {
+            let rest = mantissa << (128 - drop);
+            (mantissa >> drop, rest >> 127 == 1, rest << 1 != 0)
         }
-        64 => (0, mantissa >> 63 == 1, mantissa << 1 != 0),
+        128 => (0, mantissa >> 127 == 1, mantissa << 1 != 0),
         _ => (0, false, true),
     };
     let up = half && (below || sticky || kept & 1 == 1);
-    let kept = kept + u64::from(up);
-    let exponent = (top - F::LEAST).max(0) as u64;
+    let kept = kept + u128::from(up);
+    let exponent = (top - F::LEAST).max(0) as u128;
     // The hidden bit of a normal number, and a carry out of the significand, add to the exponent.
     (exponent << (F::PRECISION - 1)) + kept
 }
