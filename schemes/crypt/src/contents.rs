@@ -4,10 +4,10 @@
 //! What makes a file longer writes blocks before the header, what makes it shorter the header
 //! before it cuts: one that somebody else cut has fewer blocks than its header says.
 use crate::keys::{Keys, NONCE, TAG};
-use crate::store::{Store, read_whole, write_whole};
 use crate::{Chance, MAGIC};
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
+use clavis_view::store::{Store, read_whole, write_whole};
 use syscall::error::{EFBIG, EIO, Error, Result};
 
 /// Bytes of a block.

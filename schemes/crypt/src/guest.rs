@@ -1,32 +1,12 @@
 //! What there is on Clavis only: files below that are reached through handles, and random bytes.
 use crate::Chance;
-use crate::store::Store;
 use crate::vault::{Sealed, Vault};
 use clavis::Handle;
 use clavis_view::guest::Below;
 use clavis_view::held::{Given, Held};
-use libredox::call::call_wo;
 use std::fs::File;
 use std::io::Read;
-use syscall::CallFlags;
 use syscall::error::{EIO, Error, Result};
-use syscall::flag::StdFsCallKind;
-
-impl Store for Below {
-    fn read(&self, of: &Handle, offset: u64, into: &mut [u8]) -> Result<usize> {
-        of.read_at(into, offset).map_err(|error| Error::new(error.errno()))
-    }
-
-    fn write(&self, of: &Handle, offset: u64, from: &[u8]) -> Result<usize> {
-        of.write_at(from, offset).map_err(|error| Error::new(error.errno()))
-    }
-
-    fn cut(&self, of: &Handle, length: u64) -> Result<()> {
-        let words = [StdFsCallKind::Ftruncate as u64, length];
-        let cut = call_wo(clavis::AsNumber::number(of).raw(), &[], CallFlags::STD_FS, &words);
-        cut.map(drop).map_err(|error| Error::new(error.errno()))
-    }
-}
 
 impl Held for Vault<Below, Random> {
     fn give(&self, file: Sealed<Handle>) -> Given<Sealed<Handle>> {

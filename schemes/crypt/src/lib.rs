@@ -23,11 +23,10 @@ pub mod contents;
 pub mod guest;
 pub mod keys;
 pub mod names;
-mod store;
 mod vault;
 
+pub use clavis_view::Store;
 pub use keys::{Cost, Keys};
-pub use store::Store;
 pub use vault::{Sealed, Vault};
 
 /// What the file with the keys and each encrypted file begin with.

@@ -3,10 +3,10 @@ use crate::Chance;
 use crate::contents::Contents;
 use crate::keys::Keys;
 use crate::names::{decrypted, encrypted};
-use crate::store::Store;
 use beneath::Kind;
 use clavis_abi::Rights;
 use clavis_abi::limits::PATH_MAX;
+use clavis_view::Store;
 use clavis_view::lower::{Attribute, Found, Lower, Place, Walks};
 use syscall::error::{EEXIST, EINVAL, EIO, ELOOP, ENOENT, EOPNOTSUPP, Error, Result};
 use syscall::flag::{

@@ -3,4 +3,4 @@ mod below;
 mod server;
 
 pub use below::{Below, Lend};
-pub use server::Server;
+pub use server::{ORDERS, Server};

@@ -1,5 +1,6 @@
 //! Files that a view serves itself, where those of the file system below do not do as they are.
 use crate::lower::Lower;
+use clavis_abi::Rights;
 use syscall::error::{EBADF, Error, Result};
 
 /// What becomes of a file that was opened.
@@ -9,6 +10,8 @@ pub enum Given<H> {
     Over(usize),
     /// The view keeps it, and serves it.
     Kept(H),
+    /// The same, with at most these rights, and the flags that it was opened with.
+    Narrowed(H, Rights, u64),
 }
 
 /// A file system whose files are handed over, or served by who serves the view.

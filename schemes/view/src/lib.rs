@@ -34,6 +34,7 @@ mod node;
 mod open;
 mod record;
 mod steps;
+pub mod store;
 mod table;
 
 pub use guarded::Guarded;
@@ -41,4 +42,5 @@ pub use judge::{Below, Decision, Everything, Judge, Verdict};
 pub use lower::{Lower, Walks};
 pub use open::Opened;
 pub use record::{Record, Recorder};
+pub use store::Store;
 pub use table::{MOST, ROOT, View};

@@ -1,23 +1,7 @@
 //! The file system of the tests of views, to be read and written; and chance that can be repeated.
-use crate::world::{Files, Handle};
-use clavis_crypt::{Chance, Cost, Keys, Store};
-use clavis_ramfs::content::Data;
+use clavis_crypt::{Chance, Cost, Keys};
 use std::cell::RefCell;
 use syscall::error::Result;
-
-impl Store for Files {
-    fn read(&self, of: &Handle, offset: u64, into: &mut [u8]) -> Result<usize> {
-        self.0.handles.borrow().read(of.number, into, offset)
-    }
-
-    fn write(&self, of: &Handle, offset: u64, from: &[u8]) -> Result<usize> {
-        self.0.handles.borrow_mut().write(of.number, Data::Bytes(from), offset, 0)
-    }
-
-    fn cut(&self, of: &Handle, length: u64) -> Result<()> {
-        self.0.handles.borrow_mut().truncate(of.number, length)
-    }
-}
 
 pub(crate) struct Dice(pub(crate) RefCell<fastrand::Rng>);
 

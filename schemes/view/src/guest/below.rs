@@ -4,6 +4,7 @@
 //! opens carry NO_SYMLINKS, and names are single components.
 use crate::held::{Given, Held};
 use crate::lower::{Attribute, Found, Lower, Place, Walks};
+use crate::store::Store;
 use clavis::abi::params::{DenialRule, open_flags};
 use clavis::directory::{self, Removed};
 use clavis::handle::limit;
@@ -239,6 +240,20 @@ impl Lower for Below {
 
     fn sync(&self, of: &Handle) -> Result<()> {
         tell(of, &[], &[StdFsCallKind::Fsync as u64])
+    }
+}
+
+impl Store for Below {
+    fn read(&self, of: &Handle, offset: u64, into: &mut [u8]) -> Result<usize> {
+        of.read_at(into, offset).map_err(failed)
+    }
+
+    fn write(&self, of: &Handle, offset: u64, from: &[u8]) -> Result<usize> {
+        of.write_at(from, offset).map_err(failed)
+    }
+
+    fn cut(&self, of: &Handle, length: u64) -> Result<()> {
+        tell(of, &[], &[StdFsCallKind::Ftruncate as u64, length])
     }
 }
 

@@ -3,7 +3,9 @@ use crate::guest::{Below, Lend};
 use crate::held::{Given, Held};
 use crate::lower::{Attribute, Lower};
 use crate::{Judge, MOST, Opened, ROOT, View};
-use clavis::{Handle, Rights};
+use clavis::abi::params::MintParams;
+use clavis::server::mint;
+use clavis::{Handle, Number, Place, Rights};
 use clavis_policy::Draft;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
@@ -22,15 +24,64 @@ pub struct Server<J, L: Lower = Below> {
     /// What is open and not handed over.
     files: Slab<L::Handle>,
     name: String,
+    /// The endpoint's socket, where files get handles with fewer rights.
+    socket: Option<Number>,
+    /// Who is told when [`ORDERS`] is asked.
+    attend: Option<Attend<L, J>>,
 }
+
+type Attend<L, J> = Box<dyn FnMut(&View<L, J>)>;
 
 /// Added to the numbers of files.
 const FILES: usize = 1 << 32;
+/// The number of a handle for who serves the view: a dup of it, whatever its message, tells them.
+pub const ORDERS: usize = 1 << 40;
 
 impl<J: Judge, L: Held> Server<J, L> {
     /// A server of a view, which calls itself by a name of the namespace.
     pub fn of(name: &str, view: View<L, J>) -> Server<J, L> {
-        Server { view, files: Slab::new(), name: name.into() }
+        Server { view, files: Slab::new(), name: name.into(), socket: None, attend: None }
+    }
+
+    /// The same, at that endpoint: files that are kept can have fewer rights than their opens ask for.
+    #[must_use]
+    pub fn at(self, socket: Number) -> Server<J, L> {
+        Server { socket: Some(socket), ..self }
+    }
+
+    /// The same; `attend` is called when somebody asks through [`ORDERS`].
+    #[must_use]
+    pub fn attended(self, attend: impl FnMut(&View<L, J>) + 'static) -> Server<J, L> {
+        Server { attend: Some(Box::new(attend)), ..self }
+    }
+
+    /// Keeps a file. Its number.
+    fn keep(&mut self, file: L::Handle) -> Result<usize> {
+        if self.files.len() >= MOST {
+            return Err(Error::new(ENFILE));
+        }
+        Ok(FILES.saturating_add(self.files.insert(file)))
+    }
+
+    /// Keeps a file. A handle to it with at most those rights.
+    fn narrowed(&mut self, file: L::Handle, rights: Rights, flags: u64) -> Result<Handle> {
+        let socket = self.socket.ok_or(Error::new(EOPNOTSUPP))?;
+        let number = self.keep(file)?;
+        let params = MintParams {
+            number: number as u64,
+            flags: flags & u64::from(u32::MAX),
+            internal_flags: NewFdFlags::POSITIONED.bits().into(),
+            // To be handed over it gets a lower number, as a copy.
+            rights: (rights | Rights::DUP).bits(),
+            inherit: rights.bits(),
+            ..MintParams::default()
+        };
+        let made = mint(&socket, &params)
+            .and_then(|minted| Handle::derive_with(&minted, rights, rights, 0, Place::Lowest));
+        made.map_err(|error| {
+            self.files.try_remove(number.saturating_sub(FILES));
+            Error::new(error.errno())
+        })
     }
 
     /// A file that is kept.
@@ -109,8 +160,11 @@ impl<J: Judge, L: Held> SchemeSync for Server<J, L> {
             Opened::Own(number) => number,
             Opened::Lower(file) => match self.view.lower().give(file) {
                 Given::Over(fd) => return Ok(OpenResult::OtherScheme { fd }),
-                Given::Kept(_) if self.files.len() >= MOST => return Err(Error::new(ENFILE)),
-                Given::Kept(file) => FILES.saturating_add(self.files.insert(file)),
+                Given::Kept(file) => self.keep(file)?,
+                Given::Narrowed(file, rights, flags) => {
+                    let fd = self.narrowed(file, rights, flags)?.into_number().raw();
+                    return Ok(OpenResult::OtherScheme { fd });
+                }
             },
         };
         Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::POSITIONED })
@@ -118,6 +172,12 @@ impl<J: Judge, L: Held> SchemeSync for Server<J, L> {
 
     /// A handle under a further policy: `policy`, a line break, and its text.
     fn dup(&mut self, id: usize, message: &[u8], _: &CallerCtx) -> Result<OpenResult> {
+        if id == ORDERS {
+            if let Some(attend) = &mut self.attend {
+                attend(&self.view);
+            }
+            return Ok(OpenResult::ThisScheme { number: ORDERS, flags: NewFdFlags::POSITIONED });
+        }
         let text = message.strip_prefix(b"policy\n").ok_or(Error::new(EINVAL))?;
         let text = core::str::from_utf8(text).map_err(|_| Error::new(EINVAL))?;
         let mut include = |_: &str| Err("a policy on its way includes no files".to_owned());

@@ -3,15 +3,16 @@ use beneath::Kind;
 use clavis_abi::Rights;
 use clavis_abi::params::open_flags;
 use clavis_ramfs::Handles;
+use clavis_ramfs::attributes::Times;
 use clavis_ramfs::content::Data;
 use clavis_ramfs::time::Time;
 use clavis_view::lower::{Attribute, Found, Lower, Place};
-use clavis_view::{Below, Decision, Judge, Verdict, Walks};
+use clavis_view::{Below, Decision, Judge, Store, Verdict, Walks};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use syscall::dirent::{DirentBuf, DirentHeader, DirentIter};
-use syscall::error::{EBADF, EIO, Error, Result};
+use syscall::error::{EIO, Error, Result};
 use syscall::flag::{
     MODE_DIR, MODE_SYMLINK, MODE_TYPE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR,
     O_STAT, O_SYMLINK, O_TRUNC, O_WRONLY,
@@ -246,9 +247,11 @@ impl Lower for Files {
 
     fn set(&self, of: &Handle, attribute: &Attribute) -> Result<()> {
         self.0.interrupted()?;
+        let mut handles = self.0.handles.borrow_mut();
         match attribute {
-            Attribute::Mode(mode) => self.0.handles.borrow_mut().set_mode(of.number, *mode),
-            _ => Err(Error::new(EBADF)),
+            Attribute::Mode(mode) => handles.set_mode(of.number, *mode),
+            Attribute::Owner(owner, group) => handles.set_owner(of.number, *owner, *group),
+            Attribute::Times(times) => handles.set_times(of.number, Times::new(times, NOW)?),
         }
     }
 
@@ -259,6 +262,20 @@ impl Lower for Files {
 
     fn sync(&self, _: &Handle) -> Result<()> {
         self.0.interrupted()
+    }
+}
+
+impl Store for Files {
+    fn read(&self, of: &Handle, offset: u64, into: &mut [u8]) -> Result<usize> {
+        self.0.handles.borrow().read(of.number, into, offset)
+    }
+
+    fn write(&self, of: &Handle, offset: u64, from: &[u8]) -> Result<usize> {
+        self.0.handles.borrow_mut().write(of.number, Data::Bytes(from), offset, 0)
+    }
+
+    fn cut(&self, of: &Handle, length: u64) -> Result<()> {
+        self.0.handles.borrow_mut().truncate(of.number, length)
     }
 }
 

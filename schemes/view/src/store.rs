@@ -1,5 +1,5 @@
 //! The file system below, as far as it holds bytes.
-use clavis_view::Lower;
+use crate::lower::Lower;
 use syscall::error::{EIO, Error, Result};
 
 /// A file system whose files can be read and written.
@@ -27,7 +27,7 @@ pub trait Store: Lower {
 ///
 /// # Errors
 /// `EIO`: there is less; what the file system answers.
-pub(crate) fn read_whole<S: Store>(
+pub fn read_whole<S: Store>(
     store: &S,
     of: &S::Handle,
     mut offset: u64,
@@ -45,7 +45,7 @@ pub(crate) fn read_whole<S: Store>(
 ///
 /// # Errors
 /// What the file system answers.
-pub(crate) fn write_whole<S: Store>(
+pub fn write_whole<S: Store>(
     store: &S,
     of: &S::Handle,
     mut offset: u64,
