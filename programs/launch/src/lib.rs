@@ -25,9 +25,6 @@ const POWERS: &[EntryKind] = &[
 /// Where programs are looked for when nothing else says so.
 pub const DEFAULT_PATH: &str = "/scheme/initfs/bin";
 
-/// Most bytes of the first line of a script.
-const SCRIPT_LINE: usize = 256;
-
 /// Whether a program also gets the startup handles in which its starter's special powers lie:
 /// power control, counters, processes, the kernel log, the audit ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +195,7 @@ pub fn start(
 
 /// The words that run a text file, from its first bytes.
 fn interpreter(mut file: &File) -> Option<Vec<String>> {
-    let mut head = vec![0; SCRIPT_LINE];
+    let mut head = vec![0; command::FIRST_LINE];
     let length = file.read(&mut head).ok()?;
     head.truncate(length);
     command::interpreter(&head)

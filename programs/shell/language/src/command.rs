@@ -3,6 +3,9 @@
 /// What runs a text file that names nothing.
 const SHELL: &str = "sh";
 
+/// Bytes of a file that its first line has to end in.
+pub const FIRST_LINE: usize = 256;
+
 /// Where a program may lie: the name itself if it holds a slash, else in each directory of `path`.
 #[must_use]
 pub fn candidates(name: &str, path: &str) -> Vec<String> {
@@ -17,7 +20,8 @@ pub fn candidates(name: &str, path: &str) -> Vec<String> {
 
 /// The words that run a file which is no program of the machine, judged by its first bytes: what
 /// its first line names after `#!` (a program and at most one argument), else the shell. Nothing
-/// for what is no text.
+/// for what is no text, and for a first line that names something and does not end in those bytes:
+/// what is left of it may name another program.
 #[must_use]
 pub fn interpreter(head: &[u8]) -> Option<Vec<String>> {
     if head.is_empty() || head.contains(&0) {
@@ -26,6 +30,9 @@ pub fn interpreter(head: &[u8]) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(head);
     let line = text.lines().next().unwrap_or_default();
     let Some(command) = line.strip_prefix("#!") else { return Some(vec![SHELL.to_owned()]) };
+    if head.len() >= FIRST_LINE && !head.contains(&b'\n') {
+        return None;
+    }
     let command = command.trim();
     let (program, argument) = match command.split_once([' ', '\t']) {
         Some((program, argument)) => (program, Some(argument.trim_start())),
@@ -54,6 +61,16 @@ mod tests {
         assert_eq!(interpreter(b"#!/bin/sh -e  x\nrest").unwrap(), ["/bin/sh", "-e  x"]);
         assert_eq!(interpreter(b"#! /bin/cat").unwrap(), ["/bin/cat"]);
         assert_eq!(interpreter(b"echo hello\n").unwrap(), ["sh"]);
+    }
+
+    #[test]
+    fn a_first_line_that_does_not_fit_names_nothing() {
+        let long = format!("#!/bin/{}", "./".repeat(FIRST_LINE));
+        let head = |length: usize| interpreter(&long.as_bytes()[..length]);
+        assert_eq!(head(FIRST_LINE), None);
+        assert!(head(FIRST_LINE - 1).is_some());
+        assert!(interpreter(format!("#!/bin/cat\n{long}").as_bytes()).is_some());
+        assert_eq!(interpreter("x".repeat(FIRST_LINE).as_bytes()).unwrap(), ["sh"]);
     }
 
     #[test]

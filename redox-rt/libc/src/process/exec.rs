@@ -95,9 +95,12 @@ fn become_file(file: Number, name: &str, args: &[&[u8]], envs: &[&[u8]]) -> Erro
     })
 }
 
-/// The interpreter of a script, and its one argument.
-fn interpreter(line: &[u8]) -> Option<(&str, Option<&[u8]>)> {
-    let line = line.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?.trim_ascii();
+/// The interpreter of a script, and its one argument, from its first bytes. A line that does not end
+/// in them names nothing: what is left of it may name another program.
+fn interpreter(head: &[u8]) -> Option<(&str, Option<&[u8]>)> {
+    let end = head.iter().position(|byte| *byte == b'\n');
+    let end = end.or_else(|| (head.len() < FIRST_LINE).then_some(head.len()))?;
+    let line = head.get(..end)?.strip_prefix(b"#!")?.trim_ascii();
     let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
     let (program, argument) = line.split_at_checked(end)?;
     let argument = Some(argument.trim_ascii()).filter(|argument| !argument.is_empty());

@@ -33,6 +33,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "an_interpreter_in_a_directory_that_is_swapped_is_one_that_may_run", run: above },
     Case { name: "a_shell_runs_the_scripts_that_may_run_whatever_is_swapped", run: shell },
     Case { name: "a_script_names_a_program_and_no_other_script", run: nested },
+    Case { name: "a_first_line_that_is_too_long_names_no_program", run: long },
     Case { name: "a_handle_runs_its_own_file_whatever_lies_at_the_path", run: handles },
 ];
 
@@ -200,16 +201,27 @@ fn shell() -> Verdict {
     })
 }
 
+/// A script with that interpreter must end in an error.
+fn refused(place: &Place, interpreter: &str, error: i32) -> Verdict {
+    written(place, "in/tool", interpreter)?;
+    let words = format!("--policy {{}}/policy {PROGRAM} --act run-scripts {{}}/in/tool 0");
+    let outcome = contain(&words, place)?;
+    outcome
+        .says(&format!("ran 0\nrefused {error} 1\n"))
+        .map_err(|why| format!("{interpreter}: {why}"))
+}
+
+fn long() -> Verdict {
+    let place = fixture("long")?;
+    // Cut, it would name a directory.
+    refused(&place, &format!("in/{}good", "./".repeat(140)), ENOEXEC)?;
+    // A shell does not take it for a line of its own either.
+    contain("--policy {}/policy sh -c {}/in/tool", &place)?.fails(126, "")
+}
+
 fn nested() -> Verdict {
     let place = fixture("nested")?;
-    let outcome = |interpreter: &str, error: i32| {
-        written(&place, "in/tool", interpreter)?;
-        let words = format!("--policy {{}}/policy {PROGRAM} --act run-scripts {{}}/in/tool 0");
-        let outcome = contain(&words, &place)?;
-        outcome
-            .says(&format!("ran 0\nrefused {error} 1\n"))
-            .map_err(|why| format!("{interpreter}: {why}"))
-    };
+    let outcome = |interpreter: &str, error: i32| refused(&place, interpreter, error);
     written(&place, "in/outer", "in/good")?;
     outcome("in/outer", ENOEXEC)?;
     outcome("in/tool", ENOEXEC)?;
