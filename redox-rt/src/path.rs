@@ -28,6 +28,21 @@ const DEVICES: &[(&str, &str)] = &[
     ("tty", "/scheme/console"),
 ];
 
+/// The standard streams under their POSIX names, by descriptor.
+const STREAMS: [&str; 3] = ["stdin", "stdout", "stderr"];
+
+/// The descriptor of the process itself that a path names: `/dev/stdin`, `/dev/stdout`, `/dev/stderr`
+/// and `/dev/fd/NUMBER`.
+#[must_use]
+pub fn own_descriptor(path: &str) -> Option<i32> {
+    let name = path.strip_prefix("/dev/")?;
+    if let Some(number) = STREAMS.iter().position(|stream| *stream == name) {
+        return i32::try_from(number).ok();
+    }
+    let digits = name.strip_prefix("fd/")?;
+    digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Where a path leads.
 ///
 /// # Errors
@@ -141,6 +156,26 @@ mod tests {
         match place(path).unwrap() {
             Place::Namespace(path) => path.into_owned(),
             Place::Cwd(path) => panic!("{path} is relative"),
+        }
+    }
+
+    #[test]
+    fn a_process_names_its_own_descriptors() {
+        let named = [
+            ("/dev/stdin", Some(0)),
+            ("/dev/stdout", Some(1)),
+            ("/dev/stderr", Some(2)),
+            ("/dev/fd/17", Some(17)),
+            ("/dev/fd/", None),
+            ("/dev/fd/-1", None),
+            ("/dev/fd/+1", None),
+            ("/dev/fd/99999999999", None),
+            ("/dev/fd/1/x", None),
+            ("/dev/null", None),
+            ("dev/stdin", None),
+        ];
+        for (path, number) in named {
+            assert_eq!(own_descriptor(path), number, "{path}");
         }
     }
 

@@ -7,11 +7,11 @@ use crate::mode::creation_mode;
 use crate::pointer::{fd, text};
 use clavis_abi::error::Result;
 use clavis_rt::sys::{self, file::OpenFlags};
-use clavis_rt::{Handle, Number, Place, namespace};
+use clavis_rt::{Handle, Number, Place, namespace, path};
 use core::ffi::{c_char, c_int};
 use libc::{
     AT_FDCWD, EINVAL, F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETFD, F_SETLK, F_SETLKW, FD_CLOEXEC,
-    O_CREAT, O_EXLOCK, O_SHLOCK, O_TRUNC, O_WRONLY, mode_t,
+    O_CLOEXEC, O_CREAT, O_EXLOCK, O_SHLOCK, O_TRUNC, O_WRONLY, mode_t,
 };
 
 /// The open flags of the kernel for those of C: the low 16 bits carry the creation mode.
@@ -25,13 +25,21 @@ pub(crate) fn start(directory: c_int) -> Result<Option<Number>> {
     if directory == AT_FDCWD { Ok(None) } else { fd(directory).map(Some) }
 }
 
-/// Opens a path from a directory.
+/// Opens a path from a directory. Where it names a descriptor of this process, that is duplicated,
+/// with the access that it has.
 pub(crate) fn open_at(
     from: Option<Number>,
     path: &str,
     flags: OpenFlags,
     place: Place,
 ) -> Result<Handle> {
+    if let Some(own) = path::own_descriptor(path) {
+        let copy = sys::file::dup(fd(own)?, b"", place)?;
+        if flags & O_CLOEXEC as OpenFlags != 0 {
+            sys::file::fcntl(copy.number(), F_SETFD as usize, FD_CLOEXEC as usize)?;
+        }
+        return Ok(copy);
+    }
     match from {
         Some(directory) => namespace::open_from(directory, path, flags, place),
         None => namespace::open(path, flags, place),

@@ -2,7 +2,7 @@
 use crate::driver::Driver;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
-use scheme_daemon::{Patient, copy_path};
+use scheme_daemon::{Patient, copy_path, device};
 use scheme_terminal::protocol::{self, Part};
 use scheme_terminal::{Discipline, JobId, Jobs, Processes};
 use slab::Slab;
@@ -259,6 +259,7 @@ impl SchemeSync for Terminal {
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
         self.get(id)?;
+        stat.st_dev = device(NAME);
         stat.st_mode = MODE_CHR | 0o620;
         stat.st_nlink = 1;
         Ok(())

@@ -32,6 +32,15 @@ pub use patient::{Attended, Patient, lock, reply, serve_patient};
 #[cfg(target_os = "redox")]
 pub use serve::{Daemon, Done, Tag, answer_all, copy_path, exit, serve};
 
+/// What a scheme of this name tells as the device of its objects (`st_dev`): with it and the number of
+/// the object programs tell files of two schemes apart. Never 0, which the kernel's own objects have.
+#[must_use]
+pub fn device(name: &str) -> u64 {
+    // FNV-1a, 32 bits.
+    let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    u64::from(name.bytes().fold(0x811C_9DC5, mix).max(1))
+}
+
 /// The main function of a daemon: that of its module `daemon`, which is there for the guest only.
 #[macro_export]
 macro_rules! main {
@@ -54,4 +63,19 @@ macro_rules! main {
 pub fn not_here(name: &str) -> std::process::ExitCode {
     eprintln!("{name}: it serves a scheme, so it runs on Clavis only; on this host it is tested");
     std::process::ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::device;
+
+    #[test]
+    fn schemes_of_two_names_are_two_devices() {
+        let names = ["file", "shm", "initfs", "null", "zero", "rand", "sys", "log", "pty", ""];
+        let mut devices: Vec<u64> = names.iter().map(|name| device(name)).collect();
+        devices.sort_unstable();
+        devices.dedup();
+        assert_eq!(devices.len(), names.len());
+        assert!(!devices.contains(&0));
+    }
 }

@@ -4,7 +4,7 @@ use clavis::EntryKind;
 use clavis_initfs::Files;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Endpoint, Resolution, copy_path};
+use scheme_daemon::{Daemon, Endpoint, Resolution, copy_path, device};
 use std::process::ExitCode;
 use syscall::dirent::DirentBuf;
 use syscall::error::{EINVAL, ENODEV, EROFS, Error, Result};
@@ -77,6 +77,7 @@ impl SchemeSync for Initfs {
     }
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        stat.st_dev = device(NAME);
         self.0.stat(id, stat)
     }
 

@@ -4,7 +4,7 @@ use clavis_log::Handles;
 use clavis_log::handles::{Begun, Kernel, MEMORY, ROOT};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Done, Endpoint, Resolution, Tag, copy_path};
+use scheme_daemon::{Daemon, Done, Endpoint, Resolution, Tag, copy_path, device};
 use std::process::ExitCode;
 use syscall::error::{EINVAL, ENODEV, Error, Result};
 use syscall::flag::{F_SETFL, MODE_CHR};
@@ -91,6 +91,7 @@ impl SchemeSync for Log {
     }
 
     fn fstat(&mut self, _id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        stat.st_dev = device(NAME);
         stat.st_mode = MODE_CHR | 0o644;
         stat.st_nlink = 1;
         Ok(())

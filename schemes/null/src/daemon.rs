@@ -3,7 +3,7 @@ use clavis_abi::params::BIRTH_RANDOM;
 use clavis_nulld::{Device, Source};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Endpoint, Resolution};
+use scheme_daemon::{Daemon, Endpoint, Resolution, device};
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
@@ -91,6 +91,7 @@ impl SchemeSync for Server {
     }
 
     fn fstat(&mut self, _id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        stat.st_dev = device(self.device.name());
         stat.st_mode = MODE_CHR | 0o666;
         stat.st_nlink = 1;
         stat.st_blksize = clavis_abi::PAGE_SIZE as u32;

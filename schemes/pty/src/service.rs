@@ -2,7 +2,7 @@
 use clavis_pty::Pair;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
-use scheme_daemon::{Patient, copy_path};
+use scheme_daemon::{Patient, copy_path, device};
 use scheme_terminal::protocol::{self, Part};
 use scheme_terminal::{JobId, Processes};
 use slab::Slab;
@@ -239,9 +239,10 @@ impl SchemeSync for Service {
     }
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
-        stat.st_mode = match self.get(id)? {
-            Open::Root => MODE_DIR | 0o555,
-            _ => MODE_CHR | 0o620,
+        stat.st_dev = device(NAME);
+        (stat.st_mode, stat.st_ino) = match self.get(id)? {
+            Open::Root => (MODE_DIR | 0o555, 0),
+            _ => (MODE_CHR | 0o620, (self.terminal(id)?.0 as u64).saturating_add(1)),
         };
         stat.st_nlink = 1;
         Ok(())

@@ -100,7 +100,6 @@ impl Tree {
                 (MODE_DIR, (*subdirectories as usize).saturating_add(2), 0)
             }
         };
-        stat.st_dev = 0;
         stat.st_ino = inode(id);
         stat.st_mode = kind | node.mode;
         stat.st_nlink = u32::try_from(links).unwrap_or(u32::MAX);

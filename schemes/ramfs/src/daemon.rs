@@ -7,7 +7,7 @@ use clavis_ramfs::store::Store;
 use clavis_ramfs::time::Time;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Done, Endpoint, Resolution, Tag};
+use scheme_daemon::{Daemon, Done, Endpoint, Resolution, Tag, device};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 use syscall::dirent::DirentBuf;
@@ -238,6 +238,7 @@ impl SchemeSync for Ramfs {
     }
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        stat.st_dev = device(&self.name);
         self.files.handles().stat(id, stat)
     }
 

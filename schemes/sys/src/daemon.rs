@@ -3,7 +3,7 @@ use clavis::object;
 use clavis_sys::{Count, File, System, instant, text};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, Endpoint, Resolution, copy_path};
+use scheme_daemon::{Daemon, Endpoint, Resolution, copy_path, device};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
@@ -108,6 +108,8 @@ impl SchemeSync for Server {
     }
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        stat.st_dev = device(NAME);
+        stat.st_ino = id as u64;
         stat.st_nlink = 1;
         stat.st_mode = match File::of(id)? {
             File::Root => MODE_DIR | 0o555,

@@ -7,7 +7,7 @@ use clavis_unix::queue::Keep;
 use clavis_unix::{Credentials, Half, Hub, Kind};
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, RecvFdRequest, Response, SendFdRequest, Socket};
-use scheme_daemon::{Patient, copy_path};
+use scheme_daemon::{Patient, copy_path, device};
 use std::collections::{BTreeMap, VecDeque};
 use syscall::error::{
     EAGAIN, EBADF, EINVAL, ENOBUFS, ENOENT, EOPNOTSUPP, EWOULDBLOCK, Error, Result,
@@ -262,6 +262,8 @@ impl SchemeSync for Service {
     }
 
     fn fstat(&mut self, id: usize, stat: &mut Stat, _: &CallerCtx) -> Result<()> {
+        stat.st_dev = device(NAME);
+        stat.st_ino = id as u64;
         stat.st_mode = if id == ROOT { MODE_DIR | 0o555 } else { MODE_SOCK | 0o666 };
         stat.st_nlink = 1;
         Ok(())

@@ -4,7 +4,7 @@ use super::support::check;
 use crate::run::{Case, Verdict};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -19,6 +19,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "std_describes_what_a_directory_holds", run: entries },
     Case { name: "std_refuses_paths_that_cannot_be", run: impossible_paths },
     Case { name: "std_reads_and_writes_lines_through_buffers", run: buffered },
+    Case { name: "std_tells_files_of_different_services_apart", run: apart },
+    Case { name: "std_opens_the_descriptors_of_the_process_by_name", run: own_descriptors },
 ];
 
 /// Bytes of the large file: enough for many requests of the greatest size.
@@ -246,4 +248,49 @@ fn buffered() -> Verdict {
     }
     io("write", fs::write(&path, b"\xFF\xFE"))?;
     refused("bytes as text", fs::read_to_string(&path), ErrorKind::InvalidData)
+}
+
+/// `cmp` is silent when its output is `/dev/null`, and others look whether input and output are one.
+fn apart() -> Verdict {
+    let place = Place::new("apart")?;
+    let (one, two) = (place.at("one"), place.at("two"));
+    io("write", fs::write(&one, "1"))?;
+    io("write", fs::write(&two, "2"))?;
+    let (reader, _writer) = io("pipe", std::io::pipe())?;
+    let pipe = File::from(std::os::fd::OwnedFd::from(reader));
+    let mut known = vec![("a pipe".to_owned(), io("fstat", pipe.metadata())?)];
+    let others =
+        ["/dev/null", "/dev/zero", "/dev/urandom", "/scheme/initfs/etc/motd", "/scheme/sys/uptime"];
+    for path in others.iter().map(Path::new).chain([one.as_ref(), two.as_ref()]) {
+        let found = io("metadata", fs::metadata(path))?;
+        let again = io("open", File::open(path).and_then(|file| file.metadata()))?;
+        let same = (again.dev(), again.ino()) == (found.dev(), found.ino());
+        check(same, &format!("{} is not itself", path.display()))?;
+        known.push((path.display().to_string(), found));
+    }
+    for (index, (name, data)) in known.iter().enumerate() {
+        for (other, those) in known.iter().skip(index + 1) {
+            let same = (data.dev(), data.ino()) == (those.dev(), those.ino());
+            check(!same, &format!("{name} and {other} look like one file"))?;
+        }
+    }
+    Ok(())
+}
+
+fn own_descriptors() -> Verdict {
+    let (mut reader, writer) = io("pipe", std::io::pipe())?;
+    let named = format!("/dev/fd/{}", writer.as_raw_fd());
+    let mut again = io("open", OpenOptions::new().write(true).open(&named))?;
+    check(again.as_raw_fd() != writer.as_raw_fd(), "it is the same descriptor")?;
+    drop(writer);
+    io("write", again.write_all(b"by name"))?;
+    drop(again);
+    let mut text = String::new();
+    io("read", reader.read_to_string(&mut text))?;
+    check(text == "by name", &text)?;
+    check(File::open("/dev/fd/60000").is_err(), "a descriptor that nobody has was opened")?;
+    let output = io("stat", fs::metadata("/dev/stdout"))?;
+    let own = io("dup", std::io::stdout().as_fd().try_clone_to_owned())?;
+    let own = io("fstat", File::from(own).metadata())?;
+    check(output.mode() == own.mode() && output.ino() == own.ino(), "stdout is another")
 }
