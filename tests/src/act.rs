@@ -71,6 +71,7 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "numbers-of-handles" => numbers_of_handles(),
         "open" => open(),
         "append" => append(),
+        "late" => late(),
         "downgrade" => crate::tend::downgrade(),
         "tend" => crate::tend::tend(),
         "demonstrate" => crate::demonstration::demonstrate(),
@@ -427,5 +428,26 @@ fn ordinary() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Opens a file, adds to it through another handle, and then reads through the first.
+fn late() -> ExitCode {
+    use std::io::Write;
+    let path = std::env::args().nth(3).unwrap_or_default();
+    let said = std::fs::File::open(&path).and_then(|mut early| {
+        let mut adding = std::fs::OpenOptions::new().append(true).open(&path)?;
+        adding.write_all(b", and later")?;
+        std::io::read_to_string(&mut early)
+    });
+    match said {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }

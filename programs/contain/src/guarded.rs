@@ -117,27 +117,35 @@ pub(crate) fn serve<S: Daemon>(
     name: &str,
     scheme: impl FnOnce() -> syscall::Result<S> + Send + 'static,
 ) -> Result<Handle, Trouble> {
-    let (ready, root) = channel();
+    served(name, move |ready| run(scheme, ready))
+}
+
+/// Who waits for a scheme to be served.
+pub(crate) type Ready<T> = Sender<syscall::Result<T>>;
+
+/// Serves a scheme in a thread, as long as this process lives. Answers what that says when it is
+/// ready.
+pub(crate) fn served<T: Send + 'static>(
+    name: &str,
+    serve: impl FnOnce(&Ready<T>) -> syscall::Result<()> + Send + 'static,
+) -> Result<T, Trouble> {
+    let (ready, answer) = channel();
     std::thread::spawn(move || {
-        let failed = match run(scheme, &ready) {
-            // Its clients see that nobody answers any more.
-            Ok(()) => return,
-            Err(error) => error,
-        };
-        _ = ready.send(Err(failed));
+        // Once it was ready, its clients see that nobody answers any more.
+        if let Err(failed) = serve(&ready) {
+            _ = ready.send(Err(failed));
+        }
     });
-    let answer = root.recv().map_err(|_| Trouble::own(name, "who serves it ended"))?;
+    let answer = answer.recv().map_err(|_| Trouble::own(name, "who serves it ended"))?;
     answer.map_err(|error| {
         let error = clavis::Error::from_errno(error.errno);
         Trouble::failed(&format!("serving {name}"), &error)
     })
 }
 
-type Ready = Sender<syscall::Result<Handle>>;
-
 fn run<S: Daemon>(
     scheme: impl FnOnce() -> syscall::Result<S>,
-    ready: &Ready,
+    ready: &Ready<Handle>,
 ) -> syscall::Result<()> {
     let socket = endpoint(Resolution::Structural)?;
     let all = Rights::all().bits();

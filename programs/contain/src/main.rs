@@ -8,11 +8,13 @@
 
 mod broker;
 mod control;
+mod dry;
 mod guarded;
 mod learn;
 mod lend;
 mod live;
 mod orders;
+mod overlaid;
 mod policy;
 mod view;
 
@@ -39,13 +41,17 @@ run a program that gets what is listed here and nothing else
 
   -a, --allow RIGHTS:PATH          a directory with all below it, or a file, at its own path
   -s, --scheme NAME[:RIGHTS]       a name of the namespace
-  -l, --limit NAME=NUMBER,...      memory=64M, handles=1024, threads=64 unless said otherwise
+  -l, --limit NAME=NUMBER,...      memory=64M, handles=1024, threads=64 unless said otherwise;
+                                   changes=32M is what a dry run keeps
   -e, --env NAME[=VALUE]           an environment variable
   -t, --terminal                   let it control the terminal: raw mode, jobs
   -p, --policy FILE                what paths give, instead of --allow and --scheme
   -b, --broker FILE                a broker, which gives what that policy allows when it is asked
       --ask FILE                   what you are asked about, at this terminal, when it asks
   -n, --name NAME                  let who runs it look at it and take away from it meanwhile
+      --dry-run                    keep what it changes in files from them; when it has ended, say what
+                                   that is, and change what you accept, at this terminal
+      --dry-run=show               the same, and ask nobody: nothing is changed
       --explain PATH               say which line of the policy decides, and run nothing
       --learn FILE                 run it with every file, write the least policy for what it used,
                                    and run it again under that
@@ -59,7 +65,8 @@ to a program that runs under a name:
 RIGHTS are letters: r read, w write, x run, c create and remove, a append; or names of rights
 joined by + (caps --legend lists them). Rights of a directory hold for all below it; a directory
 within may be given more. A program that starts others needs the name `memory`.
-The status is the program's own; 125: nothing came of it, 126: it does not start, 127: not found.";
+The status is the program's own; 125: nothing came of it, 126: it does not start, 127: not found;
+124: it ended well in a dry run, and not all that it changed was committed.";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -120,6 +127,9 @@ impl Trouble {
 
 fn run(list: &List) -> Result<u8, Trouble> {
     let own = Namespace::current().map_err(|error| Trouble::failed("namespace", &error))?;
+    if let Some(dry) = list.dry {
+        return dry::run(list, &own, dry);
+    }
     // What it granted ends with it.
     let broker = broker::serve(&own, list)?.map(Arc::new);
     let account = account(list)?;

@@ -57,7 +57,7 @@ fn permitted(list: &List) -> u64 {
 }
 
 /// What the program's namespace opens a file or directory through: it gives what is listed and leads nowhere else.
-fn directory(allowed: &Allowed) -> Result<Handle, Trouble> {
+pub(crate) fn directory(allowed: &Allowed) -> Result<Handle, Trouble> {
     let failed = |error| Trouble::failed(&allowed.path, &error);
     let own = Handle::open(&allowed.path, O_STAT as u64).map_err(failed)?;
     let info = query(&own).map_err(failed)?;

@@ -85,7 +85,7 @@ fn nobody() -> Verdict {
 
 /// `contain` at a terminal of its own: the end that a person sees and types at, and the program,
 /// whose output is a pipe.
-fn at_terminal(place: &Place, line: &str) -> Result<(File, Child), String> {
+pub(super) fn at_terminal(place: &Place, line: &str) -> Result<(File, Child), String> {
     let (control, used) = terminals::open()?;
     let shown = io("terminal", used.try_clone())?;
     let child = Command::new(CONTAIN)
@@ -98,7 +98,7 @@ fn at_terminal(place: &Place, line: &str) -> Result<(File, Child), String> {
 }
 
 /// Reads what the terminal shows, until it shows that.
-fn seen(control: &mut File, what: &str) -> Verdict {
+pub(super) fn seen(control: &mut File, what: &str) -> Verdict {
     let mut all = Vec::new();
     let mut byte = [0];
     while !String::from_utf8_lossy(&all).contains(what) {

@@ -15,6 +15,7 @@ mod crowds;
 mod crypts;
 mod cwd;
 mod demonstrated;
+mod dry_runs;
 mod graphs;
 mod hostile;
 mod jobs;
@@ -66,6 +67,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     crypts::CASES,
     policies::CASES,
     contained_brokers::CASES,
+    dry_runs::CASES,
     running_sandboxes::CASES,
     demonstrated::CASES,
     capsicum::CASES,

@@ -31,6 +31,8 @@ pub struct List {
     pub limits: Limits,
     /// Environment variables: a name whose value is handed on, or a name with its value.
     pub environment: Vec<(String, Option<String>)>,
+    /// Whether what it changes comes to be only as far as somebody accepts it.
+    pub dry: Option<DryRun>,
     /// Whether it controls the terminal, and does not only read and write.
     pub terminal: Terminal,
     /// The file with the policy that says what paths give, in the place of what is allowed above.
@@ -62,6 +64,15 @@ pub enum Order {
     Seal,
     /// Take back what its broker granted, and grant nothing more.
     Revoke,
+}
+
+/// What becomes of what a program changed in a dry run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DryRun {
+    /// A person at the terminal is asked; if there is none, it is shown.
+    Ask,
+    /// It is shown.
+    Show,
 }
 
 /// A file or directory that the program sees under its own path.

@@ -17,11 +17,13 @@ pub struct Limits {
     pub handles: u64,
     /// Threads.
     pub threads: u64,
+    /// Bytes of what a dry run keeps, in the memory of who runs it.
+    pub changes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { memory: 64 << 20, handles: 1024, threads: 64 }
+        Limits { memory: 64 << 20, handles: 1024, threads: 64, changes: 32 << 20 }
     }
 }
 
@@ -37,9 +39,10 @@ impl Limits {
             match name {
                 "memory" => self.memory = bytes(value).ok_or_else(misuse)?,
                 "handles" => self.handles = value.parse().map_err(|_| misuse())?,
+                "changes" => self.changes = bytes(value).ok_or_else(misuse)?,
                 "threads" => self.threads = value.parse().map_err(|_| misuse())?,
                 _ => {
-                    let known = "memory, handles and threads";
+                    let known = "memory, handles, threads and changes";
                     return Err(Misuse(format!("{name}: no such limit; there are {known}")));
                 }
             }
@@ -85,10 +88,10 @@ mod tests {
     fn limits_are_read_one_by_one() {
         let mut limits = Limits::default();
         limits.read("memory=8M,threads=2").unwrap();
-        let expected = Limits { memory: 8 << 20, handles: 1024, threads: 2 };
+        let expected = Limits { memory: 8 << 20, threads: 2, ..Limits::default() };
         assert_eq!(limits, expected);
-        limits.read("handles=9").unwrap();
-        assert_eq!(limits, Limits { handles: 9, ..expected });
+        limits.read("handles=9,changes=1M").unwrap();
+        assert_eq!(limits, Limits { handles: 9, changes: 1 << 20, ..expected });
         assert_eq!(limits.account().frames, 2048);
         for text in ["memory", "memory=", "memory=1T", "threads=x", "cpus=1", "handles=-1", ""] {
             assert!(limits.clone().read(text).is_err(), "{text}");

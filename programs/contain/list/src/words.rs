@@ -1,5 +1,5 @@
 //! The command line.
-use crate::{Allowed, BROKER, List, Misuse, Order, RUNNING, Scheme, Terminal, place_of};
+use crate::{Allowed, BROKER, DryRun, List, Misuse, Order, RUNNING, Scheme, Terminal, place_of};
 use clavis_abi::Rights;
 use clavis_abi::namespace::valid_name;
 use clavis_render::rights;
@@ -27,6 +27,7 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
             Arg::Short('p') | Arg::Long("policy") => {
                 once(&mut list.policy, &mut parser, "--policy")?;
             }
+            Arg::Long("dry-run") => dry_run(&mut list, &mut parser)?,
             Arg::Long("learn") => once(&mut list.learned, &mut parser, "--learn")?,
             Arg::Short('b') | Arg::Long("broker") => {
                 once(&mut list.broker, &mut parser, "--broker")?;
@@ -75,6 +76,9 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
         let why = "to learn what a program uses it gets every file: there is nothing to ask for";
         return Err(Misuse(why.into()));
     }
+    if let Some(dry) = list.dry {
+        check_dry(&list, dry)?;
+    }
     if list.ask.is_some() && list.terminal == Terminal::Controlled {
         let why =
             "--ask and --terminal: a program that controls the terminal could take the answers";
@@ -82,6 +86,40 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
     }
     check(&mut list)?;
     Ok(list)
+}
+
+/// `--dry-run`, or `--dry-run=show`.
+fn dry_run(list: &mut List, parser: &mut lexopt::Parser) -> Result<(), Misuse> {
+    let how = match parser.optional_value().map(|value| value.string()).transpose()?.as_deref() {
+        None => DryRun::Ask,
+        Some("show") => DryRun::Show,
+        Some(other) => {
+            return Err(Misuse(format!("{other}: write --dry-run, or --dry-run=show")));
+        }
+    };
+    match list.dry.replace(how) {
+        None => Ok(()),
+        Some(_) => Err(Misuse("--dry-run is given once".into())),
+    }
+}
+
+/// What goes together with a dry run.
+fn check_dry(list: &List, dry: DryRun) -> Result<(), Misuse> {
+    let why = if list.learned.is_some() {
+        "what a program uses is learned from what it does: no --dry-run"
+    } else if list.asks() {
+        "what a broker gives is there, and not as in a dry run: no --broker and no --ask"
+    } else if list.name.is_some() {
+        "what can be taken back is what is there: a dry run has no --name"
+    } else if !list.explained.is_empty() {
+        "--explain runs nothing: no --dry-run"
+    } else if dry == DryRun::Ask && list.terminal == Terminal::Controlled {
+        "--dry-run and --terminal: a program could leave a terminal on which nobody can answer \
+         (--dry-run=show asks nobody)"
+    } else {
+        return Ok(());
+    };
+    Err(Misuse(why.into()))
 }
 
 /// A name for a program that runs.
@@ -270,6 +308,8 @@ mod tests {
         let lines = ["--shrink", "it", "deny w /x", "hide /y"].map(str::to_owned);
         let order = Some(("it".into(), Order::Shrink("deny w /x\nhide /y".into())));
         assert_eq!(read(&lines).unwrap().order, order);
+        assert_eq!(read(&words("--dry-run ls")).unwrap().dry, Some(DryRun::Ask));
+        assert_eq!(read(&words("--dry-run=show -t -p x ls")).unwrap().dry, Some(DryRun::Show));
         let list = read(&words("-p x --explain /a --explain /b")).unwrap();
         assert_eq!(list.explained, ["/a", "/b"]);
     }
@@ -310,6 +350,14 @@ mod tests {
             "--name a/b ls",
             "--name a --name b ls",
             "--name a --learn b ls",
+            "--dry-run=commit ls",
+            "--dry-run --dry-run=show ls",
+            "--dry-run --learn a ls",
+            "--dry-run --broker a ls",
+            "--dry-run --ask a ls",
+            "--dry-run --name a ls",
+            "--dry-run -t ls",
+            "--dry-run -p a --explain /x",
             "--status",
             "--status a b",
             "--status a/b",
