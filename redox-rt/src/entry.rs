@@ -119,14 +119,11 @@ unsafe fn relocate_relr(base: usize, table: usize, size: usize) {
             next = target.wrapping_add(8);
         } else {
             let mut bits = word >> 1;
-            let mut target = next;
             while bits != 0 {
-                if bits & 1 != 0 {
-                    // SAFETY: as above.
-                    unsafe { add_base(target, base) };
-                }
-                bits >>= 1;
-                target = target.wrapping_add(8);
+                let index = bits.trailing_zeros() as usize;
+                // SAFETY: as above.
+                unsafe { add_base(next.wrapping_add(index.wrapping_mul(8)), base) };
+                bits &= bits.wrapping_sub(1);
             }
             next = next.wrapping_add(63 * 8);
         }

@@ -61,12 +61,23 @@ macro_rules! define_rights {
         }
 
         /// Name, bit and meaning of each right, in bit order.
-        pub const TABLE: &[(&str, Rights, &str)] = &[
+        pub static TABLE: &[(&str, Rights, &str)] = &[
             $((stringify!($name), Rights::$name, $doc),)*
         ];
+
+        /// The names alone, in that order, each with a space behind it: text without addresses,
+        /// which nobody has to relocate.
+        const NAMES: &str = concat!($(stringify!($name), " "),*);
+        /// The rights of the names.
+        const NAMED: &[Rights] = &[$(Rights::$name),*];
     };
 }
 with_rights!(define_rights);
+
+/// Every right with its name.
+fn named() -> impl Iterator<Item = (&'static str, Rights)> {
+    NAMES.split_ascii_whitespace().zip(NAMED.iter().copied())
+}
 
 impl Rights {
     /// Implied by any open, whatever its access mode: published daemons open with mode 0 and then
@@ -161,12 +172,12 @@ impl Rights {
 
     /// The rights as names separated by `|`, for people.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        TABLE.iter().filter(move |row| self.contains(row.1)).map(|row| row.0)
+        named().filter(move |row| self.contains(row.1)).map(|row| row.0)
     }
 
     /// The right of that name, as the tables spell it.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Rights> {
-        TABLE.iter().find(|row| row.0 == name).map(|row| row.1)
+        named().find(|row| row.0 == name).map(|row| row.1)
     }
 }

@@ -8,8 +8,9 @@ use crate::handle::{Handle, Number, Place};
 use crate::object;
 use crate::startup::Builder;
 use crate::sys;
+use alloc::vec;
 use alloc::vec::Vec;
-use clavis_abi::error::{E2BIG, EINVAL, EIO, ENOEXEC, Error, Result};
+use clavis_abi::error::{E2BIG, EIO, ENOEXEC, Error, Result};
 use clavis_abi::limits::SPAWN_GRANTS;
 use clavis_abi::params::{
     BIRTH_RANDOM, FIRST_GRANT_INDEX, GRANT_SELF, Grant, MapParams, ProcessParams,
@@ -21,9 +22,11 @@ use syscall::flag::MapFlags;
 #[cfg(test)]
 mod corpus;
 pub mod plan;
+mod replace;
 mod source;
 
 use plan::{Content, Plan, Step};
+pub use replace::replace;
 pub use source::{Image, open_program};
 
 /// Bytes of the first stack when nothing else was asked.
@@ -167,13 +170,12 @@ fn build(spawn: &Spawn<'_>) -> Result<(Handle, Start)> {
     *block.header_mut() = plan.header(*block.header_mut());
 
     let scratch = object::memory(plan.scratch_size as u64, Place::Upper)?;
-    let mut bytes = block.build();
+    write_exact_at(scratch.number(), &block.build(), 0)?;
     for tail in plan.tails() {
-        bytes.resize(tail.scratch_offset + tail.length, 0);
-        let content = bytes.get_mut(tail.scratch_offset..).ok_or(Error::new(EINVAL))?;
-        program.read(tail.file_offset, content)?;
+        let mut content = vec![0; tail.length];
+        program.read(tail.file_offset, &mut content)?;
+        write_exact_at(scratch.number(), &content, tail.scratch_offset as u64)?;
     }
-    write_exact_at(scratch.number(), &bytes, 0)?;
 
     let params = ProcessParams {
         table: spawn.table.map_or(u64::MAX, |table| table.raw() as u64),

@@ -3,6 +3,7 @@ use crate::handle::{Handle, Number, Place};
 use crate::namespace;
 use crate::object;
 use crate::sys;
+use alloc::boxed::Box;
 use alloc::vec;
 use clavis_abi::error::{
     EACCES, EBUSY, EIO, EKEYREJECTED, ENODEV, ENOEXEC, ENOSYS, ENOTCAPABLE, EOPNOTSUPP, EPERM,
@@ -44,8 +45,8 @@ pub(super) struct Program<'a> {
     source: Image<'a>,
     size: u64,
     memory: Option<Handle>,
-    /// What its head says.
-    pub(super) image: clavis_elf::Image,
+    /// What its head says: too much for a stack that has just begun.
+    pub(super) image: Box<clavis_elf::Image>,
 }
 
 impl<'a> Program<'a> {
@@ -53,6 +54,7 @@ impl<'a> Program<'a> {
     pub(super) fn open(source: Image<'a>) -> Result<Program<'a>> {
         let judge = |head: &[u8], size| {
             clavis_elf::Image::parse(head, size, clavis_elf::Place::USER)
+                .map(Box::new)
                 .map_err(|_| Error::new(ENOEXEC))
         };
         let mut memory = None;
@@ -68,7 +70,7 @@ impl<'a> Program<'a> {
                 }
                 // Its memory is needed anyway, and is read without asking the server once more.
                 memory = memory_of(file, stat.st_size).ok();
-                let mut head = [0; clavis_elf::HEAD];
+                let mut head = vec![0; clavis_elf::HEAD];
                 let length = match &memory {
                     Some(memory) => sys::file::read(memory.number(), &mut head)?,
                     None => sys::file::read_at(file, &mut head, 0)?,

@@ -76,7 +76,7 @@ pub(crate) fn forget_programs(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// A program on the runtime alone: a static position-independent executable that relocates itself,
-/// as the compiler's defaults for its target make it.
+/// as the compiler's defaults for its target make it, with relocations as bitmaps and one part to write.
 pub(crate) fn freestanding(workspace: &Workspace, part: &Freestanding) -> anyhow::Result<PathBuf> {
     let built = Build {
         triple: Triple::None,
@@ -84,7 +84,12 @@ pub(crate) fn freestanding(workspace: &Workspace, part: &Freestanding) -> anyhow
         packages: vec![&part.package],
         bins: vec![&part.bin],
         features: part.features(),
-        flags: words(&["-Cstrip=symbols"]),
+        flags: words(&[
+            "-Cstrip=symbols",
+            "-Clink-arg=--pack-dyn-relocs=relr",
+            "-Crelro-level=off",
+            "-Clink-arg=-zseparate-loadable-segments",
+        ]),
     }
     .run(workspace)?;
     find(built, &part.bin)

@@ -8,14 +8,10 @@ use crate::errno::{error, fail};
 use crate::pointer::{fd, text};
 use alloc::string::String;
 use alloc::vec::Vec;
-use clavis_abi::Rights;
 use clavis_abi::error::{Error, Result};
-use clavis_abi::startup::EntryKind;
-use clavis_rt::confinement::pledge::{Makes, for_exec};
-use clavis_rt::spawn::{self, Given, Image, Spawn};
-use clavis_rt::{Number, account, confinement, namespace, process, startup, sys};
+use clavis_rt::{spawn, sys};
 use core::ffi::{CStr, c_char, c_int};
-use libc::{E2BIG, EACCES, EFAULT, ENOENT, ENOEXEC, ENOTDIR, EPERM};
+use libc::{E2BIG, EACCES, EFAULT, ENOENT, ENOEXEC, ENOTDIR};
 
 /// Where programs are looked for when PATH is not set.
 const DEFAULT_PATH: &str = "/scheme/initfs/bin";
@@ -45,56 +41,6 @@ unsafe fn strings<'a>(array: *const *const c_char) -> Result<Vec<&'a [u8]>> {
     Err(error(E2BIG))
 }
 
-/// The handles that the new program gets at upper numbers. What cannot be passed on stays behind.
-fn handed_on(makes: Makes) -> Vec<Given> {
-    let startup = startup::current();
-    let entries = startup.into_iter().flat_map(|startup| startup.entries());
-    let mut given = Vec::new();
-    for entry in entries {
-        let number = Number::from_raw(entry.number as usize);
-        let own = [EntryKind::SelfProcess, EntryKind::Namespace, EntryKind::Cwd];
-        let passes = |info: clavis_abi::params::HandleInfo| {
-            Rights::from_bits_truncate(info.rights).contains(Rights::DUP | Rights::TRANSFER)
-        };
-        if makes == Makes::Nothing && entry.kind == EntryKind::Account as u64 {
-            continue;
-        }
-        if own.iter().all(|kind| *kind as u64 != entry.kind)
-            && sys::clavis::query(number).is_ok_and(passes)
-        {
-            given.push(Given::entry(number, entry.kind));
-        }
-    }
-    given
-}
-
-/// Becomes the program in an open file. Returns only when that failed.
-fn become_file(file: Number, name: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
-    let Some(account) = account::own() else { return error(EPERM) };
-    let names = namespace::namespace().ok();
-    let (narrowed, makes) = match for_exec(names.as_ref().map(|names| names.number())) {
-        Ok(pledged) => pledged,
-        Err(problem) => return problem,
-    };
-    let mut handles = handed_on(makes);
-    let kept: Vec<_> = confinement::handed_on().collect();
-    handles.extend(kept.iter().map(|(kind, kept)| Given::entry(kept.number(), *kind as u64)));
-    let entry = |number, kind: EntryKind| Given::entry(number, kind as u64);
-    let given = narrowed.as_ref().or(names.as_deref());
-    handles.extend(given.map(|names| entry(names.number(), EntryKind::Namespace)));
-    let cwd = namespace::current_directory().ok();
-    handles.extend(cwd.as_ref().map(|cwd| entry(cwd.handle().number(), EntryKind::Cwd)));
-    let rights = process::own().and_then(|own| sys::clavis::query(own).ok());
-    spawn::exec(&Spawn {
-        args,
-        envs,
-        cwd_path: cwd.as_ref().map_or("", |cwd| cwd.path()),
-        handles: &handles,
-        self_rights: rights.map(|info| Rights::from_bits_truncate(info.rights)),
-        ..Spawn::new(Image::File(file), name, account)
-    })
-}
-
 /// The interpreter of a script, and its one argument, from its first bytes. A line that does not end
 /// in them names nothing: what is left of it may name another program.
 fn interpreter(head: &[u8]) -> Option<(&str, Option<&[u8]>)> {
@@ -113,7 +59,7 @@ fn become_path(path: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
         Ok(file) => file,
         Err(problem) => return problem,
     };
-    let problem = become_file(file.number(), path, args, envs);
+    let problem = spawn::replace(file.number(), path, args, envs);
     if problem.errno != ENOEXEC {
         return problem;
     }
@@ -127,7 +73,7 @@ fn become_path(path: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
     all.push(path.as_bytes());
     all.extend(args.get(1..).unwrap_or(&[]));
     match spawn::open_program(program) {
-        Ok(file) => become_file(file.number(), program, &all, envs),
+        Ok(file) => spawn::replace(file.number(), program, &all, envs),
         Err(problem) => problem,
     }
 }
@@ -250,6 +196,6 @@ pub unsafe extern "C" fn fexecve(
     let args = unsafe { strings(arguments) };
     // SAFETY: the contract.
     let envs = unsafe { strings(environment) };
-    let start = || Ok::<Error, Error>(become_file(fd(file)?, "fexecve", &args?, &envs?));
+    let start = || Ok::<Error, Error>(spawn::replace(fd(file)?, "fexecve", &args?, &envs?));
     fail(start().unwrap_or_else(|problem| problem).errno)
 }
