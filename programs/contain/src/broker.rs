@@ -1,9 +1,10 @@
 //! The broker of a contained program: what it may ask for, and who is asked.
-use crate::{Trouble, policy};
+use crate::policy;
 use allow_list::List;
 use clavis::namespace::Namespace;
 use clavis_broker::{Broker, Network, Person, Prompt, Terms};
 use clavis_policy::{Draft, Policy};
+use containment::Trouble;
 use std::io::{BufReader, IsTerminal};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What a person can do with a program that runs: an object under its name, beneath
 //! `/scheme/sandbox`, in the namespace of `contain` and never in the program's.
+use crate::guarded;
 use crate::live::Live;
-use crate::{Trouble, guarded};
 use allow_list::RUNNING;
 use clavis::Handle;
 use clavis::abi::error::{EEXIST, ENODEV, EOWNERDEAD};
@@ -9,6 +9,7 @@ use clavis::account::Account;
 use clavis::namespace::{Name, Namespace, entry_flags};
 use clavis_broker::Broker;
 use clavis_policy::{Lock, narrowing};
+use containment::Trouble;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
 use scheme_daemon::Daemon;

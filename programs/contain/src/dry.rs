@@ -2,7 +2,7 @@
 //! as the person at the terminal accepts it.
 use crate::guarded::{self, Names};
 use crate::overlaid::System;
-use crate::{FAILED, Trouble, account, complain, contained, policy, view};
+use crate::{complain, contained, policy};
 use allow_list::{Allowed, DryRun, List};
 use clavis::abi::params::ObjectType;
 use clavis::handle::query;
@@ -15,6 +15,7 @@ use clavis_policy::{Draft, Guard, Lock, quoted};
 use clavis_render::rights::compact;
 use clavis_view::guest::{Below, Server};
 use clavis_view::{Guarded, Lower, Walks};
+use containment::{FAILED, Trouble, account};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use syscall::Stat;
@@ -69,7 +70,7 @@ fn listed(list: &List) -> Result<Guard, Trouble> {
     }
     for allowed in &list.allowed {
         // Said at once, as without a dry run.
-        drop(view::directory(allowed)?);
+        drop(containment::directory(allowed)?);
         let rights = compact(allowed.rights);
         for path in paths(allowed)? {
             text += &format!("allow {rights} {}/***\n", quoted(path.trim_end_matches('/')));

@@ -1,5 +1,4 @@
 //! A namespace in which a policy decides: each name is what all its paths have in common, or a view.
-use crate::Trouble;
 use allow_list::{BROKER, RUNNING};
 use clavis::abi::params::MintParams;
 use clavis::namespace::{Name, Namespace, permissions};
@@ -9,6 +8,7 @@ use clavis_broker::Broker;
 use clavis_policy::{Below, Guard, Verdict};
 use clavis_view::guest::Server;
 use clavis_view::{Guarded, ROOT};
+use containment::Trouble;
 use scheme_daemon::{Daemon, Resolution, answer_all, endpoint};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};

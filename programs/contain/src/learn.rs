@@ -1,6 +1,6 @@
 //! `--learn`: what a program uses is recorded, written as the least policy for it, and proven by
 //! running the program again under that.
-use crate::{Trouble, account, contained, guarded, policy};
+use crate::{contained, guarded, policy};
 use allow_list::List;
 use clavis::Handle;
 use clavis::abi::params::ObjectType;
@@ -8,6 +8,7 @@ use clavis::handle::query;
 use clavis::namespace::{Name, Namespace};
 use clavis_view::guest::{Below, Server};
 use clavis_view::{Lower, Record, Recorder, Walks};
+use containment::{Trouble, account};
 use std::fmt::Write;
 use std::sync::Arc;
 

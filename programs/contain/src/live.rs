@@ -1,5 +1,4 @@
 //! A namespace in which a policy decides that can shrink while the program runs.
-use crate::Trouble;
 use crate::guarded::{self, Names};
 use crate::learn::is_file_system;
 use clavis::handle::query;
@@ -9,6 +8,7 @@ use clavis_broker::Broker;
 use clavis_policy::{Below as Said, Running};
 use clavis_view::guest::{Lend, Server};
 use clavis_view::{Below, Decision, Guarded, Judge};
+use containment::Trouble;
 use std::cell::RefCell;
 use std::sync::Arc;
 use syscall::error::{EACCES, Error, Result};

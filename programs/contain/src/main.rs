@@ -1,9 +1,6 @@
-//! `contain`: runs a program that gets what is listed and nothing else.
-//!
-//! The program starts in a closed, sealed namespace that holds the listed names and places, in an
-//! account of its own with limits, with the standard streams as plain streams. What it gets is
-//! lent by [`lend::Lender`] under one lease, which ends with this process at the latest; when the
-//! program has ended, all that it started ends with its account.
+//! `warden`: what `contain` becomes where somebody has to stay with the program that it runs, or
+//! to say something: it serves views of files by a policy and a broker, learns what a program uses,
+//! takes orders while it runs, and explains.
 #![forbid(unsafe_code)]
 
 mod broker;
@@ -11,29 +8,22 @@ mod control;
 mod dry;
 mod guarded;
 mod learn;
-mod lend;
 mod live;
 mod orders;
 mod overlaid;
 mod policy;
-mod view;
 
-use allow_list::{List, Terminal};
+use allow_list::List;
 use clavis::account::Account;
 use clavis::namespace::{Namespace, permissions};
-use clavis::{AsNumber, ExitStatus, Give, Handle, Number, Place, Rights};
-use clavis_broker::Person;
-use clavis_launch::{Launch, Powers};
+use clavis::{Handle, Place};
+use clavis_broker::{Broker, Person};
 use clavis_policy::{Guard, Lock, Running};
+use containment::{FAILED, Own, Trouble};
 use control::{Control, Known};
-use lend::Lender;
 use live::Live;
 use std::process::ExitCode;
 use std::sync::Arc;
-use syscall::flag::O_RDONLY;
-
-/// The status of `contain` itself when nothing came of it.
-const FAILED: u8 = 125;
 
 const USAGE: &str = "\
 usage: contain [OPTION...] PROGRAM [ARGUMENT...]
@@ -101,30 +91,6 @@ fn complain(why: &str) {
     eprint!("{line}");
 }
 
-/// Why nothing came of it.
-#[derive(Debug)]
-struct Trouble {
-    why: String,
-    status: u8,
-}
-
-impl Trouble {
-    /// A call about something failed.
-    fn failed(subject: &str, error: &clavis::Error) -> Trouble {
-        Trouble::own(subject, &clavis_launch::reason_of(error))
-    }
-
-    /// In own words, about nothing else.
-    fn plain(why: String) -> Trouble {
-        Trouble { why, status: FAILED }
-    }
-
-    /// In own words.
-    fn own(subject: &str, why: &str) -> Trouble {
-        Trouble { why: format!("{subject}: {why}"), status: FAILED }
-    }
-}
-
 fn run(list: &List) -> Result<u8, Trouble> {
     let own = Namespace::current().map_err(|error| Trouble::failed("namespace", &error))?;
     if let Some(dry) = list.dry {
@@ -132,7 +98,7 @@ fn run(list: &List) -> Result<u8, Trouble> {
     }
     // What it granted ends with it.
     let broker = broker::serve(&own, list)?.map(Arc::new);
-    let account = account(list)?;
+    let account = containment::account(list)?;
     let mut live = None;
     let view = match (&list.policy, &list.learned, &list.name) {
         (Some(path), _, Some(_)) => {
@@ -146,7 +112,7 @@ fn run(list: &List) -> Result<u8, Trouble> {
             guarded::build(&own, &Arc::new(policy::guard(path)?), broker.as_deref())?
         }
         (None, Some(file), _) => return learn::learn(list, &own, file),
-        (None, None, _) => view::build(&own, list, broker.as_deref())?,
+        (None, None, _) => containment::build(&own, list, broker.as_deref().map(Broker::root))?,
     };
     let _control = match &list.name {
         None => None,
@@ -162,84 +128,17 @@ fn run(list: &List) -> Result<u8, Trouble> {
     contained(list, &view, &account)
 }
 
-/// An account for the program and all that it starts.
-fn account(list: &List) -> Result<Account, Trouble> {
-    Account::new(&list.limits.account()).map_err(|error| Trouble::failed("account", &error))
-}
-
-/// Runs the program in a namespace.
+/// Runs the program in a namespace, and answers its status.
 fn contained(list: &List, view: &Namespace, account: &Account) -> Result<u8, Trouble> {
-    let lender = Lender::new().map_err(|error| Trouble::failed("lease", &error))?;
-    let view =
-        lender.lend(view, Rights::all()).map_err(|error| Trouble::failed("namespace", &error))?;
-    let current = view::current(&view);
-    let streams = streams(list, &lender)?;
-    let descriptors: Vec<(u16, Number)> =
-        streams.iter().map(|(number, handle)| (*number, handle.number())).collect();
-    let environment: Vec<(String, String)> = list
-        .environment
-        .iter()
-        .filter_map(|(name, value)| {
-            let value = value.clone().or_else(|| std::env::var(name).ok())?;
-            Some((name.clone(), value))
-        })
-        .collect();
-    let launch = Launch {
-        arguments: &list.command,
-        environment: &environment,
-        descriptors: &descriptors,
-        namespace: Give::This(view.number()),
-        directory: view::shown(&current),
-        account: Some(account.number()),
-        powers: Powers::Kept,
+    let directory = std::env::current_dir().ok().map(|path| path.to_string_lossy().into_owned());
+    let own = Own {
+        variable: &|name| std::env::var(name).ok(),
+        directory: directory.as_deref(),
+        answers: broker::person(list) == Person::Present,
     };
-    let search = std::env::var("PATH").unwrap_or_else(|_| clavis_launch::DEFAULT_PATH.into());
-    let program = list.command.first().map_or("", String::as_str);
-    let child = clavis_launch::start(&launch, &search, &clavis_launch::open).map_err(|error| {
-        Trouble { why: format!("{program}: {}", error.reason()), status: error.status() }
-    })?;
-    let status = child.wait().map_err(|error| Trouble::failed(program, &error))?;
-    // What it started ends with it, and what it passed on is taken back.
-    lender.revoke().map_err(|error| Trouble::failed("lease", &error))?;
-    account.kill().map_err(|error| Trouble::failed("account", &error))?;
-    if !matches!(status, ExitStatus::Exit(_)) {
-        complain(&format!("{program}: {status}"));
+    let ended = containment::contained(list, &own, view, account)?;
+    if let Some(said) = &ended.said {
+        complain(said);
     }
-    Ok((status.shell_code() & 0xFF) as u8)
-}
-
-/// What a stream to read from permits, and one to write to.
-const TO_READ: Rights = Rights::READ.union(STREAM);
-const TO_WRITE: Rights = Rights::WRITE.union(Rights::APPEND).union(Rights::SYNC).union(STREAM);
-const STREAM: Rights = Rights::SEEK
-    .union(Rights::STAT)
-    .union(Rights::EVENT)
-    .union(Rights::DUP)
-    .union(Rights::TRANSFER);
-
-/// The standard streams, as far as they are open. Where a person answers questions at the terminal,
-/// what is typed there is for `contain` alone.
-fn streams(list: &List, lender: &Lender) -> Result<Vec<(u16, Handle)>, Trouble> {
-    let empty = match broker::person(list) {
-        Person::Present => {
-            let null = Handle::open("/dev/null", O_RDONLY as u64);
-            Some(null.map_err(|error| Trouble::failed("/dev/null", &error))?)
-        }
-        Person::Absent => None,
-    };
-    let streams = [(0, TO_READ), (1, TO_WRITE), (2, TO_WRITE)]
-        .into_iter()
-        .filter_map(|(number, most)| {
-            let most = match list.terminal {
-                Terminal::Streams => most,
-                Terminal::Controlled => Rights::all(),
-            };
-            let own = match &empty {
-                Some(empty) if number == 0 => empty.number(),
-                _ => Number::from_raw(usize::from(number)),
-            };
-            Some((number, lender.lend(&own, most).ok()?))
-        })
-        .collect();
-    Ok(streams)
+    Ok(ended.code)
 }

@@ -1,9 +1,9 @@
 //! Orders to a program that runs: what a person says to its `contain`.
-use crate::Trouble;
 use allow_list::{Order, RUNNING};
 use clavis::abi::error::{E2BIG, ENODEV, ENOENT, EOPNOTSUPP, EOWNERDEAD, EPERM};
 use clavis::{Handle, Place};
 use clavis_policy::narrowing;
+use containment::Trouble;
 
 /// Carries one out, and says what came of it.
 pub(crate) fn carry_out(name: &str, order: &Order) -> Result<u8, Trouble> {

@@ -1,6 +1,5 @@
 //! A file system that a program sees and does not change: served in a thread of its own, which is
 //! told what to do with what was kept.
-use crate::Trouble;
 use crate::guarded::{Ready, served};
 use clavis::abi::params::MintParams;
 use clavis::server::mint;
@@ -10,6 +9,7 @@ use clavis_overlay::{Change, Overlay};
 use clavis_policy::Guard;
 use clavis_view::guest::{Below, ORDERS, Server};
 use clavis_view::{Guarded, View};
+use containment::Trouble;
 use scheme_daemon::{Resolution, answer_all, endpoint};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -1,7 +1,7 @@
 //! The policy of a contained program: read, and explained.
-use crate::Trouble;
 use clavis_policy::{Draft, Guard, Lock, Policy, Verdict};
 use clavis_render::rights::compact;
+use containment::Trouble;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,13 +1,20 @@
 //! Starting a program as a shell does: found on a path, given an explicit list of handles.
+#![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use clavis::abi::error;
-use clavis::abi::params::Denial;
-use clavis::{Child, Command, EntryKind, Give, Number, Rights};
-use clavis_render::reason::{of_denial, of_error, of_number};
-use shell_language::command;
-use std::fs::File;
-use std::io::{self, Read};
+use clavis::abi::params::{Denial, open_flags};
+use clavis::abi::syscall::flag::O_RDONLY;
+use clavis::{Child, Command, EntryKind, Error, Give, Handle, Number, Rights};
+use clavis_render::reason::{of_denial, of_number};
+use program_search::{FIRST_LINE, candidates, interpreter};
 
 /// What a process may do with the handle to itself: show what it holds.
 const SELF: Rights = Rights::INSPECT.union(Rights::NAME).union(Rights::DUP);
@@ -75,7 +82,9 @@ pub enum LaunchError {
     /// There is no such file.
     NotFound,
     /// There is, but it cannot be started.
-    Failed(io::Error),
+    Failed(Error),
+    /// There is, but its starter has nothing to build processes with.
+    NoFactory,
 }
 
 impl LaunchError {
@@ -84,7 +93,7 @@ impl LaunchError {
     pub fn status(&self) -> u8 {
         match self {
             LaunchError::NotFound => 127,
-            LaunchError::Failed(_) => 126,
+            LaunchError::Failed(_) | LaunchError::NoFactory => 126,
         }
     }
 
@@ -93,68 +102,60 @@ impl LaunchError {
     pub fn reason(&self) -> String {
         match self {
             LaunchError::NotFound => "not found".into(),
-            LaunchError::Failed(error) => reason(error),
+            LaunchError::Failed(error) => reason_of(error),
+            LaunchError::NoFactory => "starting a program needs the name `memory`".into(),
         }
     }
 }
 
-impl From<io::Error> for LaunchError {
-    fn from(error: io::Error) -> Self {
+impl From<Error> for LaunchError {
+    fn from(error: Error) -> Self {
         LaunchError::Failed(error)
     }
 }
 
 /// Why a call failed, for a person; a missing right is named.
+#[cfg(feature = "std")]
 #[must_use]
-pub fn reason(error: &io::Error) -> String {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<clavis::Error>()) {
+pub fn reason(error: &std::io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(error) => reason_of(error),
-        None => of_error(error, clavis::error::last_denial),
+        None => clavis_render::reason::of_error(error, clavis::error::last_denial),
     }
 }
 
 /// Why a call of the client crate failed, for a person; a missing right is named.
 #[must_use]
-pub fn reason_of(error: &clavis::Error) -> String {
+pub fn reason_of(error: &Error) -> String {
     let denial: Option<&Denial> = error.denial();
     denial.map_or_else(|| of_number(error.errno()), of_denial)
 }
 
-/// Finds the program that `name` means and opens it; gives its path too. `open` opens a path.
+/// Opens a path. What is a directory is refused with `EISDIR`, as far as its server can tell.
+pub type Open<'a> = &'a dyn Fn(&str) -> clavis::Result<Handle>;
+
+/// Finds the program that `name` means and opens it; gives its path too.
 ///
 /// # Errors
 /// It is nowhere, or what is there cannot be opened.
-pub fn find(
-    name: &str,
-    path: &str,
-    open: &dyn Fn(&str) -> io::Result<File>,
-) -> Result<(File, String), LaunchError> {
+pub fn find(name: &str, path: &str, open: Open<'_>) -> Result<(Handle, String), LaunchError> {
     let mut failure = LaunchError::NotFound;
-    for candidate in command::candidates(name, path) {
+    for candidate in candidates(name, path) {
         match open(&candidate) {
-            Ok(file) => match file.metadata() {
-                Ok(metadata) if metadata.is_dir() => {
-                    failure = io::Error::from(io::ErrorKind::IsADirectory).into();
-                }
-                _ => return Ok((file, candidate)),
-            },
-            Err(error) if is_absent(&error) => {}
+            Ok(file) => return Ok((file, candidate)),
+            Err(error) if [error::ENOENT, error::ENOTDIR].contains(&error.errno()) => {}
             Err(error) => failure = error.into(),
         }
     }
     Err(failure)
 }
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
 /// Opens a path in the process's own namespace and directory.
 ///
 /// # Errors
 /// Of the open.
-pub fn open(path: &str) -> io::Result<File> {
-    File::open(path)
+pub fn open(path: &str) -> clavis::Result<Handle> {
+    Handle::open(path, O_RDONLY as u64 | open_flags::NOT_DIRECTORY)
 }
 
 /// Finds and starts a program. A text file is given to its interpreter (`#! PROGRAM ARGUMENT`),
@@ -162,18 +163,12 @@ pub fn open(path: &str) -> io::Result<File> {
 ///
 /// # Errors
 /// It is not found, or cannot be started.
-pub fn start(
-    launch: &Launch<'_>,
-    path: &str,
-    open: &dyn Fn(&str) -> io::Result<File>,
-) -> Result<Child, LaunchError> {
+pub fn start(launch: &Launch<'_>, path: &str, open: Open<'_>) -> Result<Child, LaunchError> {
     let Some(name) = launch.arguments.first() else { return Err(LaunchError::NotFound) };
     let (file, found) = find(name, path, open)?;
     match spawn(launch, &file, &found) {
         Err(failure) if failure.errno() == error::ENOEXEC => {
-            let Some(mut words) = interpreter(&file) else {
-                return Err(io::Error::from(failure).into());
-            };
+            let Some(mut words) = words_of(&file) else { return Err(failure.into()) };
             let program = words.first().cloned().unwrap_or_default();
             // Where programs lie elsewhere than the script believes, the name alone decides.
             let (file, at) = find(&program, path, open).or_else(|failure| {
@@ -183,25 +178,23 @@ pub fn start(
             words.push(found);
             words.extend(launch.arguments.iter().skip(1).cloned());
             let launch = Launch { arguments: &words, ..*launch };
-            Ok(spawn(&launch, &file, &at).map_err(io::Error::from)?)
+            Ok(spawn(&launch, &file, &at)?)
         }
         // The file is open already: what is missing is a factory to build the process from.
-        Err(failure) if failure.errno() == error::ENOENT => {
-            Err(io::Error::other("starting a program needs the name `memory`").into())
-        }
-        outcome => Ok(outcome.map_err(io::Error::from)?),
+        Err(failure) if failure.errno() == error::ENOENT => Err(LaunchError::NoFactory),
+        outcome => Ok(outcome?),
     }
 }
 
 /// The words that run a text file, from its first bytes.
-fn interpreter(mut file: &File) -> Option<Vec<String>> {
-    let mut head = vec![0; command::FIRST_LINE];
-    let length = file.read(&mut head).ok()?;
+fn words_of(file: &Handle) -> Option<Vec<String>> {
+    let mut head = vec![0; FIRST_LINE];
+    let length = file.read_at(&mut head, 0).ok()?;
     head.truncate(length);
-    command::interpreter(&head)
+    interpreter(&head)
 }
 
-fn spawn(launch: &Launch<'_>, file: &File, path: &str) -> clavis::Result<Child> {
+fn spawn(launch: &Launch<'_>, file: &Handle, path: &str) -> clavis::Result<Child> {
     let mut command = Command::from_file(file, path)
         .namespace(launch.namespace)
         .cwd(launch.directory.handle, launch.directory.path)

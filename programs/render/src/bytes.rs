@@ -1,5 +1,7 @@
 //! Bytes as text: dumps and sizes.
-use std::fmt::Write;
+use alloc::format;
+use alloc::string::String;
+use core::fmt::Write;
 
 /// One line of a dump: offset, up to sixteen bytes in hexadecimal, the printable ones.
 #[must_use]

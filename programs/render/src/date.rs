@@ -1,4 +1,6 @@
 //! Points in time as text, in UTC.
+use alloc::format;
+use alloc::string::String;
 
 const DAY: i64 = 86_400;
 

@@ -1,4 +1,7 @@
 //! Handles as text: numbers, object types, labels.
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString;
 use clavis_abi::params::{ObjectType, UPPER_INDEX_BITS, UPPER_TAG};
 
 /// The number as a person reads it: upper ones as `u` and their index.

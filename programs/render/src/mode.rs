@@ -1,4 +1,5 @@
 //! File modes as `ls -l` shows them.
+use alloc::string::String;
 
 const TYPES: &[(u32, char)] = &[
     (0o040_000, 'd'),

@@ -1,5 +1,9 @@
 //! Where handles come from, in few words: `given by 8/4` is what process 8 had as its handle 4.
 use crate::handle;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString;
 use clavis_abi::params::Step;
 
 /// How a handle came to its number: the step, the process that it came from, and its number there

@@ -1,4 +1,10 @@
 //! Why something failed, as a person reads it: `cat: /nope: no such file or directory`.
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+#[cfg(feature = "std")]
+use alloc::string::ToString;
+use alloc::vec::Vec;
 use clavis_abi::Rights;
 use clavis_abi::error;
 use clavis_abi::params::{Denial, DenialRule};
@@ -92,6 +98,7 @@ pub fn of_denial(denial: &Denial) -> String {
 }
 
 /// The reason behind an error of std. `denial` is asked for when a right was missing.
+#[cfg(feature = "std")]
 #[must_use]
 pub fn of_error(error: &std::io::Error, denial: impl FnOnce() -> Option<Denial>) -> String {
     match error.raw_os_error() {

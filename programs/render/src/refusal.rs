@@ -1,9 +1,11 @@
 //! Refusals as lines.
 use crate::handle;
 use crate::reason;
+use alloc::format;
+use alloc::string::String;
 use clavis_abi::call::TABLE;
 use clavis_abi::params::{Denial, NO_HANDLE};
-use std::time::Duration;
+use core::time::Duration;
 
 /// When, who, which call on what, and why; and who says so, if it is not the kernel. `name` is the
 /// label of the handle, or the name that was refused.

@@ -2,6 +2,11 @@
 //!
 //! Compact: groups that are there as a whole by their name in lower case (with few missing, minus
 //! those), what remains by its own name: `base+reading-EXEC+SIGNAL`.
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
 use clavis_abi::Rights;
 use clavis_abi::rights::TABLE;
 
@@ -209,7 +214,7 @@ mod tests {
     fn every_set_reads_back_as_itself() {
         let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-        println!("SEED={seed}");
+        std::println!("SEED={seed}");
         let mut random = fastrand::Rng::with_seed(seed);
         for _ in 0..20_000 {
             let mut rights = Rights::from_bits_truncate(random.u64(..));

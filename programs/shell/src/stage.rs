@@ -88,8 +88,8 @@ impl ProgramCall {
                 shell.complain(&format!("{name}: {why}"));
                 Err(NOT_FOUND)
             }
-            Err(system::LaunchError::Failed(error)) => {
-                shell.complain(&format!("{name}: {}", system::reason(&error)));
+            Err(error) => {
+                shell.complain(&format!("{name}: {}", error.reason()));
                 Err(NOT_RUNNABLE)
             }
         }

@@ -4,7 +4,7 @@ use clavis::abi::error::{EBADF, ECAPMODE};
 use clavis::abi::syscall::flag;
 use clavis::account::{Account, UNLIMITED};
 use clavis::handle::{AsNumber, Payload, Place, call, send_away};
-use clavis::{Child, Give, Handle, Number, Rights};
+use clavis::{Child, Give, Handle, Number, Rights, open_flags};
 use clavis_launch::{Directory as Home, Launch as Start, Powers};
 use shell_language::glob;
 use shell_language::syntax::How;
@@ -88,18 +88,21 @@ impl Directory {
         let absolute = name.starts_with('/') || name.split('/').any(|part| part == "..");
         let flags = flag::O_RDONLY | flag::O_DIRECTORY;
         let asked = if absolute { path.as_str() } else { name };
-        let handle = self.open_at(asked, flags)?;
+        let handle = self.open_at(asked, flags as u64)?;
         Ok(Directory { handle: Some(Arc::new(handle)), path })
     }
 
-    fn open_at(&self, path: &str, flags: usize) -> io::Result<Handle> {
-        let flags = flags as u64;
-        let opened = match &self.handle {
+    fn open_at(&self, path: &str, flags: u64) -> clavis::Result<Handle> {
+        match &self.handle {
             _ if path.starts_with('/') => Handle::open(path, flags),
             Some(handle) => Handle::open_at(&**handle, path, flags),
-            None => return Err(io::Error::from_raw_os_error(ECAPMODE)),
-        };
-        Ok(opened?)
+            None => Err(clavis::Error::from_errno(ECAPMODE)),
+        }
+    }
+
+    /// Opens a program to start it.
+    fn program(&self, path: &str) -> clavis::Result<Handle> {
+        self.open_at(path, flag::O_RDONLY as u64 | open_flags::NOT_DIRECTORY)
     }
 
     /// Opens a file.
@@ -112,7 +115,7 @@ impl Directory {
             How::Append => flag::O_WRONLY | flag::O_CREAT | flag::O_APPEND | MODE,
             How::ReadWrite => flag::O_RDWR | flag::O_CREAT | MODE,
         };
-        Ok(File::from(self.open_at(path, flags)?.into_fd()?))
+        Ok(File::from(self.open_at(path, flags as u64)?.into_fd()?))
     }
 
     /// The text of a file.
@@ -124,7 +127,7 @@ impl Directory {
 
     /// What is known of a path.
     pub(crate) fn metadata(&self, path: &str) -> io::Result<Metadata> {
-        File::from(self.open_at(path, flag::O_STAT)?.into_fd()?).metadata()
+        File::from(self.open_at(path, flag::O_STAT as u64)?.into_fd()?).metadata()
     }
 }
 
@@ -132,7 +135,7 @@ impl glob::Directory for Directory {
     fn names(&self, directory: &str) -> Vec<String> {
         let flags = flag::O_RDONLY | flag::O_DIRECTORY;
         let path = if directory.is_empty() { "." } else { directory };
-        let Ok(handle) = self.open_at(path, flags) else { return Vec::new() };
+        let Ok(handle) = self.open_at(path, flags as u64) else { return Vec::new() };
         clavis::object::list(&handle).unwrap_or_default()
     }
 
@@ -231,13 +234,11 @@ impl Launch<'_> {
             account: self.job.map(|job| job.account.number()),
             powers: Powers::Handed,
         };
-        let open = |path: &str| self.directory.open(path, How::Read);
-        clavis_launch::start(&launch, path, &open)
+        clavis_launch::start(&launch, path, &|path| self.directory.program(path))
     }
 }
 
 /// Where the program of a name lies.
 pub(crate) fn locate(name: &str, path: &str, directory: &Directory) -> Option<String> {
-    let open = |path: &str| directory.open(path, How::Read);
-    clavis_launch::find(name, path, &open).ok().map(|(_, path)| path)
+    clavis_launch::find(name, path, &|path| directory.program(path)).ok().map(|(_, path)| path)
 }

@@ -2,12 +2,14 @@
 use crate::error::{Error, Result};
 use crate::handle::{AsNumber, Handle, Number, read, write};
 use crate::{object, startup};
+use alloc::string::String;
+use alloc::vec::Vec;
 use clavis_abi::error::{EAGAIN, ENOENT};
 use clavis_abi::params::{AuditRecord, Denial, OFFSET_OWN};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::data::Event;
 use clavis_abi::syscall::flag::EventFlags;
-use std::time::Duration;
+use core::time::Duration;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// A refusal.

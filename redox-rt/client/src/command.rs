@@ -5,13 +5,20 @@ use crate::c;
 use crate::error::Result;
 use crate::handle::{AsNumber, Handle, Number, owned};
 use crate::process::Child;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use clavis_abi::Rights;
 use clavis_abi::params::OUT_UPPER;
 use clavis_abi::runtime::{Bytes, GivenHandle, NONE, OWN, SpawnParams};
 use clavis_abi::startup::EntryKind;
-use std::ffi::OsStr;
-use std::marker::PhantomData;
-use std::os::unix::ffi::OsStrExt;
+use core::marker::PhantomData;
+#[cfg(feature = "std")]
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+/// What arguments are without std.
+#[cfg(not(feature = "std"))]
+type OsStr = str;
 
 /// Whether a child gets something, and whose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +104,7 @@ impl<'a> Command<'a> {
 
     /// Gives what programs of a shell get: this process' namespace, current directory, account,
     /// environment and standard streams, and a handle to itself for inspection.
+    #[cfg(feature = "std")]
     #[must_use]
     pub fn ordinary(self) -> Command<'a> {
         self.namespace(Give::Own)
@@ -143,6 +151,7 @@ impl<'a> Command<'a> {
     }
 
     /// Adds this process' environment.
+    #[cfg(feature = "std")]
     #[must_use]
     pub fn own_env(self) -> Command<'a> {
         std::env::vars_os().fold(self, |command, (name, value)| command.env(name, value))

@@ -61,5 +61,5 @@ pub fn tie(process: &impl AsNumber) -> Result<()> {
 }
 
 fn or_null(text: &Option<Bytes>) -> *const Bytes {
-    text.as_ref().map_or(std::ptr::null(), std::ptr::from_ref)
+    text.as_ref().map_or(core::ptr::null(), core::ptr::from_ref)
 }

@@ -2,7 +2,7 @@
 use crate::c;
 use clavis_abi::error::{ENOTCAPABLE, demux};
 use clavis_abi::params::Denial;
-use std::{fmt, io};
+use core::fmt;
 
 /// The result of a call.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -19,6 +19,11 @@ impl Error {
     #[must_use]
     pub const fn from_errno(errno: i32) -> Error {
         Error { errno, denial: None }
+    }
+
+    /// Of the call that this thread just made.
+    pub(crate) fn of_call(errno: i32) -> Error {
+        Error { errno, denial: (errno == ENOTCAPABLE).then(last_denial).flatten() }
     }
 
     /// Its number.
@@ -38,20 +43,18 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.denial {
             Some(denial) => denial.fmt(f),
-            None => io::Error::from_raw_os_error(self.errno).fmt(f),
+            None => errno_text(self.errno, f),
         }
     }
 }
 
-impl std::error::Error for Error {}
+#[cfg(feature = "std")]
+use crate::standard::errno_text;
 
-impl From<Error> for io::Error {
-    fn from(error: Error) -> io::Error {
-        match error.denial {
-            Some(_) => io::Error::new(io::ErrorKind::PermissionDenied, error),
-            None => io::Error::from_raw_os_error(error.errno),
-        }
-    }
+/// A number, where nobody has a text for it.
+#[cfg(not(feature = "std"))]
+fn errno_text(errno: i32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "error {errno}")
 }
 
 /// The last refusal that this thread met, whatever came after it.
@@ -66,8 +69,5 @@ pub fn last_denial() -> Option<Denial> {
 
 /// Decodes an answer; a refusal takes its record along.
 pub(crate) fn check(answer: usize) -> Result<usize> {
-    demux(answer).map_err(|error| {
-        let denial = (error.errno == ENOTCAPABLE).then(last_denial).flatten();
-        Error { errno: error.errno, denial }
-    })
+    demux(answer).map_err(|error| Error::of_call(error.errno))
 }

@@ -3,14 +3,15 @@
 
 use crate::c;
 use crate::error::{Result, check};
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use clavis_abi::Rights;
-use clavis_abi::params::{self, OFFSET_OWN, OUT_LOWEST, OUT_UPPER, ObjectType};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use clavis_abi::params::{self, OUT_LOWEST, OUT_UPPER, ObjectType};
 
 /// The number of a handle. It owns nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Number(usize);
+pub struct Number(pub(crate) usize);
 
 impl Number {
     /// Any number, as it came from outside.
@@ -54,12 +55,6 @@ impl AsNumber for Handle {
 impl AsNumber for &Handle {
     fn number(&self) -> Number {
         self.number
-    }
-}
-
-impl<T: AsFd> AsNumber for T {
-    fn number(&self) -> Number {
-        Number(self.as_fd().as_raw_fd() as usize)
     }
 }
 
@@ -113,7 +108,7 @@ impl Handle {
     #[must_use]
     pub fn into_number(self) -> Number {
         let number = self.number;
-        std::mem::forget(self);
+        core::mem::forget(self);
         number
     }
 
@@ -189,26 +184,6 @@ impl Handle {
         owned(unsafe { c::clavis_derive(number, rights.bits(), inherit.bits(), flags, place) })
     }
 
-    /// As a file descriptor of std: moved to the lowest free POSIX number if it is not one.
-    ///
-    /// # Errors
-    /// Refused without DUP; no number is free.
-    pub fn into_fd(self) -> Result<OwnedFd> {
-        let lower = match RawFd::try_from(self.number.0) {
-            Ok(raw) => {
-                std::mem::forget(self);
-                raw
-            }
-            Err(_) => {
-                let lower = Handle::duplicate(&self, Place::Lowest)?.into_number();
-                // The kernel's lower numbers have 16 bits.
-                lower.0 as RawFd
-            }
-        };
-        // SAFETY: the number is open, and its owner was just given up.
-        Ok(unsafe { OwnedFd::from_raw_fd(lower) })
-    }
-
     /// Reads at an offset.
     ///
     /// # Errors
@@ -223,28 +198,6 @@ impl Handle {
     /// Refused without WRITE and SEEK; what the server answers.
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<usize> {
         write(self.number, bytes, offset)
-    }
-}
-
-impl From<OwnedFd> for Handle {
-    fn from(fd: OwnedFd) -> Handle {
-        Handle { number: Number(fd.into_raw_fd() as usize) }
-    }
-}
-
-impl Read for &Handle {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(read(self.number, buffer, OFFSET_OWN)?)
-    }
-}
-
-impl Write for &Handle {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(write(self.number, bytes, OFFSET_OWN)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -433,7 +386,7 @@ pub fn send(channel: &impl AsNumber, handles: &[Number], words: &[u64]) -> Resul
 pub fn send_away(channel: &impl AsNumber, handle: Handle, words: &[u64]) -> Result<usize> {
     let result = send_numbers(channel.number(), &[handle.number], Sending::Move, words);
     if result.is_ok() {
-        std::mem::forget(handle);
+        core::mem::forget(handle);
     }
     result
 }

@@ -7,17 +7,24 @@
 //!
 //! The functions are safe wrappers over the `clavis_*` symbols of libc.a, where the runtime's
 //! state lives once per process.
+#![no_std]
 #![deny(unsafe_code)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod account;
 pub mod audit;
 mod c;
 pub mod command;
 pub mod confinement;
+#[cfg(feature = "std")]
 pub mod directory;
 pub mod error;
 pub mod handle;
 pub mod lease;
+#[cfg(feature = "std")]
 pub mod measure;
 pub mod memory;
 pub mod namespace;
@@ -25,6 +32,8 @@ pub mod object;
 pub mod process;
 pub mod relay;
 pub mod server;
+#[cfg(feature = "std")]
+mod standard;
 pub mod startup;
 
 pub use clavis_abi as abi;

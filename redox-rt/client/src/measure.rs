@@ -3,11 +3,11 @@
 #![expect(unsafe_code, reason = "instructions and C functions without a safe form")]
 
 use clavis_abi::call::{CLASS_CLAVIS, Call};
-use std::arch::asm;
-use std::arch::x86_64::{_mm_lfence, _rdtsc};
-use std::ffi::c_int;
-use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use core::arch::asm;
+use core::arch::x86_64::{_mm_lfence, _rdtsc};
+use core::ffi::c_int;
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Operations of FUTEX.
 const FUTEX_WAIT: usize = 0;

@@ -14,7 +14,7 @@ use clavis_abi::error::{EBUSY, EINVAL, ENOENT};
 use clavis_abi::params::{MapParams, OUT_UPPER};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::MapFlags;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// What a mapping permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Mapping {
 
     fn cells(&self) -> &[AtomicU8] {
         // SAFETY: the range is mapped while this value lives, and only accessed through atomics.
-        unsafe { std::slice::from_raw_parts(self.start, self.length) }
+        unsafe { core::slice::from_raw_parts(self.start, self.length) }
     }
 
     /// Copies bytes out.
@@ -144,9 +144,9 @@ pub fn boot_image(length: usize) -> Result<&'static [u8]> {
     let mapping = Mapping::new(&image, 0, length, Access::Read)?;
     let start = mapping.start.cast::<u8>();
     // The mapping stays for ever.
-    std::mem::forget(mapping);
+    core::mem::forget(mapping);
     // SAFETY: mapped for reading, at least that long, never unmapped; nobody writes it.
-    Ok(unsafe { std::slice::from_raw_parts(start, length) })
+    Ok(unsafe { core::slice::from_raw_parts(start, length) })
 }
 
 /// A page as words.
@@ -176,13 +176,13 @@ pub fn state(bytes: usize, first: usize) -> Result<(&'static mut [u8], &'static 
     let rest = pages.checked_sub(own).ok_or(Error::from_errno(EINVAL))?;
     let start = mapping.start.cast_mut().cast::<u8>();
     // The mapping stays for ever.
-    std::mem::forget(mapping);
+    core::mem::forget(mapping);
     // SAFETY: mapped readable and writable and never unmapped; by the rule above nobody else reaches
     // these pages, and this is their only slice.
-    let own_bytes = unsafe { std::slice::from_raw_parts_mut(start, own * PAGE_SIZE) };
+    let own_bytes = unsafe { core::slice::from_raw_parts_mut(start, own * PAGE_SIZE) };
     let behind = start.wrapping_add(own * PAGE_SIZE).cast::<Words>();
     // SAFETY: as above, page-aligned, and only accessed through atomics.
-    let words = unsafe { std::slice::from_raw_parts(behind, rest) };
+    let words = unsafe { core::slice::from_raw_parts(behind, rest) };
     Ok((own_bytes, words))
 }
 

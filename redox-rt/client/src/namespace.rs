@@ -4,6 +4,8 @@
 use crate::c;
 use crate::error::{Error, Result, check};
 use crate::handle::{AsNumber, Handle, Number, Payload, call, owned};
+use alloc::string::String;
+use alloc::vec::Vec;
 use clavis_abi::Rights;
 use clavis_abi::error::EINVAL;
 use clavis_abi::namespace::{EntryInfo, call as edit, padded};

@@ -5,12 +5,15 @@ use crate::c;
 use crate::error::{Error, Result, check};
 use crate::handle::{AsNumber, Handle, Number, control, owned, read, write};
 use crate::startup;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use clavis_abi::error::{EINVAL, EIO, ENOENT};
 use clavis_abi::params::{CounterRow, LOG_ECHO, OFFSET_OWN, OUT_UPPER, power};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::dirent::DirentHeader;
 use clavis_abi::syscall::{CallFlags, StdFsCallKind, TimeSpec};
-use std::time::Duration;
+use core::time::Duration;
 use zerocopy::FromBytes;
 
 fn create(kind: EntryKind, first: u64, second: u64) -> Result<Handle> {

@@ -2,12 +2,16 @@
 #![expect(unsafe_code, reason = "calls into libc.a")]
 
 use crate::c;
-use crate::error::{Error, Result, check};
+use crate::error::{Result, check};
 use crate::handle::{AsNumber, Handle, HandleInfo, Number, owned};
-use clavis_abi::error::{EAGAIN, EINVAL};
+use alloc::vec::Vec;
+use clavis_abi::error::EAGAIN;
 use clavis_abi::params::{self, AccountUsage, ExitKind, InspectRow, OUT_UPPER, Step, wait_flags};
-use std::fmt;
-use std::time::Duration;
+use core::fmt;
+use core::time::Duration;
+
+#[cfg(feature = "std")]
+pub use crate::standard::ignore;
 
 /// Signal numbers that this crate names.
 pub mod signal {
@@ -316,24 +320,6 @@ pub fn borrow(process: &impl AsNumber, number: Number) -> Result<Handle> {
 pub fn number() -> usize {
     // SAFETY: no memory is involved. The call cannot fail.
     unsafe { c::clavis_identity(0) }
-}
-
-/// This process goes on when that signal comes.
-///
-/// # Errors
-/// `EINVAL` for a signal that cannot be ignored.
-pub fn ignore(which: usize) -> Result<()> {
-    unsafe extern "C" {
-        fn signal(number: std::ffi::c_int, handler: usize) -> usize;
-    }
-    /// `SIG_IGN`.
-    const IGNORE: usize = 1;
-    let number = std::ffi::c_int::try_from(which).map_err(|_| Error::from_errno(EINVAL))?;
-    // SAFETY: no handler of this process is installed.
-    match unsafe { signal(number, IGNORE) } {
-        usize::MAX => Err(Error::from_errno(EINVAL)),
-        _ => Ok(()),
-    }
 }
 
 /// Sets when this thread's blocking calls end with `ETIMEDOUT`, as nanoseconds of the monotonic

@@ -5,6 +5,8 @@
 use crate::c;
 use crate::error::{Error, Result, check};
 use crate::handle::{self, AsNumber, Handle, Number, owned, query};
+use alloc::vec;
+use alloc::vec::Vec;
 use clavis_abi::Rights;
 use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::error::{EINVAL, EIO, Error as Errno, mux};
@@ -97,11 +99,11 @@ impl Request {
         if !self.has_payload() || length == 0 {
             return &mut [];
         }
-        let start = std::ptr::with_exposed_provenance_mut::<u8>(address as usize);
+        let start = core::ptr::with_exposed_provenance_mut::<u8>(address as usize);
         // SAFETY: the kernel delivered these words: the inbox has that many bytes there, mapped
         // readable and writable for the life of the process, and they belong to this request
         // until it is answered, which takes this value; it is borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(start, length as usize) }
+        unsafe { core::slice::from_raw_parts_mut(start, length as usize) }
     }
 }
 

@@ -24,6 +24,16 @@ struct Target {
     sel4: Option<String>,
     must: Option<u64>,
     moonshot: Option<u64>,
+    /// What it must not take more than, as so many times another row.
+    times: Option<Times>,
+}
+
+/// So many times what another row takes.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Times {
+    row: String,
+    factor: f64,
 }
 
 /// A line that the guest printed.
@@ -59,6 +69,17 @@ impl Targets {
 
     fn of(&self, name: &str) -> Option<&Target> {
         self.row.iter().find(|target| target.name == name)
+    }
+}
+
+impl Target {
+    /// What it must not take more than, as far as the row that this depends on was measured.
+    fn must(&self, rows: &[Measured]) -> Option<u64> {
+        let times = self.times.as_ref().and_then(|times| {
+            let other = rows.iter().find(|row| row.name == times.row)?;
+            Some((other.instructions as f64 * times.factor) as u64)
+        });
+        self.must.into_iter().chain(times).min()
     }
 }
 
@@ -101,7 +122,8 @@ pub(crate) fn text(targets: &Targets, rows: &[Measured]) -> String {
         let word = |value: Option<&Option<String>>| {
             value.and_then(Option::as_ref).unwrap_or(&none).clone()
         };
-        let mark = match target.and_then(|target| target.must) {
+        let must = target.and_then(|target| target.must(rows));
+        let mark = match must {
             Some(must) if row.instructions > must => "!",
             _ => " ",
         };
@@ -109,7 +131,7 @@ pub(crate) fn text(targets: &Targets, rows: &[Measured]) -> String {
             "{:38} {:>9}{mark}{:>9} {:>9}  {:30} {:20} {}",
             target.map_or(row.name.as_str(), |target| &target.title),
             grouped(row.instructions),
-            number(target.and_then(|target| target.must)),
+            number(must),
             number(target.and_then(|target| target.moonshot)),
             word(target.map(|target| &target.linux)),
             word(target.map(|target| &target.redox)),
@@ -142,19 +164,20 @@ pub(crate) fn json(targets: &Targets, rows: &[Measured], qemu: &str) -> anyhow::
 /// Rows above their `must`, and rows with one that were not measured.
 pub(crate) fn missed(targets: &Targets, rows: &[Measured], wanted: &[String]) -> Vec<String> {
     let judge = |target: &Target| {
-        let must = target.must?;
+        let must = target.must(rows);
+        if must.is_none() && target.times.is_none() {
+            return None;
+        }
         match rows.iter().find(|row| row.name == target.name) {
             None => {
                 let is_wanted = wanted.is_empty() || wanted.contains(&target.name);
                 is_wanted.then(|| format!("{} was not measured", target.title))
             }
-            Some(row) if row.instructions > must => Some(format!(
-                "{}: {} instead of {}",
-                target.title,
-                grouped(row.instructions),
-                grouped(must)
-            )),
-            Some(_) => None,
+            Some(row) => {
+                let must = must.filter(|must| row.instructions > *must)?;
+                let (took, must) = (grouped(row.instructions), grouped(must));
+                Some(format!("{}: {took} instead of {must}", target.title))
+            }
         }
     };
     targets.row.iter().filter_map(judge).collect()
@@ -199,5 +222,17 @@ mod tests {
         assert_eq!(missed(&targets(), &[], &[]), ["the a was not measured"]);
         assert!(missed(&targets(), &[], &["b".to_owned()]).is_empty(), "nobody asked for it");
         assert!(text(&targets(), &at(101)).contains("101!"));
+    }
+
+    #[test]
+    fn a_row_is_judged_by_another() {
+        let text =
+            "[[row]]\nname = \"b\"\ntitle = \"the b\"\ntimes = { row = \"a\", factor = 1.5 }\n";
+        let targets: Targets = toml::from_str(text).unwrap();
+        let at = |name: &str, instructions| Measured { name: name.into(), instructions };
+        assert!(missed(&targets, &[at("a", 100), at("b", 150)], &[]).is_empty());
+        let rows = [at("b", 151), at("a", 100)];
+        assert_eq!(missed(&targets, &rows, &[]), ["the b: 151 instead of 150"]);
+        assert!(missed(&targets, &[at("b", 151)], &["b".into()]).is_empty(), "nothing to compare");
     }
 }

@@ -2,7 +2,12 @@
 //!
 //! Pure: nothing is opened here. [`read`] turns words into a [`List`], or says which word makes no
 //! sense; what is not in the list the program does not get.
+#![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod limits;
 mod place;
@@ -12,8 +17,11 @@ pub use limits::Limits;
 pub use place::place_of;
 pub use words::read;
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use clavis_abi::Rights;
-use std::fmt;
+use core::fmt;
 
 /// The name beneath which those who run programs find them, and that no program gets.
 pub const RUNNING: &str = "sandbox";
@@ -106,6 +114,31 @@ pub enum Terminal {
 }
 
 impl List {
+    /// Whether nothing of it needs a process that serves the program, or that writes or shows
+    /// anything: it is given what is listed, and that is all.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let List { policy, broker, ask, name, order, learned, explained, dry, .. } = self;
+        let said = [policy, broker, ask, name, learned];
+        said.iter().all(|said| said.is_none())
+            && order.is_none()
+            && explained.is_empty()
+            && dry.is_none()
+    }
+
+    /// Whether something at a place may be given: where a policy says what is given, it can be
+    /// anywhere.
+    #[must_use]
+    pub fn may_give(&self, place: &str) -> bool {
+        let within = |outer: &str| {
+            place.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.policy.is_some()
+            || self.learned.is_some()
+            || self.allowed.iter().any(|allowed| within(&allowed.place))
+            || self.schemes.iter().any(|scheme| within(&scheme.name))
+    }
+
     /// Whether it has a broker of its own.
     #[must_use]
     pub fn asks(&self) -> bool {
@@ -123,8 +156,8 @@ impl fmt::Display for Misuse {
     }
 }
 
-impl From<lexopt::Error> for Misuse {
-    fn from(error: lexopt::Error) -> Self {
-        Misuse(error.to_string())
+impl From<getargs::Error<&str>> for Misuse {
+    fn from(error: getargs::Error<&str>) -> Self {
+        Misuse(format!("{error}"))
     }
 }

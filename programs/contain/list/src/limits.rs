@@ -1,5 +1,6 @@
 //! What an account may use.
 use crate::Misuse;
+use alloc::format;
 use clavis_abi::PAGE_SIZE;
 use clavis_abi::params::AccountLimits;
 

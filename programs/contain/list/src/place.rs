@@ -1,4 +1,6 @@
 //! Absolute paths as places of a namespace.
+use alloc::string::String;
+use alloc::vec::Vec;
 use clavis_abi::namespace::valid_place;
 
 /// The name behind which absolute paths without a scheme lie.
@@ -15,7 +17,7 @@ pub fn place_of(path: &str) -> Option<String> {
         Some("scheme") => parts().skip(1).collect::<Vec<_>>().join("/"),
         // The devices there are names of their own: `/scheme/null`.
         Some("dev") => return None,
-        _ => std::iter::once(ROOT).chain(parts()).collect::<Vec<_>>().join("/"),
+        _ => core::iter::once(ROOT).chain(parts()).collect::<Vec<_>>().join("/"),
     };
     valid_place(&place).then_some(place)
 }
@@ -23,6 +25,8 @@ pub fn place_of(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
+    use std::println;
 
     #[test]
     fn an_absolute_path_is_a_place() {

@@ -1,9 +1,17 @@
 //! The command line.
 use crate::{Allowed, BROKER, DryRun, List, Misuse, Order, RUNNING, Scheme, Terminal, place_of};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use clavis_abi::Rights;
 use clavis_abi::namespace::valid_name;
 use clavis_render::rights;
-use lexopt::{Arg, ValueExt};
+use getargs::{Arg, Options};
+
+/// The words that are left.
+type Words<'a> =
+    Options<&'a str, core::iter::Map<core::slice::Iter<'a, String>, fn(&String) -> &str>>;
 
 /// Reads the words after the program's own name.
 ///
@@ -11,18 +19,18 @@ use lexopt::{Arg, ValueExt};
 /// What makes no sense.
 pub fn read(words: &[String]) -> Result<List, Misuse> {
     let mut list = List::default();
-    let mut parser = lexopt::Parser::from_args(words);
-    while let Some(argument) = parser.next()? {
+    let mut parser = Options::new(words.iter().map(String::as_str as fn(&String) -> &str));
+    while let Some(argument) = parser.next_arg()? {
         match argument {
             Arg::Short('a') | Arg::Long("allow") => {
-                list.allowed.push(allowed(&parser.value()?.string()?)?);
+                list.allowed.push(allowed(parser.value()?)?);
             }
             Arg::Short('s') | Arg::Long("scheme") => {
-                list.schemes.push(scheme(&parser.value()?.string()?)?);
+                list.schemes.push(scheme(parser.value()?)?);
             }
-            Arg::Short('l') | Arg::Long("limit") => list.limits.read(&parser.value()?.string()?)?,
+            Arg::Short('l') | Arg::Long("limit") => list.limits.read(parser.value()?)?,
             Arg::Short('e') | Arg::Long("env") => {
-                list.environment.push(variable(&parser.value()?.string()?)?);
+                list.environment.push(variable(parser.value()?)?);
             }
             Arg::Short('p') | Arg::Long("policy") => {
                 once(&mut list.policy, &mut parser, "--policy")?;
@@ -34,24 +42,22 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
             }
             Arg::Long("ask") => once(&mut list.ask, &mut parser, "--ask")?,
             Arg::Short('n') | Arg::Long("name") => {
-                let name = named(parser.value()?.string()?)?;
+                let name = named(parser.value()?)?;
                 if list.name.replace(name).is_some() {
                     return Err(Misuse("--name is given once".into()));
                 }
             }
             Arg::Long(order @ ("status" | "shrink" | "seal" | "revoke")) => {
-                let order = order.to_owned();
-                return ordered(&order, list, &mut parser);
+                return ordered(order, &list, &mut parser);
             }
-            Arg::Long("explain") => list.explained.push(parser.value()?.string()?),
+            Arg::Long("explain") => list.explained.push(parser.value()?.to_owned()),
             Arg::Short('t') | Arg::Long("terminal") => list.terminal = Terminal::Controlled,
-            Arg::Value(word) => {
-                list.command.push(word.string()?);
-                for word in parser.raw_args()? {
-                    list.command.push(word.string()?);
-                }
+            Arg::Positional(word) => {
+                list.command.push(word.to_owned());
+                list.command.extend(parser.positionals().map(str::to_owned));
             }
-            other => return Err(other.unexpected().into()),
+            Arg::Short(other) => return Err(Misuse(format!("-{other}: no such option"))),
+            Arg::Long(other) => return Err(Misuse(format!("--{other}: no such option"))),
         }
     }
     if !list.explained.is_empty() {
@@ -89,8 +95,8 @@ pub fn read(words: &[String]) -> Result<List, Misuse> {
 }
 
 /// `--dry-run`, or `--dry-run=show`.
-fn dry_run(list: &mut List, parser: &mut lexopt::Parser) -> Result<(), Misuse> {
-    let how = match parser.optional_value().map(|value| value.string()).transpose()?.as_deref() {
+fn dry_run(list: &mut List, parser: &mut Words<'_>) -> Result<(), Misuse> {
+    let how = match parser.value_opt() {
         None => DryRun::Ask,
         Some("show") => DryRun::Show,
         Some(other) => {
@@ -123,20 +129,17 @@ fn check_dry(list: &List, dry: DryRun) -> Result<(), Misuse> {
 }
 
 /// A name for a program that runs.
-fn named(name: String) -> Result<String, Misuse> {
-    if valid_name(&name) { Ok(name) } else { Err(Misuse(format!("{name}: no name"))) }
+fn named(name: &str) -> Result<String, Misuse> {
+    if valid_name(name) { Ok(name.to_owned()) } else { Err(Misuse(format!("{name}: no name"))) }
 }
 
 /// The rest of the words after an order to a program that runs.
-fn ordered(order: &str, list: List, parser: &mut lexopt::Parser) -> Result<List, Misuse> {
-    if list != List::default() {
+fn ordered(order: &str, list: &List, parser: &mut Words<'_>) -> Result<List, Misuse> {
+    if *list != List::default() {
         return Err(Misuse(format!("--{order} stands alone: the program runs already")));
     }
-    let name = named(parser.value()?.string()?)?;
-    let mut lines = Vec::new();
-    for word in parser.raw_args()? {
-        lines.push(word.string()?);
-    }
+    let name = named(parser.value()?)?;
+    let lines: Vec<&str> = parser.positionals().collect();
     let order = match (order, lines.is_empty()) {
         ("status", true) => Order::Status,
         ("seal", true) => Order::Seal,
@@ -151,12 +154,8 @@ fn ordered(order: &str, list: List, parser: &mut lexopt::Parser) -> Result<List,
 }
 
 /// Takes the value of an option that is given once.
-fn once(
-    place: &mut Option<String>,
-    parser: &mut lexopt::Parser,
-    option: &str,
-) -> Result<(), Misuse> {
-    match place.replace(parser.value()?.string()?) {
+fn once(place: &mut Option<String>, parser: &mut Words<'_>, option: &str) -> Result<(), Misuse> {
+    match place.replace(parser.value()?.to_owned()) {
         None => Ok(()),
         Some(_) => Err(Misuse(format!("{option} is given once; a policy can include others"))),
     }
@@ -312,6 +311,43 @@ mod tests {
         assert_eq!(read(&words("--dry-run=show -t -p x ls")).unwrap().dry, Some(DryRun::Show));
         let list = read(&words("-p x --explain /a --explain /b")).unwrap();
         assert_eq!(list.explained, ["/a", "/b"]);
+    }
+
+    #[test]
+    fn what_needs_nobody_who_stays_is_plain() {
+        for line in ["true", "-a r:/etc -s log -l threads=2 -e A -t true"] {
+            assert!(list(line).is_plain(), "{line}");
+        }
+        for line in [
+            "-p x true",
+            "-b x true",
+            "--ask x true",
+            "-n x true",
+            "--learn x true",
+            "--status x",
+            "-p x --explain /y",
+        ] {
+            assert!(!list(line).is_plain(), "{line}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_listed_can_be_given() {
+        let plain = list("-a r:/etc -s log true");
+        for (place, given) in [
+            ("file/etc", true),
+            ("file/etc/x", true),
+            ("file", false),
+            ("file/etcetera", false),
+            ("log", true),
+            ("log/x", true),
+            ("logs", false),
+        ] {
+            assert_eq!(plain.may_give(place), given, "{place}");
+        }
+        for line in ["-p x true", "--learn x true"] {
+            assert!(list(line).may_give("file"), "{line}");
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 mod arithmetic;
-pub mod command;
 pub mod condition;
 pub mod expand;
 pub mod glob;

@@ -1,12 +1,15 @@
 //! The namespace of the contained program: the listed names and places, and nothing else, sealed.
 use crate::Trouble;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use allow_list::{Allowed, BROKER, List};
 use clavis::abi::error::{EINVAL, ENOENT};
 use clavis::abi::syscall::flag::{O_DIRECTORY, O_RDONLY, O_STAT};
 use clavis::handle::query;
 use clavis::namespace::{Name, Namespace, entry_flags, fork_flags, permissions};
 use clavis::{Handle, Place, Rights, handle_flags};
-use clavis_broker::Broker;
 use clavis_launch::Directory;
 
 /// What a handle needs so that a name can be bound to it.
@@ -15,12 +18,11 @@ const BOUND: Rights = Rights::LOOKUP.union(Rights::FORWARD).union(Rights::TRANSF
 /// The name that schemes are made with.
 const MAKES_SCHEMES: &str = "namespace";
 
-/// Builds it.
-pub(crate) fn build(
-    own: &Namespace,
-    list: &List,
-    broker: Option<&Broker>,
-) -> Result<Namespace, Trouble> {
+/// Builds it; `broker` is the root of the program's own.
+///
+/// # Errors
+/// What is listed is not there, or cannot have the rights.
+pub fn build(own: &Namespace, list: &List, broker: Option<&Handle>) -> Result<Namespace, Trouble> {
     let known = |name: &str| match own.entry(name) {
         Err(error) if [EINVAL, ENOENT].contains(&error.errno()) => {
             Err(Trouble::own(name, "there is no such name here"))
@@ -44,7 +46,7 @@ pub(crate) fn build(
         view.bind(&name, &handle).map_err(|error| Trouble::failed(&allowed.path, &error))?;
     }
     if let Some(broker) = broker {
-        view.bind(&Name::whole(BROKER), broker.root()).map_err(failed)?;
+        view.bind(&Name::whole(BROKER), broker).map_err(failed)?;
     }
     view.seal().map_err(failed)?;
     view.shrink(permitted(list)).map_err(failed)
@@ -57,7 +59,10 @@ fn permitted(list: &List) -> u64 {
 }
 
 /// What the program's namespace opens a file or directory through: it gives what is listed and leads nowhere else.
-pub(crate) fn directory(allowed: &Allowed) -> Result<Handle, Trouble> {
+///
+/// # Errors
+/// It is not there, or cannot have the rights.
+pub fn directory(allowed: &Allowed) -> Result<Handle, Trouble> {
     let failed = |error| Trouble::failed(&allowed.path, &error);
     let own = Handle::open(&allowed.path, O_STAT as u64).map_err(failed)?;
     let info = query(&own).map_err(failed)?;
@@ -72,14 +77,16 @@ pub(crate) fn directory(allowed: &Allowed) -> Result<Handle, Trouble> {
 }
 
 /// The current directory, as far as the program can open it by itself.
-pub(crate) fn current(view: &Handle) -> (Option<Handle>, String) {
-    let Ok(path) = std::env::current_dir() else { return (None, String::new()) };
-    let path = path.to_string_lossy().into_owned();
-    let Some(place) = allow_list::place_of(&path) else { return (None, String::new()) };
-    let flags = (O_RDONLY | O_DIRECTORY) as u64;
-    match Handle::open_at(view, &format!("/scheme/{place}"), flags) {
-        Ok(handle) => (Some(handle), path),
-        Err(_) => (None, String::new()),
+pub(crate) fn current(view: &Handle, path: Option<&str>, list: &List) -> (Option<Handle>, String) {
+    let opened = path.and_then(|path| {
+        let place = allow_list::place_of(path).filter(|place| list.may_give(place))?;
+        let flags = (O_RDONLY | O_DIRECTORY) as u64;
+        let handle = Handle::open_at(view, &format!("/scheme/{place}"), flags).ok()?;
+        Some((handle, path.to_owned()))
+    });
+    match opened {
+        Some((handle, path)) => (Some(handle), path),
+        None => (None, String::new()),
     }
 }
 

@@ -17,9 +17,4 @@ impl Lender {
     pub(crate) fn lend(&self, own: &impl AsNumber, most: Rights) -> Result<Handle> {
         self.lease.lend(own, most, most)
     }
-
-    /// Takes everything back.
-    pub(crate) fn revoke(&self) -> Result<()> {
-        self.lease.revoke()
-    }
 }

@@ -1,4 +1,14 @@
-//! Which program a command's name means.
+//! Which program a command's name means: pure, tested on the host.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// What runs a text file that names nothing.
 const SHELL: &str = "sh";
