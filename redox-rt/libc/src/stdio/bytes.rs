@@ -87,6 +87,15 @@ pub unsafe extern "C" fn ungetc(byte: c_int, file: *mut File) -> c_int {
     if byte != END && guard.stream.give(byte as u8) { c_int::from(byte as u8) } else { END }
 }
 
+/// The bytes of `count` elements, if there are any. Too many are `EOVERFLOW`.
+fn total(size: usize, count: usize) -> Option<usize> {
+    let length = size.checked_mul(count);
+    if length.is_none() {
+        set_errno(EOVERFLOW);
+    }
+    length.filter(|length| *length > 0)
+}
+
 /// Reads elements; answers how many whole ones.
 ///
 /// # Safety
@@ -98,13 +107,7 @@ pub unsafe extern "C" fn fread(
     count: usize,
     file: *mut File,
 ) -> usize {
-    let Some(length) = size.checked_mul(count) else {
-        set_errno(EOVERFLOW);
-        return 0;
-    };
-    if length == 0 {
-        return 0;
-    }
+    let Some(length) = total(size, count) else { return 0 };
     // SAFETY: the contract.
     let to = unsafe { bytes_mut(to, length) };
     // SAFETY: the contract.
@@ -126,13 +129,7 @@ pub unsafe extern "C" fn fwrite(
     count: usize,
     file: *mut File,
 ) -> usize {
-    let Some(length) = size.checked_mul(count) else {
-        set_errno(EOVERFLOW);
-        return 0;
-    };
-    if length == 0 {
-        return 0;
-    }
+    let Some(length) = total(size, count) else { return 0 };
     // SAFETY: the contract.
     let from = unsafe { bytes(from, length) };
     // SAFETY: the contract.

@@ -19,3 +19,4 @@ pub mod format;
 pub mod number;
 pub mod scan;
 pub mod stream;
+mod text;

@@ -1,5 +1,8 @@
 //! A format, taken apart.
 use super::Failure;
+use crate::text::Text;
+
+pub(super) use crate::text::Length;
 
 /// A part of a format.
 pub(super) enum Piece<'f> {
@@ -48,21 +51,6 @@ pub(super) enum Amount {
     At(usize),
 }
 
-/// The size of an argument.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Length {
-    /// `hh`
-    Byte,
-    /// `h`
-    Short,
-    /// None is given.
-    Normal,
-    /// `l`, `ll`, `q`, `j`, `z`, `t`: all of 64 bits.
-    Long,
-    /// `L`
-    Extended,
-}
-
 /// Where an argument travels.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Class {
@@ -95,83 +83,60 @@ impl Conversion {
 }
 
 /// The pieces of a format that are left.
-pub(super) struct Pieces<'f>(pub(super) &'f [u8]);
+pub(super) struct Pieces<'f>(Text<'f>);
 
 impl<'f> Iterator for Pieces<'f> {
     type Item = Result<Piece<'f>, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
+        let left = self.0.0;
+        if left.is_empty() {
             return None;
         }
-        let text = self.0.iter().take_while(|byte| **byte != b'%').count();
+        let text = left.iter().take_while(|byte| **byte != b'%').count();
         if text > 0 {
-            let (text, rest) = self.0.split_at_checked(text)?;
-            self.0 = rest;
-            return Some(Ok(Piece::Text(text)));
+            self.0.skip(text);
+            return left.get(..text).map(|text| Ok(Piece::Text(text)));
         }
-        self.skip(1);
+        self.0.skip(1);
         let found = self.conversion();
         if found.is_err() {
-            self.0 = &[];
+            self.0 = Text(&[]);
         }
         Some(found.map(Piece::Conversion))
     }
 }
 
-impl Pieces<'_> {
-    fn skip(&mut self, count: usize) {
-        self.0 = self.0.get(count..).unwrap_or_default();
+impl<'f> Pieces<'f> {
+    /// Of a whole format.
+    pub(super) fn of(format: &'f [u8]) -> Self {
+        Pieces(Text(format))
     }
 
-    fn eat(&mut self, byte: u8) -> bool {
-        let found = self.0.first() == Some(&byte);
-        self.skip(usize::from(found));
-        found
-    }
-
-    /// A number, if one stands here. What no field can have is too long.
-    fn number(&mut self) -> Result<Option<usize>, Failure> {
-        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let mut value = 0usize;
-        for digit in self.0.iter().take(digits) {
-            value = value.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
-        }
-        self.skip(digits);
-        match value {
-            _ if digits == 0 => Ok(None),
-            value if value > super::MOST => Err(Failure::TooLong),
-            value => Ok(Some(value)),
-        }
-    }
-
-    /// A number of an argument: digits and `$`.
     fn position(&mut self) -> Result<Option<usize>, Failure> {
-        let before = self.0;
-        match self.number()? {
-            Some(position) if self.eat(b'$') => match position {
-                0 => Err(Failure::Malformed),
-                position => Ok(Some(position)),
-            },
-            _ => {
-                self.0 = before;
-                Ok(None)
-            }
+        match self.0.position() {
+            Some(0) => Err(Failure::Malformed),
+            Some(position) if position > super::MOST => Err(Failure::TooLong),
+            position => Ok(position),
         }
     }
 
+    /// A width or a precision. What no field can have is too long.
     fn amount(&mut self) -> Result<Amount, Failure> {
-        if self.eat(b'*') {
+        if self.0.eat(b'*') {
             return Ok(self.position()?.map_or(Amount::Next, Amount::At));
         }
-        Ok(self.number()?.map_or(Amount::None, Amount::Given))
+        match self.0.number() {
+            Some(number) if number > super::MOST => Err(Failure::TooLong),
+            number => Ok(number.map_or(Amount::None, Amount::Given)),
+        }
     }
 
     fn conversion(&mut self) -> Result<Conversion, Failure> {
         let position = self.position()?;
         let mut flags = Flags::default();
         loop {
-            match self.0.first() {
+            match self.0.0.first() {
                 Some(b'-') => flags.left = true,
                 Some(b'+') => flags.plus = true,
                 Some(b' ') => flags.space = true,
@@ -181,32 +146,18 @@ impl Pieces<'_> {
                 Some(b'\'') => {}
                 _ => break,
             }
-            self.skip(1);
+            self.0.skip(1);
         }
         let width = self.amount()?;
-        let precision = match self.eat(b'.') {
+        let precision = match self.0.eat(b'.') {
             false => Amount::None,
             true => match self.amount()? {
                 Amount::None => Amount::Given(0),
                 amount => amount,
             },
         };
-        let length = self.length();
-        let letter = *self.0.first().ok_or(Failure::Malformed)?;
-        self.skip(1);
+        let length = self.0.length();
+        let letter = self.0.take().ok_or(Failure::Malformed)?;
         Ok(Conversion { position, flags, width, precision, length, letter })
-    }
-
-    fn length(&mut self) -> Length {
-        let (length, count) = match self.0 {
-            [b'h', b'h', ..] => (Length::Byte, 2),
-            [b'h', ..] => (Length::Short, 1),
-            [b'l', b'l', ..] => (Length::Long, 2),
-            [b'l' | b'q' | b'j' | b'z' | b't', ..] => (Length::Long, 1),
-            [b'L', ..] => (Length::Extended, 1),
-            _ => (Length::Normal, 0),
-        };
-        self.skip(count);
-        length
     }
 }

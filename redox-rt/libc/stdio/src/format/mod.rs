@@ -70,7 +70,7 @@ pub fn print(
 ) -> Result<usize, Failure> {
     let mut output = Output::new(sink);
     let mut numbered = None;
-    for piece in Pieces(format) {
+    for piece in Pieces::of(format) {
         match piece? {
             Piece::Text(text) => output.put(text)?,
             Piece::Conversion(conversion) if conversion.letter == b'%' => output.put(b"%")?,
@@ -114,7 +114,7 @@ type Numbered = [Value; POSITIONS];
 fn fetch(format: &[u8], caller: &mut impl Caller) -> Result<Numbered, Failure> {
     let mut classes = [Class::Word; POSITIONS];
     let mut count = 0;
-    for piece in Pieces(format) {
+    for piece in Pieces::of(format) {
         let Piece::Conversion(conversion) = piece? else { continue };
         let amounts = [conversion.width, conversion.precision].map(|amount| match amount {
             Amount::At(position) => Some((position, Class::Word)),
@@ -217,13 +217,7 @@ fn convert<S: Sink>(
         }
         b'n' => {
             let bytes = (output.count() as u64).to_le_bytes();
-            let size = match length {
-                Length::Byte => 1,
-                Length::Short => 2,
-                Length::Normal => 4,
-                Length::Long | Length::Extended => 8,
-            };
-            caller.store(value.word(), bytes.get(..size).unwrap_or_default());
+            caller.store(value.word(), bytes.get(..length.size()).unwrap_or_default());
             Ok(())
         }
         b'a' | b'A' | b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => {

@@ -1,6 +1,9 @@
 //! A format, taken apart.
 use super::Failure;
 use crate::number::is_blank;
+use crate::text::Text;
+
+pub(super) use crate::text::Length;
 
 /// A part of a format.
 pub(super) enum Directive {
@@ -44,33 +47,6 @@ pub(super) enum Kind {
     Count,
 }
 
-/// The size of what an argument points to.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Length {
-    /// `hh`
-    Byte,
-    /// `h`
-    Short,
-    /// None is given.
-    Normal,
-    /// `l`, `ll`, `q`, `j`, `z`, `t`
-    Long,
-    /// `L`
-    Extended,
-}
-
-impl Length {
-    /// Bytes of a whole number.
-    pub(super) fn size(self) -> usize {
-        match self {
-            Length::Byte => 1,
-            Length::Short => 2,
-            Length::Normal => 4,
-            Length::Long | Length::Extended => 8,
-        }
-    }
-}
-
 /// A set of bytes: a bit each.
 pub(super) struct Set([u64; 4]);
 
@@ -87,26 +63,24 @@ impl Set {
 }
 
 /// The directives of a format that are left.
-pub(super) struct Directives<'f>(pub(super) &'f [u8]);
+pub(super) struct Directives<'f>(Text<'f>);
 
 impl Iterator for Directives<'_> {
     type Item = Result<Directive, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let first = *self.0.first()?;
-        self.skip(1);
-        Some(match first {
-            b'%' if self.eat(b'%') => Ok(Directive::Percent),
+        Some(match self.0.take()? {
+            b'%' if self.0.eat(b'%') => Ok(Directive::Percent),
             b'%' => {
                 let found = self.conversion().ok_or(Failure::Malformed);
                 if found.is_err() {
-                    self.0 = &[];
+                    self.0 = Text(&[]);
                 }
                 found.map(Directive::Conversion)
             }
             blank if is_blank(blank) => {
-                let blanks = self.0.iter().take_while(|byte| is_blank(**byte)).count();
-                self.skip(blanks);
+                let blanks = self.0.0.iter().take_while(|byte| is_blank(**byte)).count();
+                self.0.skip(blanks);
                 Ok(Directive::Blank)
             }
             byte => Ok(Directive::Byte(byte)),
@@ -114,48 +88,23 @@ impl Iterator for Directives<'_> {
     }
 }
 
-impl Directives<'_> {
-    fn skip(&mut self, count: usize) {
-        self.0 = self.0.get(count..).unwrap_or_default();
-    }
-
-    fn eat(&mut self, byte: u8) -> bool {
-        let found = self.0.first() == Some(&byte);
-        self.skip(usize::from(found));
-        found
-    }
-
-    fn take(&mut self) -> Option<u8> {
-        let byte = *self.0.first()?;
-        self.skip(1);
-        Some(byte)
-    }
-
-    fn number(&mut self) -> Option<usize> {
-        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let mut value = 0usize;
-        for digit in self.0.iter().take(digits) {
-            value = value.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
-        }
-        self.skip(digits);
-        Some(value).filter(|_| digits > 0)
+impl<'f> Directives<'f> {
+    /// Of a whole format.
+    pub(super) fn of(format: &'f [u8]) -> Self {
+        Directives(Text(format))
     }
 
     fn conversion(&mut self) -> Option<Conversion> {
-        let before = self.0;
-        let position = self.number().filter(|_| self.eat(b'$'));
-        if position.is_none() {
-            self.0 = before;
-        }
+        let position = self.0.position();
         if position == Some(0) {
             return None;
         }
-        let suppressed = self.eat(b'*');
+        let suppressed = self.0.eat(b'*');
         // As if none were given.
-        let width = self.number().filter(|width| *width > 0);
-        let allocated = self.eat(b'm');
-        let mut length = self.length();
-        let letter = self.take()?;
+        let width = self.0.number().filter(|width| *width > 0);
+        let allocated = self.0.eat(b'm');
+        let mut length = self.0.length();
+        let letter = self.0.take()?;
         let whole = |base, signed| Kind::Whole { base, signed };
         let kind = match letter {
             b'd' => whole(10, true),
@@ -182,34 +131,21 @@ impl Directives<'_> {
         Some(Conversion { position, suppressed, allocated, width, length, kind })
     }
 
-    fn length(&mut self) -> Length {
-        let (length, count) = match self.0 {
-            [b'h', b'h', ..] => (Length::Byte, 2),
-            [b'h', ..] => (Length::Short, 1),
-            [b'l', b'l', ..] => (Length::Long, 2),
-            [b'l' | b'q' | b'j' | b'z' | b't', ..] => (Length::Long, 1),
-            [b'L', ..] => (Length::Extended, 1),
-            _ => (Length::Normal, 0),
-        };
-        self.skip(count);
-        length
-    }
-
     /// Behind `[`: bytes, and ranges of them, up to `]`, which itself can come first.
     fn set(&mut self) -> Option<Set> {
-        let negated = self.eat(b'^');
+        let negated = self.0.eat(b'^');
         let mut set = Set([0; 4]);
-        let mut byte = self.take()?;
+        let mut byte = self.0.take()?;
         loop {
-            let end = match self.0 {
+            let end = match self.0.0 {
                 [b'-', end, ..] if *end != b']' => *end,
                 _ => byte,
             };
             if end != byte {
-                self.skip(2);
+                self.0.skip(2);
             }
             (byte..=end).for_each(|byte| set.add(byte));
-            byte = self.take()?;
+            byte = self.0.take()?;
             if byte == b']' {
                 let flip = if negated { u64::MAX } else { 0 };
                 return Some(Set(set.0.map(|bits| bits ^ flip)));

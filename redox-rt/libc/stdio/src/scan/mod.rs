@@ -84,7 +84,7 @@ fn run(
 ) -> Result<(), Stop> {
     let mut field = Field::new(input);
     let mut numbered = None;
-    for directive in Directives(format) {
+    for directive in Directives::of(format) {
         let conversion = match directive? {
             Directive::Blank => {
                 field.skip_blanks();
@@ -153,7 +153,7 @@ fn run(
 /// Fetches all arguments of a format that numbers them.
 fn fetch(format: &[u8], caller: &mut impl Caller) -> Result<[u64; POSITIONS], Failure> {
     let mut count = 0;
-    for directive in Directives(format) {
+    for directive in Directives::of(format) {
         if let Directive::Conversion(conversion) = directive? {
             count = count.max(conversion.position.unwrap_or(0));
         }
