@@ -9,9 +9,11 @@
 //! an open and of its directory's handle ask for.
 #![forbid(unsafe_code)]
 
+mod flags;
 mod rules;
 mod walk;
 
+pub use flags::Flags;
 pub use rules::{Boundary, Rules};
 pub use walk::{Place, walk};
 

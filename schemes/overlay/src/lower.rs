@@ -2,16 +2,15 @@
 use crate::node::Ref;
 use crate::overlay::Overlay;
 use crate::tree::Steps;
-use beneath::{Kind, Place, Rules, walk};
+use beneath::{Flags, Kind, Place, walk};
 use clavis_abi::Rights;
 use clavis_abi::params::open_flags;
 use clavis_view::held::{Given, Held};
 use clavis_view::lower::{Attribute, Found, Lower, Place as At, Walks};
 use clavis_view::store::Store;
-use syscall::error::{EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, Error, Result};
+use syscall::error::{EACCES, EINVAL, ENOENT, Error, Result};
 use syscall::flag::{
-    AT_REMOVEDIR, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_STAT, O_SYMLINK,
-    O_TRUNC, O_WRONLY,
+    AT_REMOVEDIR, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_STAT,
 };
 use syscall::{Stat, StatVfs};
 
@@ -74,23 +73,9 @@ impl<S: Store> Overlay<S> {
         Handle::new(self.root.clone(), None, Rights::all(), LIST)
     }
 
-    fn check(&self, node: &Ref<S::Handle>, flags: u64, as_link: bool) -> Result<()> {
-        let has = |flag: usize| flags & flag as u64 != 0;
-        if has(O_CREAT) && has(O_EXCL) {
-            return Err(Error::new(EEXIST));
-        }
-        match node.kind {
-            Kind::Link if !as_link => return Err(Error::new(ELOOP)),
-            Kind::Directory if has(O_CREAT) && !has(O_DIRECTORY) => return Err(Error::new(EISDIR)),
-            Kind::Directory if has(O_WRONLY) || has(O_TRUNC) => return Err(Error::new(EISDIR)),
-            Kind::Directory if flags & open_flags::NOT_DIRECTORY != 0 => {
-                return Err(Error::new(EISDIR));
-            }
-            Kind::File | Kind::Link if has(O_DIRECTORY) => return Err(Error::new(ENOTDIR)),
-            Kind::File | Kind::Directory if has(O_SYMLINK) => return Err(Error::new(EINVAL)),
-            _ => {}
-        }
-        if flags & open_flags::EXEC != 0
+    fn check(&self, node: &Ref<S::Handle>, flags: Flags) -> Result<()> {
+        flags.may_open(node.kind)?;
+        if flags.0 & open_flags::EXEC != 0
             && (node.kind != Kind::File || self.stat_of(node)?.st_mode & 0o111 == 0)
         {
             return Err(Error::new(EACCES));
@@ -136,28 +121,17 @@ impl<S: Store> Lower for Overlay<S> {
         flags: u64,
         most: Rights,
     ) -> Result<Self::Handle> {
-        let has = |flag: usize| flags & flag as u64 != 0;
-        let as_link = has(O_SYMLINK) || (has(O_STAT) && has(O_NOFOLLOW));
-        let exclusive = has(O_CREAT) && has(O_EXCL);
-        let follow = !as_link && !has(O_NOFOLLOW) && !exclusive;
-        let node = match walk(&Steps(self), &from.node, path, Rules::from_flags(flags, follow))? {
+        let asked = Flags(flags);
+        let node = match walk(&Steps(self), &from.node, path, asked.rules())? {
             Place::Node { node, .. } => {
-                self.check(&node, flags, as_link)?;
-                if has(O_TRUNC) && has(O_WRONLY) && node.kind == Kind::File {
+                self.check(&node, asked)?;
+                if asked.empties() && node.kind == Kind::File {
                     self.truncate_to(&node, 0)?;
                 }
                 node
             }
-            Place::Free { .. } if !has(O_CREAT) => return Err(Error::new(ENOENT)),
-            Place::Free { slash: true, .. } if !has(O_DIRECTORY) => return Err(Error::new(EISDIR)),
-            Place::Free { directory, name, .. } => {
-                let kind = match (has(O_DIRECTORY), has(O_SYMLINK)) {
-                    (true, true) => return Err(Error::new(EINVAL)),
-                    (true, false) => Kind::Directory,
-                    (false, true) => Kind::Link,
-                    (false, false) => Kind::File,
-                };
-                self.create(&directory, &name, kind, flags as u16)?
+            Place::Free { directory, name, slash } => {
+                self.create(&directory, &name, asked.to_make(slash)?, flags as u16)?
             }
         };
         let below = self.beside(&node, flags, most)?;

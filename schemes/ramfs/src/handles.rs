@@ -9,17 +9,13 @@ use crate::page::Bytes;
 use crate::store::Space;
 use crate::time::Time;
 use crate::tree::{Kind, NodeId, Tree};
-use crate::walk::{Place, Rules};
+use crate::walk::{Flags, Place};
 use clavis_abi::params::open_flags;
 use serde::{Deserialize, Serialize};
 use slab::Slab;
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
-use syscall::error::{
-    EACCES, EBADF, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, EXDEV, Error, Result,
-};
-use syscall::flag::{
-    O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_STAT, O_SYMLINK, O_TRUNC, O_WRONLY,
-};
+use syscall::error::{EACCES, EBADF, EINVAL, ENOENT, EXDEV, Error, Result};
+use syscall::flag::O_APPEND;
 use syscall::{Stat, StatVfs};
 
 mod naming;
@@ -134,52 +130,27 @@ impl Handles {
     /// executable.
     pub fn open(&mut self, number: Number, path: &str, flags: u64) -> Result<Opened> {
         let base = self.node(number)?;
-        let has = |flag: usize| flags & flag as u64 != 0;
-        let as_link = has(O_SYMLINK) || (has(O_STAT) && has(O_NOFOLLOW));
-        let exclusive = has(O_CREAT) && has(O_EXCL);
-        let follow = !as_link && !has(O_NOFOLLOW) && !exclusive;
-        let rules = Rules::from_flags(flags, follow);
-        let node = match self.tree.walk(base, path, rules)? {
+        let flags = Flags(flags);
+        let node = match self.tree.walk(base, path, flags.rules())? {
             Place::Node { node, .. } => {
-                self.check_existing(node, flags, as_link)?;
-                if has(O_TRUNC) && has(O_WRONLY) && self.tree.kind(node)? == Kind::File {
+                self.check_existing(node, flags)?;
+                if flags.empties() && self.tree.kind(node)? == Kind::File {
                     self.tree.truncate(node, 0, self.now)?;
                 }
                 node
             }
-            Place::Free { .. } if !has(O_CREAT) => return Err(Error::new(ENOENT)),
-            Place::Free { slash: true, .. } if !has(O_DIRECTORY) => return Err(Error::new(EISDIR)),
-            Place::Free { directory, name, .. } => {
-                let kind = match (has(O_DIRECTORY), has(O_SYMLINK)) {
-                    (true, true) => return Err(Error::new(EINVAL)),
-                    (true, false) => Kind::Directory,
-                    (false, true) => Kind::Symlink,
-                    (false, false) => Kind::File,
-                };
-                self.tree.create(directory, &name, kind, flags as u16, self.now)?
+            Place::Free { directory, name, slash } => {
+                let kind = flags.to_make(slash)?.into();
+                self.tree.create(directory, &name, kind, flags.0 as u16, self.now)?
             }
         };
-        self.insert(node, base, has(O_APPEND))
+        self.insert(node, base, flags.has(O_APPEND))
     }
 
-    fn check_existing(&self, node: NodeId, flags: u64, as_link: bool) -> Result<()> {
-        let has = |flag: usize| flags & flag as u64 != 0;
-        if has(O_CREAT) && has(O_EXCL) {
-            return Err(Error::new(EEXIST));
-        }
+    fn check_existing(&self, node: NodeId, flags: Flags) -> Result<()> {
         let kind = self.tree.kind(node)?;
-        match kind {
-            Kind::Symlink if !as_link => return Err(Error::new(ELOOP)),
-            Kind::Directory if has(O_CREAT) && !has(O_DIRECTORY) => return Err(Error::new(EISDIR)),
-            Kind::Directory if has(O_WRONLY) || has(O_TRUNC) => return Err(Error::new(EISDIR)),
-            Kind::Directory if flags & open_flags::NOT_DIRECTORY != 0 => {
-                return Err(Error::new(EISDIR));
-            }
-            Kind::File | Kind::Symlink if has(O_DIRECTORY) => return Err(Error::new(ENOTDIR)),
-            Kind::File | Kind::Directory if has(O_SYMLINK) => return Err(Error::new(EINVAL)),
-            _ => {}
-        }
-        if flags & open_flags::EXEC != 0
+        flags.may_open(kind.into())?;
+        if flags.0 & open_flags::EXEC != 0
             && (kind != Kind::File || self.tree.mode(node)? & 0o111 == 0)
         {
             return Err(Error::new(EACCES));

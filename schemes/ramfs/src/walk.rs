@@ -3,10 +3,30 @@ use crate::tree::{Kind, NodeId, Tree};
 use std::borrow::Cow;
 use syscall::error::Result;
 
-pub use beneath::{Boundary, Rules};
+pub use beneath::{Boundary, Flags, Rules};
 
 /// Where a path led.
 pub type Place = beneath::Place<NodeId>;
+
+impl From<Kind> for beneath::Kind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Directory => beneath::Kind::Directory,
+            Kind::Symlink => beneath::Kind::Link,
+            Kind::File => beneath::Kind::File,
+        }
+    }
+}
+
+impl From<beneath::Kind> for Kind {
+    fn from(kind: beneath::Kind) -> Self {
+        match kind {
+            beneath::Kind::Directory => Kind::Directory,
+            beneath::Kind::Link => Kind::Symlink,
+            beneath::Kind::File => Kind::File,
+        }
+    }
+}
 
 impl beneath::Tree for Tree {
     type Node = NodeId;
@@ -16,11 +36,7 @@ impl beneath::Tree for Tree {
     }
 
     fn kind(&self, node: &NodeId) -> Result<beneath::Kind> {
-        Ok(match Tree::kind(self, *node)? {
-            Kind::Directory => beneath::Kind::Directory,
-            Kind::Symlink => beneath::Kind::Link,
-            Kind::File => beneath::Kind::File,
-        })
+        Tree::kind(self, *node).map(Kind::into)
     }
 
     fn lookup(&self, directory: &NodeId, name: &str) -> Result<Option<NodeId>> {

@@ -3,17 +3,12 @@ use crate::judge::{Judge, Verdict};
 use crate::lower::{Lower, Walks};
 use crate::node::{Body, Node};
 use crate::table::View;
-use beneath::{Kind, Place, Rules, Tree, walk};
+use beneath::{Flags, Kind, Place, Tree, walk};
 use clavis_abi::Rights;
 use clavis_abi::params::open_flags;
 use std::rc::Rc;
-use syscall::error::{
-    EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ESTALE, Error, Result,
-};
-use syscall::flag::{
-    MODE_FILE, MODE_TYPE, O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_STAT, O_SYMLINK,
-    O_TRUNC, O_WRONLY,
-};
+use syscall::error::{EACCES, EISDIR, ELOOP, ENOENT, ENOTDIR, ESTALE, Error, Result};
+use syscall::flag::{MODE_FILE, MODE_TYPE, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_SYMLINK, O_WRONLY};
 
 /// What of the rights of a handle of the file system below would reach beyond its own object.
 const BEYOND: Rights = Rights::LOOKUP
@@ -34,33 +29,6 @@ pub enum Opened<H> {
     Lower(H),
 }
 
-/// The flags of an open.
-#[derive(Clone, Copy)]
-struct Flags(u64);
-
-impl Flags {
-    fn has(self, flag: usize) -> bool {
-        self.0 & flag as u64 == flag as u64
-    }
-
-    fn reads_or_writes(self) -> bool {
-        self.0 & O_ACCMODE as u64 != 0
-    }
-
-    /// The open means a link itself.
-    fn as_link(self) -> bool {
-        self.has(O_SYMLINK) || self.has(O_STAT | O_NOFOLLOW)
-    }
-
-    fn is_for_files(self) -> bool {
-        self.0 & open_flags::NOT_DIRECTORY != 0
-    }
-
-    fn exclusive(self) -> bool {
-        self.has(O_CREAT | O_EXCL)
-    }
-}
-
 /// Whether a path is names and single slashes and nothing else.
 fn is_plain(path: &str) -> bool {
     !path.split('/').any(|name| matches!(name, "" | "." | ".."))
@@ -77,14 +45,11 @@ impl<L: Lower, J: Judge> View<L, J> {
         if let Some(opened) = self.straight(&start, path, flags)? {
             return Ok(opened);
         }
-        let follow = !flags.as_link() && !flags.has(O_NOFOLLOW) && !flags.exclusive();
-        let rules = Rules::from_flags(flags.0, follow);
-        let place = walk(&self.steps(), &start, path, rules)?;
-        match place {
+        match walk(&self.steps(), &start, path, flags.rules())? {
             Place::Node { node, name } => self.existing(node, name, flags),
-            Place::Free { .. } if !flags.has(O_CREAT) => Err(Error::new(ENOENT)),
-            Place::Free { slash: true, .. } if !flags.has(O_DIRECTORY) => Err(Error::new(EISDIR)),
-            Place::Free { directory, name, .. } => self.create(&directory, &name, flags),
+            Place::Free { directory, name, slash } => {
+                self.create(&directory, &name, flags.to_make(slash)?, flags)
+            }
         }
     }
 
@@ -150,18 +115,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         flags: Flags,
     ) -> Result<Opened<L::Handle>> {
         let kind = self.steps().kind(&node)?;
-        let writes = flags.has(O_WRONLY) || flags.has(O_TRUNC);
-        match kind {
-            _ if flags.exclusive() => return Err(Error::new(EEXIST)),
-            Kind::Link if !flags.as_link() => return Err(Error::new(ELOOP)),
-            Kind::Directory if flags.has(O_CREAT) && !flags.has(O_DIRECTORY) => {
-                return Err(Error::new(EISDIR));
-            }
-            Kind::Directory if writes || flags.is_for_files() => return Err(Error::new(EISDIR)),
-            Kind::File | Kind::Link if flags.has(O_DIRECTORY) => return Err(Error::new(ENOTDIR)),
-            Kind::File | Kind::Directory if flags.has(O_SYMLINK) => return Err(Error::new(EINVAL)),
-            _ => {}
-        }
+        flags.may_open(kind)?;
         let decision = node.asked(&self.judge).decide(node.judged());
         let rights = decision.rights();
         let mut demanded = Rights::demanded(flags.0);
@@ -220,17 +174,12 @@ impl<L: Lower, J: Judge> View<L, J> {
         &mut self,
         directory: &Node<L::Handle>,
         name: &str,
+        kind: Kind,
         flags: Flags,
     ) -> Result<Opened<L::Handle>> {
         let path = directory.child(name);
         let rights = self.writable(directory, &path, Rights::demanded(flags.0))?;
         let own = flags.has(O_DIRECTORY) || !flags.reads_or_writes();
-        let kind = match (flags.has(O_DIRECTORY), flags.has(O_SYMLINK)) {
-            (true, true) => return Err(Error::new(EINVAL)),
-            (true, false) => Kind::Directory,
-            (false, true) => Kind::Link,
-            (false, false) => Kind::File,
-        };
         if !own && !rights.contains(Rights::TRANSFER) {
             return Err(Error::new(EACCES));
         }
@@ -265,7 +214,6 @@ impl<L: Lower, J: Judge> View<L, J> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syscall::flag::O_RDONLY;
 
     #[test]
     fn only_names_and_single_slashes_are_plain() {
@@ -275,15 +223,5 @@ mod tests {
         for path in ["", "/a", "a/", "a//b", ".", "a/./b", "..", "a/../b", "/"] {
             assert!(!is_plain(path), "{path}");
         }
-    }
-
-    #[test]
-    fn flags_of_several_bits_are_all_needed() {
-        let stat = Flags(O_STAT as u64);
-        assert!(!stat.as_link() && !stat.reads_or_writes());
-        assert!(Flags((O_STAT | O_NOFOLLOW) as u64).as_link());
-        assert!(!Flags(O_CREAT as u64).exclusive());
-        assert!(Flags((O_CREAT | O_EXCL) as u64).exclusive());
-        assert!(Flags(O_RDONLY as u64).reads_or_writes());
     }
 }

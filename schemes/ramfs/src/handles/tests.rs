@@ -2,8 +2,11 @@
 use super::naming::RENAME_NOREPLACE;
 use super::*;
 use syscall::TimeSpec;
-use syscall::error::{EBUSY, ENOSPC, ENOTEMPTY};
-use syscall::flag::{AT_REMOVEDIR, O_RDWR};
+use syscall::error::{EBUSY, EEXIST, EISDIR, ELOOP, ENOSPC, ENOTDIR, ENOTEMPTY};
+use syscall::flag::{
+    AT_REMOVEDIR, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDWR, O_STAT, O_SYMLINK, O_TRUNC,
+    O_WRONLY,
+};
 
 const PAGE: usize = clavis_abi::PAGE_SIZE;
 
