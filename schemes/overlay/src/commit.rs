@@ -41,7 +41,8 @@ pub struct Report {
     pub conflicts: Vec<(usize, Conflict)>,
     /// What failed; what is in neither list then was not begun.
     pub failed: Option<(usize, Error)>,
-    /// Paths below that were to be temporary and could not be removed.
+    /// Paths below that were to be temporary and could not be removed, or that hold what a file
+    /// was to hold that is half written.
     pub left: Vec<String>,
 }
 
@@ -87,7 +88,7 @@ impl<S: Store> Commit<'_, S> {
             self.report.failed = Some(failed);
         }
         let left = self.stage.end();
-        self.report.left = left.iter().map(crate::difference::before).collect();
+        self.report.left.extend(left.iter().map(crate::difference::before));
         self.report
     }
 
@@ -177,14 +178,14 @@ impl<S: Store> Commit<'_, S> {
                 // All of its names have to see it.
                 let flags = (O_RDWR | O_NOFOLLOW) as u64;
                 let file = store.open(below, "", flags, Rights::all())?;
-                store.cut(&file, 0).and_then(|()| pour(store, &file, content)).inspect_err(
-                    |_| {
-                        // What it was to hold stays beside it.
-                        self.report.left.extend(
-                            self.stage.waits(index).map(|at| crate::difference::before(&at)),
-                        );
-                    },
-                )?;
+                let written = store.cut(&file, 0).and_then(|()| pour(store, &file, content));
+                if written.is_err() {
+                    // What it was to hold stays beside it.
+                    let beside = self.stage.waits(index)?;
+                    self.stage.settled(index);
+                    self.report.left.push(crate::difference::before(&beside));
+                }
+                written?;
             }
             let all = node.attributes.get().all(node.is_filled());
             all.iter().try_for_each(|attribute| store.set(below, attribute))?;

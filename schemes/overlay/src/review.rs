@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn all_and_quit_answer_for_what_follows() {
         assert_eq!(asked("n\na\n", [&[], &[], &[]]).0, [false, true, true]);
-        assert_eq!(asked("y\nq\n", [&[], &[], &[]]).0, [true, false, false]);
+        assert_eq!(asked("y\nq\ny\n", [&[], &[], &[]]).0, [true, false, false]);
         // The input ends.
         assert_eq!(asked("y\n", [&[], &[], &[]]).0, [true, false, false]);
         assert_eq!(asked("", [&[], &[], &[]]).0, [false, false, false]);

@@ -153,7 +153,7 @@ impl<'o, S: Store> Stage<'o, S> {
         self.waiting.contains_key(&index)
     }
 
-    /// A step's thing came to its place, with all in it; or what it holds did.
+    /// A step's thing came to its place, with all in it; or it is to stay where it waits.
     pub(crate) fn settled(&mut self, index: usize) {
         self.waiting.remove(&index);
         self.made.retain(|made| made.top != index);

@@ -1,5 +1,5 @@
 //! What goes wrong: no room, and a file system below that refuses.
-use crate::setting::{append, below, commit, disk, open, overlay, read, write};
+use crate::setting::{append, below, commit, disk, name_too, open, overlay, read, write};
 use clavis_view::ROOT;
 use clavis_view::held::Held;
 use clavis_view::lower::Lower;
@@ -77,6 +77,40 @@ fn what_fails_before_anything_is_in_place_leaves_nothing_behind() {
         assert_eq!(now["a"].ends_with(" changed"), done(0), "{failing}");
         assert_eq!(now.contains_key("b"), !done(1), "{failing}");
         assert_eq!(now.contains_key("new"), done(2), "{failing}");
+    }
+}
+
+#[test]
+fn of_a_file_with_several_names_that_is_half_written_all_lies_beside_it() {
+    let mut halves = 0;
+    for failing in 0.. {
+        let disk = disk();
+        disk.file("top/a", "before");
+        name_too(&disk, "top/a", "top/b");
+        let mut seen = overlay(&disk, 1 << 20);
+        append(&mut seen, "a", " and after").unwrap();
+        let mut left = failing;
+        *disk.meddler.borrow_mut() = Some(Box::new(move |_| {
+            left -= 1;
+            if left == -1 { Err(Error::new(EIO)) } else { Ok(()) }
+        }));
+        let report = seen.lower().commit(&[true]);
+        *disk.meddler.borrow_mut() = None;
+        let now = below(&disk);
+        assert_eq!(now["a"], now["b"]);
+        let report = report.unwrap_or_default();
+        let beside: Vec<&String> = now.keys().filter(|name| name.starts_with('.')).collect();
+        assert_eq!(report.left.len(), beside.len(), "{failing}");
+        if report.done == [0] {
+            assert!(now["a"].ends_with(" before and after"));
+            assert!(halves > 0);
+            return;
+        }
+        if !now["a"].ends_with(" before") {
+            let all = beside.iter().any(|name| now[*name].ends_with(" before and after"));
+            assert!(all || now["a"].ends_with(" before and after"), "{failing} {now:?}");
+            halves += usize::from(all);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a person is shown, word by word; and cases that chance meets rarely.
-use crate::setting::{Seen, append, below, commit, disk, open, overlay, read, write};
+use crate::setting::{Seen, append, below, commit, disk, name_too, open, overlay, read, write};
 use clavis_overlay::show::line;
 use clavis_view::ROOT;
 use clavis_view::held::Held;
@@ -104,12 +104,7 @@ fn names_that_change_places_are_committed() {
 fn all_names_of_a_file_see_what_is_written_through_one_and_keep_it() {
     let disk = disk();
     disk.file("top/a", "one");
-    {
-        let mut handles = disk.handles.borrow_mut();
-        let file = handles.open(disk.root, "top/a", O_STAT as u64).unwrap().number;
-        handles.link_at(file, disk.root, "top/b").unwrap();
-        handles.close(file);
-    }
+    name_too(&disk, "top/a", "top/b");
     let mut seen = overlay(&disk, 1 << 20);
     let reader = open(&mut seen, "b", O_RDONLY).unwrap();
     append(&mut seen, "a", " two").unwrap();

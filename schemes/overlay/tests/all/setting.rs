@@ -39,6 +39,14 @@ pub(crate) fn disk() -> Rc<Disk> {
     disk
 }
 
+/// Gives a file one more name.
+pub(crate) fn name_too(disk: &Disk, path: &str, name: &str) {
+    let mut handles = disk.handles.borrow_mut();
+    let file = handles.open(disk.root, path, LOOK).unwrap().number;
+    handles.link_at(file, disk.root, name).unwrap();
+    handles.close(file);
+}
+
 /// What is in a file system below a directory: what it is, mode, names, and what it holds.
 pub(crate) fn state(handles: &mut Handles, root: usize) -> BTreeMap<String, String> {
     let paths = tree(handles, root);

@@ -267,14 +267,17 @@ impl Lower for Files {
 
 impl Store for Files {
     fn read(&self, of: &Handle, offset: u64, into: &mut [u8]) -> Result<usize> {
+        self.0.interrupted()?;
         self.0.handles.borrow().read(of.number, into, offset)
     }
 
     fn write(&self, of: &Handle, offset: u64, from: &[u8]) -> Result<usize> {
+        self.0.interrupted()?;
         self.0.handles.borrow_mut().write(of.number, Data::Bytes(from), offset, 0)
     }
 
     fn cut(&self, of: &Handle, length: u64) -> Result<()> {
+        self.0.interrupted()?;
         self.0.handles.borrow_mut().truncate(of.number, length)
     }
 }
