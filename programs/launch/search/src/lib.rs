@@ -13,6 +13,9 @@ use alloc::vec::Vec;
 /// What runs a text file that names nothing.
 const SHELL: &str = "sh";
 
+/// What the first line of a file begins with that names what runs it.
+const MARK: &[u8] = b"#!";
+
 /// Bytes of a file that its first line has to end in.
 pub const FIRST_LINE: usize = 256;
 
@@ -37,21 +40,26 @@ pub fn interpreter(head: &[u8]) -> Option<Vec<String>> {
     if head.is_empty() || head.contains(&0) {
         return None;
     }
-    let text = String::from_utf8_lossy(head);
-    let line = text.lines().next().unwrap_or_default();
-    let Some(command) = line.strip_prefix("#!") else { return Some(vec![SHELL.to_owned()]) };
-    if head.len() >= FIRST_LINE && !head.contains(&b'\n') {
-        return None;
+    if !head.starts_with(MARK) {
+        return Some(vec![SHELL.to_owned()]);
     }
-    let command = command.trim();
-    let (program, argument) = match command.split_once([' ', '\t']) {
-        Some((program, argument)) => (program, Some(argument.trim_start())),
-        None => (command, None),
-    };
-    if program.is_empty() {
-        return None;
-    }
-    Some([Some(program), argument].into_iter().flatten().map(str::to_owned).collect())
+    let (program, argument) = named(head)?;
+    let argument = argument.map(|argument| String::from_utf8_lossy(argument).into_owned());
+    Some([Some(program.to_owned()), argument].into_iter().flatten().collect())
+}
+
+/// The program that a file's first line names after `#!`, and its one argument. Nothing for other
+/// files, and for a line that does not end in the first [`FIRST_LINE`] bytes: what is left of it
+/// may name another program.
+#[must_use]
+pub fn named(head: &[u8]) -> Option<(&str, Option<&[u8]>)> {
+    let end = head.iter().position(|byte| *byte == b'\n');
+    let end = end.or_else(|| (head.len() < FIRST_LINE).then_some(head.len()))?;
+    let line = head.get(..end)?.strip_prefix(MARK)?.trim_ascii();
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    let (program, argument) = line.split_at_checked(end)?;
+    let program = core::str::from_utf8(program).ok().filter(|program| !program.is_empty())?;
+    Some((program, Some(argument.trim_ascii()).filter(|argument| !argument.is_empty())))
 }
 
 #[cfg(test)]
@@ -70,6 +78,7 @@ mod tests {
     fn a_text_names_its_interpreter() {
         assert_eq!(interpreter(b"#!/bin/sh -e  x\nrest").unwrap(), ["/bin/sh", "-e  x"]);
         assert_eq!(interpreter(b"#! /bin/cat").unwrap(), ["/bin/cat"]);
+        assert_eq!(interpreter(b"#!/bin/cat\t-n \n").unwrap(), ["/bin/cat", "-n"]);
         assert_eq!(interpreter(b"echo hello\n").unwrap(), ["sh"]);
     }
 

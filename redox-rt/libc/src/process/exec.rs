@@ -12,13 +12,12 @@ use clavis_abi::error::{Error, Result};
 use clavis_rt::{spawn, sys};
 use core::ffi::{CStr, c_char, c_int};
 use libc::{E2BIG, EACCES, EFAULT, ENOENT, ENOEXEC, ENOTDIR};
+use program_search::{FIRST_LINE, named};
 
 /// Where programs are looked for when PATH is not set.
 const DEFAULT_PATH: &str = "/scheme/initfs/bin";
 /// Greatest number of arguments, and of variables.
 const STRINGS: usize = 1 << 16;
-/// Bytes of a script's first line that count.
-const FIRST_LINE: usize = 256;
 
 /// The strings of an array that ends with null.
 ///
@@ -41,18 +40,6 @@ unsafe fn strings<'a>(array: *const *const c_char) -> Result<Vec<&'a [u8]>> {
     Err(error(E2BIG))
 }
 
-/// The interpreter of a script, and its one argument, from its first bytes. A line that does not end
-/// in them names nothing: what is left of it may name another program.
-fn interpreter(head: &[u8]) -> Option<(&str, Option<&[u8]>)> {
-    let end = head.iter().position(|byte| *byte == b'\n');
-    let end = end.or_else(|| (head.len() < FIRST_LINE).then_some(head.len()))?;
-    let line = head.get(..end)?.strip_prefix(b"#!")?.trim_ascii();
-    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
-    let (program, argument) = line.split_at_checked(end)?;
-    let argument = Some(argument.trim_ascii()).filter(|argument| !argument.is_empty());
-    Some((core::str::from_utf8(program).ok().filter(|program| !program.is_empty())?, argument))
-}
-
 /// Becomes the program at a path; a script's interpreter, if it names one.
 fn become_path(path: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
     let file = match spawn::open_program(path) {
@@ -65,7 +52,7 @@ fn become_path(path: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
     }
     let mut line = [0; FIRST_LINE];
     let length = sys::file::read_at(file.number(), &mut line, 0).unwrap_or(0);
-    let Some((program, argument)) = interpreter(line.get(..length).unwrap_or(&[])) else {
+    let Some((program, argument)) = named(line.get(..length).unwrap_or(&[])) else {
         return problem;
     };
     let mut all = Vec::from([program.as_bytes()]);
