@@ -12,13 +12,13 @@ pub(crate) const BOOK: &str = include_str!("../../docs/demonstration.md");
 pub(crate) const PROMPT: &str = "clavis:/$ ";
 /// What the sessions draw, and where the drawing is kept.
 const PICTURES: [(&str, &str); 2] = [
-    ("/work/given.svg", "docs/demonstration-given.svg"),
-    ("/work/revoked.svg", "docs/demonstration-revoked.svg"),
+    ("/desk/given.svg", "docs/demonstration-given.svg"),
+    ("/desk/revoked.svg", "docs/demonstration-revoked.svg"),
 ];
 /// Behind what each command says.
 const MARK: &str = "@@ the next command";
 /// What the sessions make.
-const MADE: &[&str] = &["/work", "/letters", "/reader.policy", "/ask.policy"];
+const MADE: &[&str] = &["/desk", "/letters", "/reader.policy", "/ask.policy"];
 
 /// A command, and what came of it.
 struct Step {

@@ -312,7 +312,7 @@ fn memory() -> Verdict {
     unsafe { libc::fflush(open.0) };
     check(size == 5001, &format!("{size} bytes after a flush"))?;
     open.seek(0, libc::SEEK_SET)?;
-    open.put(c"first")?;
+    open.put(c"until now")?;
     open.seek(0, libc::SEEK_END)?;
     check(open.close() == 0 && size == 5001, &format!("{size} bytes at the end"))?;
     // SAFETY: the block that the stream made.
@@ -489,7 +489,7 @@ fn nameless() -> Verdict {
     let before = io("list", fs::read_dir(folder))?.count();
     // SAFETY: it takes nothing.
     let open = Open::of("tmpfile", unsafe { libc::tmpfile() })?;
-    open.put(c"for now")?;
+    open.put(c"until now")?;
     open.seek(-3, libc::SEEK_END)?;
     let line = open.line();
     let during = io("list", fs::read_dir(folder))?.count();

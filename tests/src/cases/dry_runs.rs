@@ -236,7 +236,8 @@ fn policy() -> Verdict {
     under(&place, policy, script)?.fails(126, "")?;
     let policy = "allow a {}/in/file";
     under(&place, policy, "sh -c echo_x_>_{}/in/file")?.fails(1, "access denied")?;
-    let policy = "allow ra {}/in/file";
+    // A shell that appends makes the file where there is none: that takes the right to create.
+    let policy = "allow rac {}/in/file";
     let appended = under(&place, policy, "sh -c echo_x_>>_{}/in/file;cat_{}/in/file")?;
     appended.fails(NOT_COMMITTED, "inside")?;
     appended.fails(NOT_COMMITTED, "x\n")?;
