@@ -85,6 +85,17 @@ struct MessageTarget {
 impl Build<'_> {
     /// Runs cargo; its own progress and errors go to stderr.
     pub(crate) fn run(&self, workspace: &Workspace) -> anyhow::Result<Vec<Artifact>> {
+        let (built, succeeded) = collect(&mut self.command(workspace))?;
+        if !succeeded {
+            bail!("{} cannot be built for {}", self.packages.join(", "), self.triple.name());
+        }
+        Ok(built)
+    }
+
+    /// The call. Its environment is the same for every target and whoever calls (another Cargo, where
+    /// the runner does): build scripts that all targets share are run again when it changes, and
+    /// whatever comes after them is built again.
+    fn command(&self, workspace: &Workspace) -> Command {
         let mut command = Command::new(cargo());
         command
             .current_dir(&workspace.root)
@@ -93,10 +104,8 @@ impl Build<'_> {
             .arg("--target-dir")
             .arg(&workspace.target)
             .env_remove("RUSTFLAGS")
+            .envs(flags::guest_environment())
             .env("CARGO_ENCODED_RUSTFLAGS", flags::encode(workspace, &self.flags));
-        if self.triple == Triple::Redox {
-            command.envs(flags::guest_environment());
-        }
         if !progress::is_watched() {
             command.arg("--quiet");
         }
@@ -112,11 +121,7 @@ impl Build<'_> {
         if !self.features.is_empty() {
             command.args(["--features", &self.features.join(",")]);
         }
-        let (built, succeeded) = collect(&mut command)?;
-        if !succeeded {
-            bail!("{} cannot be built for {}", self.packages.join(", "), self.triple.name());
-        }
-        Ok(built)
+        command
     }
 }
 
@@ -154,4 +159,28 @@ fn artifacts(line: &str) -> Vec<Artifact> {
             path,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the environment of a build for this target has whoever calls.
+    fn bootstrap(triple: Triple) -> Option<String> {
+        let folder = PathBuf::from("/none");
+        let workspace = Workspace { root: folder.clone(), target: folder, packages: Vec::new() };
+        let (packages, bins, features, flags) = (vec!["p"], Vec::new(), Vec::new(), Vec::new());
+        let build = Build { triple, profile: "guest", packages, bins, features, flags };
+        let command = build.command(&workspace);
+        let (_, value) = command.get_envs().find(|(name, _)| *name == "RUSTC_BOOTSTRAP")?;
+        value.and_then(|value| value.to_str()).map(str::to_owned)
+    }
+
+    #[test]
+    fn builds_for_all_targets_have_one_environment() {
+        let (_, allowed) = flags::guest_environment()[0];
+        for triple in Triple::ALL {
+            assert_eq!(bootstrap(triple).as_deref(), Some(allowed), "{}", triple.name());
+        }
+    }
 }

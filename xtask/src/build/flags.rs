@@ -28,8 +28,8 @@ pub(crate) fn link(workspace: &Workspace, libraries: &Path) -> anyhow::Result<Ve
     Ok(flags)
 }
 
-/// What the environment of userland builds has: `redox-scheme` and `redox-daemon` use features of
-/// the compiler that are not stable yet, and they alone are let.
+/// What the environment of guest builds has: `redox-scheme` and `redox-daemon` use features of the
+/// compiler that are not stable yet, and they alone are let.
 pub(crate) fn guest_environment() -> [(&'static str, &'static str); 1] {
     [("RUSTC_BOOTSTRAP", "redox_scheme,redox_daemon")]
 }
