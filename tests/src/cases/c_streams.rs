@@ -312,7 +312,7 @@ fn memory() -> Verdict {
     unsafe { libc::fflush(open.0) };
     check(size == 5001, &format!("{size} bytes after a flush"))?;
     open.seek(0, libc::SEEK_SET)?;
-    open.put(c"until now")?;
+    open.put(c"first")?;
     open.seek(0, libc::SEEK_END)?;
     check(open.close() == 0 && size == 5001, &format!("{size} bytes at the end"))?;
     // SAFETY: the block that the stream made.
