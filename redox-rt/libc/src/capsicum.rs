@@ -4,22 +4,22 @@
 //! what is enforced. The crate `capsicum` says which rights those are.
 use crate::errno::{answer, error, fail, status};
 use crate::pointer::{fd, get, put};
-use capsicum::{CapRights, Right, fcntls, held, kept, permits};
+use capsicum::{CapRights, Right, fcntls, held, ioctls, kept, permits};
 use clavis_abi::Rights;
 use clavis_abi::error::{ENOTCAPABLE, Result};
 use clavis_abi::params::{HandleInfo, handle_flags};
-use clavis_rt::sys::clavis;
-use clavis_rt::{Number, confinement};
+use clavis_rt::sys::call::call_in;
+use clavis_rt::sys::{clavis, file};
+use clavis_rt::{Number, Place, confinement};
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_uint, c_ulong};
-use libc::{EINVAL, ENOTSUP};
+use libc::{EFAULT, EINVAL};
+use syscall::flag::CallFlags;
 
 /// `CAP_RIGHTS_VERSION`.
 const VERSION: c_int = 0;
 /// `CAP_IOCTLS_ALL`: every command is allowed.
 const IOCTLS_ALL: isize = isize::MAX;
-/// Greatest number of commands in a limit.
-const IOCTLS_MAX: usize = 256;
 /// What `ioctl` goes by: calls to a service, and handles that it makes.
 const IOCTL: Rights = Rights::CALL.union(Rights::DERIVE);
 
@@ -337,37 +337,87 @@ pub unsafe extern "C" fn cap_fcntls_get(descriptor: c_int, limit: *mut u32) -> c
     }))
 }
 
-/// Limits the commands of `ioctl` to none (`count` 0), and with them `accept` and its kin, which go
-/// by the same right. Single commands are not told apart: `ENOTSUP`.
+/// The commands of `ioctl` that a terminal says a handle of it takes; `None`: it is no terminal.
+fn commands(number: Number) -> Option<u8> {
+    /// Call of a terminal.
+    const COMMANDS: u64 = 7;
+    let held = call_in(number, &[], CallFlags::empty(), &[COMMANDS]).ok()?;
+    u8::try_from(held).ok()
+}
+
+/// Puts a handle that takes only some of the terminal's commands in the place of one.
+fn limit_commands(number: Number, info: &HandleInfo, kept: u8) -> Result<()> {
+    let less = file::dup(number, &ioctls::request(kept), Place::Upper)?;
+    let (rights, inherit) = (info.rights, info.inherit);
+    let [rights, inherit] = [rights, inherit].map(Rights::from_bits_truncate);
+    clavis::limit(less.number(), rights, inherit, info.flags & handle_flags::BENEATH)?;
+    // What the descriptor and its description were told stays.
+    let [told, closed] =
+        [libc::F_GETFL, libc::F_GETFD].map(|what| file::fcntl(number, what as usize, 0));
+    file::fcntl(less.number(), libc::F_SETFL as usize, told? & libc::O_NONBLOCK as usize)?;
+    let placed = file::dup2(less.number(), number, &[])?;
+    file::fcntl(placed.number(), libc::F_SETFD as usize, closed?)?;
+    core::mem::forget(placed);
+    Ok(())
+}
+
+/// Limits the commands of `ioctl` to a list, which a terminal does. Of other descriptors none takes
+/// any: that is the limit to none, which takes `accept` and its kin along, as they go by the same
+/// right. `ENOTCAPABLE`: the list has more than the descriptor.
 ///
 /// # Safety
 /// C contract: there are `count` commands.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cap_ioctls_limit(
     descriptor: c_int,
-    _commands: *const c_ulong,
+    list: *const c_ulong,
     count: usize,
 ) -> c_int {
-    status(looked_at(descriptor).and_then(|(number, _, most)| match count {
-        0 => clavis::limit(number, Rights::all() - IOCTL, Rights::all() - IOCTL, 0),
-        _ if count > IOCTLS_MAX => Err(error(EINVAL)),
-        _ if !most.intersects(IOCTL) => Err(error(ENOTCAPABLE)),
-        _ => Err(error(ENOTSUP)),
+    if count > ioctls::MOST {
+        return fail(EINVAL);
+    }
+    let list: &[c_ulong] = match count {
+        0 => &[],
+        _ if list.is_null() => return fail(EFAULT),
+        // SAFETY: the contract.
+        _ => unsafe { core::slice::from_raw_parts(list, count) },
+    };
+    status(looked_at(descriptor).and_then(|(number, info, most)| {
+        let held = if most.intersects(IOCTL) { commands(number) } else { Some(0) };
+        let kept = ioctls::kept(list, held.unwrap_or(ioctls::UNLIMITED));
+        match (kept.ok_or(error(ENOTCAPABLE))?, held) {
+            (0, _) | (_, None) => {
+                clavis::limit(number, Rights::all() - IOCTL, Rights::all() - IOCTL, 0)
+            }
+            (kept, Some(_)) => limit_commands(number, &info, kept),
+        }
     }))
 }
 
-/// How many commands of `ioctl` a descriptor takes: `CAP_IOCTLS_ALL` or none.
+/// How many commands of `ioctl` a descriptor takes, and as many of them as there is room for; or
+/// `CAP_IOCTLS_ALL`.
 ///
 /// # Safety
-/// C contract: `commands` takes as many as `room` says.
+/// C contract: `list` takes as many as `room` says.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cap_ioctls_get(
     descriptor: c_int,
-    _commands: *mut c_ulong,
-    _room: usize,
+    list: *mut c_ulong,
+    room: usize,
 ) -> isize {
-    answer(looked_at(descriptor).map(|(_, _, most)| match most.intersects(IOCTL) {
-        true => IOCTLS_ALL,
-        false => 0,
+    answer(looked_at(descriptor).and_then(|(number, _, most)| {
+        let held = if most.intersects(IOCTL) { commands(number) } else { Some(0) };
+        let Some(commands) = ioctls::listed(held.unwrap_or(ioctls::UNLIMITED)) else {
+            return Ok(IOCTLS_ALL);
+        };
+        let mut count = 0_usize;
+        for command in commands {
+            if count < room {
+                // SAFETY: the contract.
+                unsafe { put(list.wrapping_add(count), command) }?;
+            }
+            count += 1;
+        }
+        Ok(count as isize)
     }))
 }

@@ -4,7 +4,7 @@ use crate::errno::{answer, error, status};
 use crate::pointer::fd;
 use crate::process::group;
 use clavis_abi::Rights;
-use clavis_abi::error::Result;
+use clavis_abi::error::{ENOTCAPABLE, Result};
 use clavis_rt::sys::call::{Sending, call_in, send};
 use clavis_rt::{Number, Place, account, sys};
 use core::ffi::c_int;
@@ -20,9 +20,11 @@ const GROUP: u64 = 3;
 
 /// The process group in the foreground of a terminal.
 pub(crate) fn group_of(terminal: Number) -> Result<pid_t> {
-    match call_in(terminal, &[], CallFlags::empty(), &[GROUP]).map_err(|_| error(ENOTTY))? {
-        0 => Ok(group::own()),
-        number => pid_t::try_from(number).map_err(|_| error(ENOTTY)),
+    match call_in(terminal, &[], CallFlags::empty(), &[GROUP]) {
+        Ok(0) => Ok(group::own()),
+        Ok(number) => pid_t::try_from(number).map_err(|_| error(ENOTTY)),
+        Err(refused) if refused.errno == ENOTCAPABLE => Err(refused),
+        Err(_) => Err(error(ENOTTY)),
     }
 }
 

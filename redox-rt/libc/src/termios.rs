@@ -2,7 +2,7 @@
 //! handles on which the settings are read and written whole; whatever does not is no terminal.
 use crate::errno::{answer, error, fail, status};
 use crate::pointer::{bytes, bytes_mut, fd, get, put};
-use clavis_abi::error::Result;
+use clavis_abi::error::{ENOTCAPABLE, Result};
 use clavis_rt::sys::call::call_in;
 use clavis_rt::sys::file;
 use clavis_rt::{Handle, Number, Place};
@@ -10,8 +10,8 @@ use core::ffi::{c_int, c_ulong, c_void};
 use core::mem::MaybeUninit;
 use libc::{
     BRKINT, CS8, CSIZE, ECHO, ECHONL, EFAULT, EINVAL, ENOTTY, FIONBIO, ICANON, ICRNL, IEXTEN,
-    IGNBRK, IGNCR, INLCR, ISIG, ISTRIP, IXON, O_NONBLOCK, OPOST, PARENB, PARMRK, TCGETS, TCSETS,
-    TIOCGPGRP, TIOCGWINSZ, TIOCSCTTY, TIOCSPGRP, TIOCSWINSZ, pid_t, speed_t, winsize,
+    IGNBRK, IGNCR, INLCR, ISIG, ISTRIP, IXON, O_NONBLOCK, OPOST, PARENB, PARMRK, TCFLSH, TCGETS,
+    TCSETS, TIOCGPGRP, TIOCGWINSZ, TIOCSCTTY, TIOCSPGRP, TIOCSWINSZ, pid_t, speed_t, winsize,
 };
 use syscall::flag::CallFlags;
 
@@ -21,7 +21,7 @@ pub(crate) type Termios = libc::termios;
 /// A handle on a part of the terminal's settings; `ENOTTY` when it is no terminal.
 fn part(number: Number, message: &[u8]) -> Result<Handle> {
     file::dup(number, message, Place::Upper).map_err(|refused| match refused.errno {
-        libc::EBADF | clavis_abi::error::ENOTCAPABLE => refused,
+        libc::EBADF | ENOTCAPABLE => refused,
         _ => error(ENOTTY),
     })
 }
@@ -49,16 +49,24 @@ unsafe fn save<T>(number: Number, message: &[u8], value: &T) -> Result<()> {
     let mut before = MaybeUninit::<T>::zeroed();
     // SAFETY: the structure's own bytes, exclusively borrowed; they are not looked at.
     let room = unsafe { bytes_mut(before.as_mut_ptr().cast(), size_of::<T>()) };
-    let length = file::read(handle.number(), room)?.min(size_of::<T>());
+    let length = match file::read(handle.number(), room) {
+        Ok(length) => length.min(size_of::<T>()),
+        // It may be changed and not asked.
+        Err(refused) if refused.errno == ENOTCAPABLE => size_of::<T>(),
+        Err(refused) => return Err(refused),
+    };
     // SAFETY: the structure's own bytes.
     let bytes = unsafe { bytes((&raw const *value).cast::<c_void>(), length) };
     let fresh = part(number, message)?;
     file::write_all(fresh.number(), bytes)
 }
 
-/// `ENOTTY` when a handle is no terminal.
+/// `ENOTTY` when a handle is no terminal. One that may not be asked for its settings may be one.
 pub(crate) fn is_terminal(number: Number) -> Result<()> {
-    part(number, b"termios").map(drop)
+    match part(number, b"termios") {
+        Err(refused) if refused.errno != ENOTCAPABLE => Err(refused),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a descriptor is a terminal: 1, or 0 with `ENOTTY`.
@@ -171,18 +179,20 @@ pub extern "C" fn tcdrain(descriptor: c_int) -> c_int {
 /// Throws away what was typed and not read; what was written is on its way and stays.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcflush(descriptor: c_int, queue: c_int) -> c_int {
+    status(fd(descriptor).and_then(|terminal| flush(terminal, queue)))
+}
+
+fn flush(terminal: Number, queue: c_int) -> Result<()> {
     /// Call of a terminal.
     const FLUSH: u64 = 4;
-    status(fd(descriptor).and_then(|terminal| {
-        is_terminal(terminal)?;
-        match queue {
-            libc::TCIFLUSH | libc::TCIOFLUSH => {
-                call_in(terminal, &[], CallFlags::empty(), &[FLUSH]).map(drop)
-            }
-            libc::TCOFLUSH => Ok(()),
-            _ => Err(error(EINVAL)),
+    is_terminal(terminal)?;
+    match queue {
+        libc::TCIFLUSH | libc::TCIOFLUSH => {
+            call_in(terminal, &[], CallFlags::empty(), &[FLUSH]).map(drop)
         }
-    }))
+        libc::TCOFLUSH => Ok(()),
+        _ => Err(error(EINVAL)),
+    }
 }
 
 /// Controls a descriptor: settings, size and foreground of a terminal, and `FIONBIO`; all else is
@@ -240,6 +250,7 @@ unsafe fn control(number: Number, request: c_ulong, argument: *mut c_void) -> Re
             let group = unsafe { get(argument.cast::<pid_t>()) }?;
             crate::foreground::set_group(number, group)?;
         }
+        TCFLSH => flush(number, argument.addr() as c_int)?,
         // Whoever holds a handle of a terminal has it: there is nothing to be done.
         TIOCSCTTY => is_terminal(number)?,
         FIONBIO => {

@@ -4,7 +4,7 @@ use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
 use scheme_daemon::{Patient, copy_path, device};
 use scheme_terminal::protocol::{self, Part};
-use scheme_terminal::{Discipline, JobId, Jobs, Processes};
+use scheme_terminal::{Commands, Discipline, JobId, Jobs, Processes};
 use slab::Slab;
 use std::collections::VecDeque;
 use syscall::error::{
@@ -22,10 +22,11 @@ enum Open {
     Root,
     Terminal {
         job: JobId,
+        commands: Commands,
         /// Events that the kernel wants to hear of.
         interest: EventFlags,
     },
-    Part(Part),
+    Part(Part, Commands),
 }
 
 pub(crate) struct Terminal {
@@ -56,15 +57,16 @@ impl Terminal {
         self.open.get(number).ok_or(Error::new(EBADF))
     }
 
-    fn terminal(&self, number: usize) -> Result<JobId> {
+    fn terminal(&self, number: usize) -> Result<(JobId, Commands)> {
         match self.get(number)? {
-            Open::Terminal { job, .. } => Ok(*job),
+            Open::Terminal { job, commands, .. } => Ok((*job, *commands)),
             _ => Err(Error::new(EBADF)),
         }
     }
 
-    fn opened_for(&mut self, job: JobId) -> Result<OpenResult> {
-        self.opened(Open::Terminal { job, interest: EventFlags::empty() })
+    /// A handle for a job that counts it already.
+    fn opened_for(&mut self, job: JobId, commands: Commands) -> Result<OpenResult> {
+        self.opened(Open::Terminal { job, commands, interest: EventFlags::empty() })
     }
 
     fn opened(&mut self, open: Open) -> Result<OpenResult> {
@@ -135,7 +137,7 @@ impl Patient for Terminal {
         let news = ready.difference(self.announced);
         self.announced = ready;
         for (number, open) in &self.open {
-            if let Open::Terminal { job, interest } = open {
+            if let Open::Terminal { job, interest, .. } = open {
                 let mut told = *interest & news;
                 if *job != self.jobs.front() {
                     told.remove(EventFlags::EVENT_READ);
@@ -149,7 +151,8 @@ impl Patient for Terminal {
 
     /// Takes the handle of a job's processes.
     fn receive_handles(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
-        let job = self.terminal(request.id())?;
+        let (job, commands) = self.terminal(request.id())?;
+        commands.need(Commands::SET_GROUP)?;
         self.jobs.set(job, protocol::processes(socket, request)?);
         Ok(0)
     }
@@ -168,7 +171,11 @@ impl SchemeSync for Terminal {
         _status: u32,
         _: &CallerCtx,
     ) -> Result<OpenResult> {
-        self.get(fd)?;
+        let commands = match self.get(fd)? {
+            Open::Root => Commands::ALL,
+            Open::Terminal { commands, .. } => *commands,
+            Open::Part(..) => return Err(Error::new(ENOTDIR)),
+        };
         if !path.trim_start_matches('/').is_empty() {
             return Err(Error::new(ENOENT));
         }
@@ -180,23 +187,24 @@ impl SchemeSync for Terminal {
         }
         let job = self.jobs.front();
         self.jobs.opened(job);
-        self.opened_for(job)
+        self.opened_for(job, commands)
     }
 
     /// `job`: a handle that belongs to a new job. `termios` and `winsize`: handles on the settings,
-    /// read and written whole.
+    /// read and written whole. `only` and bits: a handle that takes no other commands.
     fn dup(&mut self, id: usize, message: &[u8], _: &CallerCtx) -> Result<OpenResult> {
-        let job = self.terminal(id)?;
-        match message {
-            protocol::NEW_JOB => {
-                let job = self.jobs.begin(job)?;
-                self.opened_for(job)
-            }
-            _ => {
-                let part = Part::from_message(message).ok_or(Error::new(EINVAL))?;
-                self.opened(Open::Part(part))
-            }
+        let (job, commands) = self.terminal(id)?;
+        if message == protocol::NEW_JOB {
+            let job = self.jobs.begin(job)?;
+            return self.opened_for(job, commands);
         }
+        if let Some(left) = commands.left_by(message) {
+            self.jobs.opened(job);
+            return self.opened_for(job, left);
+        }
+        let part = Part::from_message(message).ok_or(Error::new(EINVAL))?;
+        commands.need_any(part)?;
+        self.opened(Open::Part(part, commands))
     }
 
     fn read(&mut self, id: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
@@ -208,20 +216,23 @@ impl SchemeSync for Terminal {
                 self.changed = true;
                 Ok(read)
             }
-            Open::Part(part) => Ok(part.read(self.discipline.settings(), self.window, buf)),
+            Open::Part(part, commands) => {
+                commands.need(Commands::to_read(*part))?;
+                Ok(part.read(self.discipline.settings(), self.window, buf))
+            }
         }
     }
 
     fn write(&mut self, id: usize, buf: &[u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
-        let written = match self.get(id)? {
+        let written = match *self.get(id)? {
             Open::Root => return Err(Error::new(EROFS)),
             Open::Terminal { .. } => self.write_output(buf)?,
-            Open::Part(Part::Settings) => {
-                self.discipline.set(protocol::settings(buf)?);
-                buf.len()
-            }
-            Open::Part(Part::Window) => {
-                self.window = protocol::window(self.window, buf)?;
+            Open::Part(part, commands) => {
+                commands.need(Commands::to_write(part))?;
+                match part {
+                    Part::Settings => self.discipline.set(protocol::settings(buf)?),
+                    Part::Window => self.window = protocol::window(self.window, buf)?,
+                }
                 buf.len()
             }
         };
@@ -236,7 +247,7 @@ impl SchemeSync for Terminal {
     fn fevent(&mut self, id: usize, flags: EventFlags, _: &CallerCtx) -> Result<EventFlags> {
         let mut ready = self.ready();
         match self.open.get_mut(id) {
-            Some(Open::Terminal { job, interest }) => {
+            Some(Open::Terminal { job, interest, .. }) => {
                 *interest = flags;
                 ready.set(
                     EventFlags::EVENT_READ,
@@ -266,9 +277,11 @@ impl SchemeSync for Terminal {
     }
 
     fn call(&mut self, id: usize, _: &mut [u8], words: &[u64], _: &CallerCtx) -> Result<usize> {
-        let job = self.terminal(id)?;
+        let (job, commands) = self.terminal(id)?;
+        commands.need_call(words.first())?;
         self.changed = true;
         match words.first() {
+            Some(&protocol::CALL_COMMANDS) => Ok(commands.bits().into()),
             Some(&protocol::CALL_FRONT) => {
                 self.jobs.to_front(job);
                 self.front_changed();

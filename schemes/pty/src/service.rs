@@ -4,7 +4,7 @@ use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult, Response, SendFdRequest, Socket};
 use scheme_daemon::{Patient, copy_path, device};
 use scheme_terminal::protocol::{self, Part};
-use scheme_terminal::{JobId, Processes};
+use scheme_terminal::{Commands, JobId, Processes};
 use slab::Slab;
 use std::collections::{BTreeMap, VecDeque};
 use syscall::error::{
@@ -25,13 +25,15 @@ enum Open {
     /// The end that types and shows.
     Control {
         pair: usize,
+        commands: Commands,
     },
     /// The end that programs use.
     Used {
         pair: usize,
         job: JobId,
+        commands: Commands,
     },
-    Part(usize, Part),
+    Part(usize, Part, Commands),
 }
 
 /// The service.
@@ -60,16 +62,20 @@ impl Service {
         self.pairs.get_mut(number).ok_or(Error::new(EIO))
     }
 
-    /// The terminal that a handle is an end of, and the job that the handle belongs to.
-    fn terminal(&mut self, number: usize) -> Result<(usize, JobId)> {
-        match self.get(number)? {
-            Open::Control { pair } => {
-                let pair = *pair;
-                Ok((pair, self.pair(pair)?.jobs.front()))
-            }
-            Open::Used { pair, job } => Ok((*pair, *job)),
+    /// The terminal that a handle is an end of, the job that the handle belongs to, and what the
+    /// handle may be used for.
+    fn terminal(&mut self, number: usize) -> Result<(usize, JobId, Commands)> {
+        match *self.get(number)? {
+            Open::Control { pair, commands } => Ok((pair, self.pair(pair)?.jobs.front(), commands)),
+            Open::Used { pair, job, commands } => Ok((pair, job, commands)),
             _ => Err(Error::new(EBADF)),
         }
+    }
+
+    /// Whether a handle of the controlling end is open.
+    fn is_controlled(&self, number: usize) -> bool {
+        let controls = |open: &Open| matches!(open, Open::Control { pair, .. } if *pair == number);
+        self.open.iter().any(|(_, open)| controls(open))
     }
 
     fn opened(&mut self, open: Open) -> Result<OpenResult> {
@@ -78,25 +84,25 @@ impl Service {
     }
 
     /// A handle of the used end, for a job that counts it already.
-    fn use_for(&mut self, pair: usize, job: JobId) -> Result<OpenResult> {
+    fn use_for(&mut self, pair: usize, job: JobId, commands: Commands) -> Result<OpenResult> {
         self.pair(pair)?.used();
-        self.opened(Open::Used { pair, job })
+        self.opened(Open::Used { pair, job, commands })
     }
 
     /// A handle of the used end, for the job in the foreground.
-    fn use_now(&mut self, pair: usize) -> Result<OpenResult> {
+    fn use_now(&mut self, pair: usize, commands: Commands) -> Result<OpenResult> {
         let jobs = &mut self.pair(pair)?.jobs;
         let job = jobs.front();
         jobs.opened(job);
-        self.use_for(pair, job)
+        self.use_for(pair, job, commands)
     }
 
     fn ready(&self, open: &Open) -> EventFlags {
         match open {
-            Open::Control { pair } => {
+            Open::Control { pair, .. } => {
                 self.pairs.get(*pair).map(Pair::control_readiness).map_or(EventFlags::all(), flags)
             }
-            Open::Used { pair, job } => {
+            Open::Used { pair, job, .. } => {
                 let ready = self.pairs.get(*pair).map(|pair| pair.readiness(*job));
                 ready.map_or(EventFlags::all(), flags)
             }
@@ -123,7 +129,8 @@ impl Patient for Service {
 
     /// Takes the handle of a job's processes.
     fn receive_handles(&mut self, socket: &Socket, request: &SendFdRequest) -> Result<usize> {
-        let (pair, job) = self.terminal(request.id())?;
+        let (pair, job, commands) = self.terminal(request.id())?;
+        commands.need(Commands::SET_GROUP)?;
         let processes = protocol::processes(socket, request)?;
         self.pair(pair)?.jobs.set(job, processes);
         Ok(0)
@@ -151,30 +158,40 @@ impl SchemeSync for Service {
                 return Err(Error::new(ENFILE));
             }
             let pair = self.pairs.insert(Pair::default());
-            return self.opened(Open::Control { pair });
+            return self.opened(Open::Control { pair, commands: Commands::ALL });
         }
         let pair = path.parse().map_err(|_| Error::new(ENOENT))?;
         let found = self.pairs.get(pair).ok_or(Error::new(ENOENT))?;
         if !found.open {
             return Err(Error::new(EACCES));
         }
-        self.use_now(pair)
+        self.use_now(pair, Commands::ALL)
     }
 
-    /// `other`, on the controlling end: the used one. `job`, `termios`, `winsize`: as on every
-    /// terminal.
+    /// `other`, on the controlling end: the used one. `job`, `termios`, `winsize`, `only`: as on
+    /// every terminal.
     fn dup(&mut self, id: usize, message: &[u8], _: &CallerCtx) -> Result<OpenResult> {
-        let (pair, job) = self.terminal(id)?;
+        let (pair, job, commands) = self.terminal(id)?;
         self.changed = true;
-        match (message, self.get(id)?) {
-            (b"other", Open::Control { .. }) => self.use_now(pair),
-            (protocol::NEW_JOB, Open::Used { .. }) => {
+        let left = commands.left_by(message);
+        match (message, self.get(id)?, left) {
+            // What controls it with less leads to no more.
+            (b"other", Open::Control { .. }, _) => self.use_now(pair, commands),
+            (protocol::NEW_JOB, Open::Used { .. }, _) => {
                 let job = self.pair(pair)?.jobs.begin(job)?;
-                self.use_for(pair, job)
+                self.use_for(pair, job, commands)
+            }
+            (_, Open::Control { .. }, Some(commands)) => {
+                self.opened(Open::Control { pair, commands })
+            }
+            (_, Open::Used { .. }, Some(commands)) => {
+                self.pair(pair)?.jobs.opened(job);
+                self.use_for(pair, job, commands)
             }
             _ => {
                 let part = Part::from_message(message).ok_or(Error::new(EINVAL))?;
-                self.opened(Open::Part(pair, part))
+                commands.need_any(part)?;
+                self.opened(Open::Part(pair, part, commands))
             }
         }
     }
@@ -182,9 +199,10 @@ impl SchemeSync for Service {
     fn read(&mut self, id: usize, buf: &mut [u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
         let read = match *self.get(id)? {
             Open::Root => return Err(Error::new(EBADF)),
-            Open::Control { pair } => self.pair(pair)?.control_read(buf),
-            Open::Used { pair, job } => self.pair(pair)?.read(job, buf),
-            Open::Part(pair, part) => {
+            Open::Control { pair, .. } => self.pair(pair)?.control_read(buf),
+            Open::Used { pair, job, .. } => self.pair(pair)?.read(job, buf),
+            Open::Part(pair, part, commands) => {
+                commands.need(Commands::to_read(part))?;
                 let pair = self.pair(pair)?;
                 return Ok(part.read(pair.settings(), pair.window(), buf));
             }
@@ -196,17 +214,15 @@ impl SchemeSync for Service {
     fn write(&mut self, id: usize, buf: &[u8], _: u64, _: u32, _: &CallerCtx) -> Result<usize> {
         let written = match *self.get(id)? {
             Open::Root => return Err(Error::new(EBADF)),
-            Open::Control { pair } => Ok(self.pair(pair)?.control_write(buf)),
+            Open::Control { pair, .. } => Ok(self.pair(pair)?.control_write(buf)),
             Open::Used { pair, .. } => self.pair(pair)?.write(buf),
-            Open::Part(pair, Part::Settings) => {
-                let settings = protocol::settings(buf)?;
-                self.pair(pair)?.set(settings);
-                Ok(buf.len())
-            }
-            Open::Part(pair, Part::Window) => {
+            Open::Part(pair, part, commands) => {
+                commands.need(Commands::to_write(part))?;
                 let pair = self.pair(pair)?;
-                let window = protocol::window(pair.window(), buf)?;
-                pair.set_window(window);
+                match part {
+                    Part::Settings => pair.set(protocol::settings(buf)?),
+                    Part::Window => pair.set_window(protocol::window(pair.window(), buf)?),
+                }
                 Ok(buf.len())
             }
         };
@@ -229,12 +245,12 @@ impl SchemeSync for Service {
     }
 
     fn fsync(&mut self, id: usize, _: &CallerCtx) -> Result<()> {
-        let (pair, _) = self.terminal(id)?;
+        let (pair, ..) = self.terminal(id)?;
         if self.pair(pair)?.is_drained() { Ok(()) } else { Err(Error::new(EWOULDBLOCK)) }
     }
 
     fn fpath(&mut self, id: usize, buf: &mut [u8], _: &CallerCtx) -> Result<usize> {
-        let (pair, _) = self.terminal(id)?;
+        let (pair, ..) = self.terminal(id)?;
         Ok(copy_path(&format!("/scheme/{NAME}/{pair}"), buf))
     }
 
@@ -249,7 +265,8 @@ impl SchemeSync for Service {
     }
 
     fn call(&mut self, id: usize, _: &mut [u8], words: &[u64], _: &CallerCtx) -> Result<usize> {
-        let (number, job) = self.terminal(id)?;
+        let (number, job, commands) = self.terminal(id)?;
+        commands.need_call(words.first())?;
         let controls = matches!(self.get(id)?, Open::Control { .. });
         self.changed = true;
         let pair = self.pair(number)?;
@@ -259,6 +276,7 @@ impl SchemeSync for Service {
                 return Ok(usize::try_from(pair.jobs.group(job)).unwrap_or(0));
             }
             Some(&protocol::CALL_FLUSH) => pair.flush(),
+            Some(&protocol::CALL_COMMANDS) => return Ok(commands.bits().into()),
             Some(&protocol::CALL_NUMBER) if controls => return Ok(number),
             Some(&protocol::CALL_OPEN) if controls => pair.open = true,
             _ => return Err(Error::new(EINVAL)),
@@ -270,13 +288,14 @@ impl SchemeSync for Service {
         self.changed = true;
         self.interest.remove(&id);
         let number = match self.open.try_remove(id) {
-            Some(Open::Control { pair }) => {
-                if let Some(pair) = self.pairs.get_mut(pair) {
+            Some(Open::Control { pair, .. }) => {
+                let last = !self.is_controlled(pair);
+                if let Some(pair) = self.pairs.get_mut(pair).filter(|_| last) {
                     pair.hang_up();
                 }
                 pair
             }
-            Some(Open::Used { pair, job }) => {
+            Some(Open::Used { pair, job, .. }) => {
                 if let Some(pair) = self.pairs.get_mut(pair) {
                     pair.jobs.closed(job);
                     pair.unused();

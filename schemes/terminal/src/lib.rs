@@ -13,6 +13,7 @@
     )
 )]
 
+pub mod commands;
 pub mod discipline;
 pub mod edit;
 pub mod jobs;
@@ -21,6 +22,7 @@ mod processes;
 pub mod protocol;
 pub mod termios;
 
+pub use commands::Commands;
 pub use discipline::{Discipline, Signal};
 pub use jobs::{Job, JobId, Jobs};
 #[cfg(target_os = "redox")]

@@ -17,6 +17,8 @@ pub const CALL_FLUSH: u64 = 4;
 pub const CALL_NUMBER: u64 = 5;
 /// Call, on the controlling end: the other end can be opened by number.
 pub const CALL_OPEN: u64 = 6;
+/// Call: the [`Commands`](crate::Commands) that the handle takes.
+pub const CALL_COMMANDS: u64 = 7;
 
 /// A part of a terminal that is read and written whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use capsicum::{CapRights, Right};
 use clavis::abi::error::{EBADF, ECAPMODE, EINVAL, ENOTCAPABLE, ESRCH};
 use clavis::namespace::Namespace;
 use clavis::{AsNumber, Handle};
-use std::ffi::{CString, c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -19,10 +19,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "in_capability_mode_no_copy_of_a_namespace_opens_anything", run: copies },
     Case { name: "sets_of_capsicums_rights_are_made_by_the_c_functions", run: sets },
     Case { name: "a_limited_descriptor_and_what_it_opens_have_no_more", run: limited },
-    Case {
-        name: "fcntls_and_ioctls_are_limited_as_far_as_the_kernel_tells_them_apart",
-        run: commands,
-    },
+    Case { name: "fcntls_are_limited_as_far_as_the_kernel_tells_them_apart", run: commands },
     Case { name: "closing_a_process_descriptor_ends_the_process", run: descriptors },
     Case { name: "handle_numbers_are_scattered_on_request", run: scattered },
 ];
@@ -44,8 +41,6 @@ unsafe extern "C" {
     fn __cap_rights_get(version: c_int, descriptor: c_int, rights: *mut CapRights) -> c_int;
     fn cap_fcntls_limit(descriptor: c_int, limit: u32) -> c_int;
     fn cap_fcntls_get(descriptor: c_int, limit: *mut u32) -> c_int;
-    fn cap_ioctls_limit(descriptor: c_int, commands: *const c_ulong, count: usize) -> c_int;
-    fn cap_ioctls_get(descriptor: c_int, commands: *mut c_ulong, room: usize) -> isize;
     fn pdfork(place: *mut c_int, flags: c_int) -> c_int;
     fn pdgetpid(descriptor: c_int, place: *mut c_int) -> c_int;
     fn pdkill(descriptor: c_int, signal: c_int) -> c_int;
@@ -305,20 +300,7 @@ fn commands() -> Verdict {
     works("F_GETFL", unsafe { libc::fcntl(number, libc::F_GETFL) })?;
     // SAFETY: no memory is involved.
     let set = unsafe { libc::fcntl(number, libc::F_SETFL, libc::O_NONBLOCK) };
-    fails("F_SETFL", set, ENOTCAPABLE)?;
-    // SAFETY: no memory is involved: nothing is written with no room.
-    let all = unsafe { cap_ioctls_get(number, std::ptr::null_mut(), 0) };
-    check(all == isize::MAX, &format!("{all} commands"))?;
-    let one = libc::TIOCGWINSZ;
-    // SAFETY: one command.
-    fails("one", unsafe { cap_ioctls_limit(number, (&raw const one).cast(), 1) }, libc::ENOTSUP)?;
-    // SAFETY: no commands.
-    works("none", unsafe { cap_ioctls_limit(number, std::ptr::null(), 0) })?;
-    // SAFETY: as above.
-    let none = unsafe { cap_ioctls_get(number, std::ptr::null_mut(), 0) };
-    check(none == 0, &format!("{none} commands"))?;
-    // SAFETY: one command.
-    fails("more", unsafe { cap_ioctls_limit(number, (&raw const one).cast(), 1) }, ENOTCAPABLE)
+    fails("F_SETFL", set, ENOTCAPABLE)
 }
 
 /// A child with a descriptor: it writes a byte and sleeps.

@@ -39,6 +39,7 @@ mod std_threads;
 mod supervision;
 mod support;
 mod system;
+mod terminal_limits;
 mod terminals;
 pub(crate) mod traced_sockets;
 mod traces;
@@ -90,6 +91,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     posix::CASES,
     jobs::CASES,
     unix_sockets::CASES,
+    terminal_limits::CASES,
     terminals::CASES,
     shared_memory::CASES,
     std_library::CASES,
