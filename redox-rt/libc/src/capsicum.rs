@@ -348,15 +348,16 @@ fn commands(number: Number) -> Option<u8> {
 /// Puts a handle that takes only some of the terminal's commands in the place of one.
 fn limit_commands(number: Number, info: &HandleInfo, kept: u8) -> Result<()> {
     let less = file::dup(number, &ioctls::request(kept), Place::Upper)?;
-    let (rights, inherit) = (info.rights, info.inherit);
-    let [rights, inherit] = [rights, inherit].map(Rights::from_bits_truncate);
-    clavis::limit(less.number(), rights, inherit, info.flags & handle_flags::BENEATH)?;
     // What the descriptor and its description were told stays.
-    let [told, closed] =
-        [libc::F_GETFL, libc::F_GETFD].map(|what| file::fcntl(number, what as usize, 0));
-    file::fcntl(less.number(), libc::F_SETFL as usize, told? & libc::O_NONBLOCK as usize)?;
+    let told = file::fcntl(number, libc::F_GETFL as usize, 0)? & libc::O_NONBLOCK as usize;
+    if told != 0 {
+        file::fcntl(less.number(), libc::F_SETFL as usize, told)?;
+    }
+    let closed = file::fcntl(number, libc::F_GETFD as usize, 0)?;
+    let [rights, inherit] = [info.rights, info.inherit].map(Rights::from_bits_truncate);
+    clavis::limit(less.number(), rights, inherit, info.flags & handle_flags::BENEATH)?;
     let placed = file::dup2(less.number(), number, &[])?;
-    file::fcntl(placed.number(), libc::F_SETFD as usize, closed?)?;
+    file::fcntl(placed.number(), libc::F_SETFD as usize, closed)?;
     core::mem::forget(placed);
     Ok(())
 }

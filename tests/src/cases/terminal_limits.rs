@@ -92,7 +92,18 @@ fn limited() -> Verdict {
 
 fn obtained() -> Verdict {
     let (_control, used) = open()?;
+    let number = used.as_raw_fd();
+    // SAFETY: no memory is involved.
+    works("F_SETFL", unsafe { libc::fcntl(number, libc::F_SETFL, libc::O_NONBLOCK) })?;
+    // SAFETY: no memory is involved.
+    works("F_SETFD", unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
     works("limit", limit(&used, &[libc::TIOCGWINSZ]))?;
+    // SAFETY: no memory is involved.
+    let told = unsafe { libc::fcntl(number, libc::F_GETFL) };
+    // SAFETY: no memory is involved.
+    let closed = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    let stays = told & libc::O_NONBLOCK != 0 && closed == libc::FD_CLOEXEC;
+    check(stays, &format!("{told:#x} {closed}"))?;
     let expected = [false, false, true, false, false, false, false];
     let copy = io("copy", used.try_clone())?;
     check(tried(&copy) == expected, "a copy takes more")?;
