@@ -6,12 +6,13 @@
 //! case, and neither is a directory that `/***` means too.
 
 use crate::reference::{policy, seeded};
-use clavis_policy::Policy;
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobSetBuilder};
 use std::ffi::CString;
+use std::time::{Duration, Instant};
 
 const CASES: usize = 2_000_000;
-const EACH: usize = 100;
+/// Paths that are put to each policy.
+const EACH: usize = 1000;
 
 const LETTERS: &[&str] = &["a", "b", "ab", "c-", "-", "x.", "."];
 const GLOBS: &[&str] = &["*", "?", "[ab]", "[a-c]", "[]b]", "[b-]", "\\*", "\\a", "[*?]"];
@@ -84,48 +85,103 @@ fn like(random: &mut fastrand::Rng, pattern: &str) -> String {
     names.collect()
 }
 
-fn matches(policy: &Policy, path: &str) -> bool {
-    policy.decide(path).line.is_some()
+/// Lines of each policy.
+const LINES: usize = 20;
+
+fn patterns(random: &mut fastrand::Rng, more: &[&str]) -> Vec<String> {
+    (0..LINES).map(|_| pattern(random, more)).collect()
+}
+
+fn paths(random: &mut fastrand::Rng, patterns: &[String]) -> Vec<String> {
+    let mut one = || match random.bool() {
+        true => {
+            let pattern = &patterns[random.usize(..LINES)];
+            like(random, pattern)
+        }
+        false => path(random),
+    };
+    (0..EACH).map(|_| one()).collect()
+}
+
+/// Two that tell the last pattern that matches, and how long each took: which is said, and decides
+/// nothing.
+#[derive(Default)]
+struct Both {
+    matched: usize,
+    ours: Duration,
+    theirs: Duration,
+}
+
+impl Both {
+    /// Compares them; `texts` are the paths as the other one takes them.
+    fn compare<T>(
+        &mut self,
+        patterns: &[String],
+        paths: &[String],
+        texts: &[T],
+        last: impl FnMut(&T) -> Option<usize>,
+    ) {
+        let lines: Vec<String> =
+            patterns.iter().map(|pattern| format!("allow r {pattern}")).collect();
+        let policy = policy(&lines);
+        let start = Instant::now();
+        let ours: Vec<_> = paths.iter().map(|path| policy.decide(path).line).collect();
+        let between = Instant::now();
+        let theirs: Vec<Option<usize>> = texts.iter().map(last).collect();
+        self.theirs += between.elapsed();
+        self.ours += between - start;
+        for ((path, ours), theirs) in paths.iter().zip(ours).zip(theirs) {
+            let ours = ours.and_then(|line| policy.origin(line)).map(|origin| origin.number);
+            let theirs = theirs.map(|index| u32::try_from(index).unwrap() + 1);
+            assert_eq!(ours, theirs, "{lines:#?} {path}");
+            self.matched += usize::from(ours.is_some());
+        }
+    }
+
+    fn end(self, other: &str) {
+        let Both { matched, ours, theirs } = self;
+        println!("{matched} of {CASES} match; ours took {ours:?}, {other} {theirs:?}");
+        assert!(matched > CASES / 20);
+    }
 }
 
 #[test]
 fn two_million_verdicts_are_those_of_fnmatch() {
     let mut random = seeded();
-    let mut matched = 0;
+    let mut both = Both::default();
     for _ in 0..CASES / EACH {
-        let pattern = pattern(&mut random, &["[!a]", "[!]a-b]", "[^b]"]);
-        let ours = policy(&[format!("allow r {pattern}")]);
-        let theirs = CString::new(pattern.clone()).unwrap();
-        for _ in 0..EACH {
-            let path = if random.bool() { like(&mut random, &pattern) } else { path(&mut random) };
-            let text = CString::new(path.clone()).unwrap();
+        let patterns = patterns(&mut random, &["[!a]", "[!]a-b]", "[^b]"]);
+        let paths = paths(&mut random, &patterns);
+        let text = |text: &String| CString::new(text.clone()).unwrap();
+        let theirs: Vec<CString> = patterns.iter().map(text).collect();
+        let texts: Vec<CString> = paths.iter().map(text).collect();
+        both.compare(&patterns, &paths, &texts, |text| {
             // SAFETY: both are strings that end in NUL, which live for the call.
-            let found =
-                unsafe { libc::fnmatch(theirs.as_ptr(), text.as_ptr(), libc::FNM_PATHNAME) };
-            assert_eq!(matches(&ours, &path), found == 0, "{pattern} {path}");
-            matched += usize::from(found == 0);
-        }
+            let matches = |theirs: &CString| unsafe {
+                libc::fnmatch(theirs.as_ptr(), text.as_ptr(), libc::FNM_PATHNAME) == 0
+            };
+            theirs.iter().rposition(matches)
+        });
     }
-    println!("{matched} of {CASES} match");
-    assert!(matched > CASES / 20);
+    both.end("fnmatch");
 }
 
 #[test]
 fn two_million_verdicts_are_those_of_globset() {
     let mut random = seeded();
-    let mut matched = 0;
+    let mut both = Both::default();
     for _ in 0..CASES / EACH {
-        let pattern = pattern(&mut random, &["**"]);
-        let ours = policy(&[format!("allow r {pattern}")]);
-        let theirs = GlobBuilder::new(&pattern).literal_separator(true).build().unwrap();
-        let theirs = theirs.compile_matcher();
-        for _ in 0..EACH {
-            let path = if random.bool() { like(&mut random, &pattern) } else { path(&mut random) };
-            let found = theirs.is_match(&path);
-            assert_eq!(matches(&ours, &path), found, "{pattern} {path}");
-            matched += usize::from(found);
+        let patterns = patterns(&mut random, &["**"]);
+        let mut theirs = GlobSetBuilder::new();
+        for pattern in &patterns {
+            theirs.add(GlobBuilder::new(pattern).literal_separator(true).build().unwrap());
         }
+        let (theirs, mut found) = (theirs.build().unwrap(), Vec::new());
+        let paths = paths(&mut random, &patterns);
+        both.compare(&patterns, &paths, &paths, |path| {
+            theirs.matches_into(path, &mut found);
+            found.last().copied()
+        });
     }
-    println!("{matched} of {CASES} match");
-    assert!(matched > CASES / 20);
+    both.end("globset");
 }
