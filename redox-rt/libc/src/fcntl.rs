@@ -6,12 +6,13 @@ use crate::errno::{answer, error};
 use crate::mode::creation_mode;
 use crate::pointer::{fd, text};
 use clavis_abi::error::Result;
+use clavis_abi::params::ObjectType;
 use clavis_rt::sys::{self, file::OpenFlags};
 use clavis_rt::{Handle, Number, Place, namespace, path};
 use core::ffi::{c_char, c_int};
 use libc::{
-    AT_FDCWD, EINVAL, F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETFD, F_SETLK, F_SETLKW, FD_CLOEXEC,
-    O_CLOEXEC, O_CREAT, O_EXLOCK, O_SHLOCK, O_TRUNC, O_WRONLY, mode_t,
+    AT_FDCWD, EINVAL, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFL, F_GETLK, F_SETFD, F_SETLK, F_SETLKW,
+    FD_CLOEXEC, O_ACCMODE, O_CLOEXEC, O_CREAT, O_EXLOCK, O_SHLOCK, O_TRUNC, O_WRONLY, mode_t,
 };
 
 /// The open flags of the kernel for those of C: the low 16 bits carry the creation mode.
@@ -102,6 +103,12 @@ pub unsafe extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: usiz
     answer(fd(descriptor).and_then(|number| unsafe { control(number, command, argument) }))
 }
 
+/// The access mode of what was not opened: the write end of a pipe is a duplicate, without flags.
+fn access(number: Number) -> Result<c_int> {
+    let is_writer = sys::clavis::query(number)?.object == ObjectType::PipeWriter as u64;
+    Ok(if is_writer { O_WRONLY } else { 0 })
+}
+
 /// # Safety
 /// As [`fcntl`].
 unsafe fn control(number: Number, command: c_int, argument: usize) -> Result<c_int> {
@@ -121,6 +128,10 @@ unsafe fn control(number: Number, command: c_int, argument: usize) -> Result<c_i
             crate::epoll::duplicated(number.raw() as c_int, copy as c_int);
             Ok(copy as c_int)
         }
+        F_GETFL => match sys::file::fcntl(number, F_GETFL as usize, 0)? as c_int {
+            flags if flags & O_ACCMODE == 0 => Ok(flags | access(number)?),
+            flags => Ok(flags),
+        },
         _ => {
             let command = usize::try_from(command).map_err(|_| error(EINVAL))?;
             sys::file::fcntl(number, command, argument).map(|value| value as c_int)

@@ -71,6 +71,43 @@ pub(crate) unsafe fn map(
     unsafe { memory::fmap(object, &map) }
 }
 
+/// Maps what a range has of a file that ends in it or before it, which servers refuse (`EINVAL`): what
+/// lies behind the file's last page is taken, and whoever touches it meets a fault.
+///
+/// # Safety
+/// As [`map`].
+unsafe fn past_the_end(
+    file: Number,
+    address: usize,
+    length: usize,
+    flags: MapFlags,
+    offset: u64,
+) -> Result<usize> {
+    let invalid = crate::errno::error(EINVAL);
+    let stat = clavis_rt::sys::file::fstat(file)?;
+    let page = PAGE_SIZE as u64;
+    let end = stat.st_size.checked_next_multiple_of(page).ok_or(invalid)?;
+    let there = usize::try_from(end.saturating_sub(offset)).map_err(|_| invalid)?;
+    let is_file = stat.st_mode & libc::S_IFMT as u16 == libc::S_IFREG as u16;
+    if !is_file || !offset.is_multiple_of(page) || there >= length {
+        return Err(invalid);
+    }
+    let access = MapFlags::PROT_READ | MapFlags::PROT_WRITE | MapFlags::PROT_EXEC;
+    let nothing = (flags & !access & !MapFlags::MAP_SHARED) | MapFlags::MAP_PRIVATE;
+    // SAFETY: the caller's promise.
+    let base = unsafe { map(None, address, length, nothing, 0) }?;
+    if there > 0 {
+        let within = (flags & !MapFlags::MAP_FIXED_NOREPLACE) | MapFlags::MAP_FIXED;
+        // SAFETY: it replaces a part of what was just mapped.
+        if let Err(error) = unsafe { map(Some(file), base, there, within, offset) } {
+            // SAFETY: nobody knows of that mapping.
+            let _ = unsafe { memory::funmap(base, length.next_multiple_of(PAGE_SIZE)) };
+            return Err(error);
+        }
+    }
+    Ok(base)
+}
+
 /// Maps a file or anonymous memory; `MAP_FAILED` with the error recorded.
 ///
 /// # Safety
@@ -92,7 +129,13 @@ pub unsafe extern "C" fn mmap(
     };
     let mapped = plan().and_then(|(object, flags, offset)| {
         // SAFETY: the contract.
-        unsafe { map(object, address as usize, length, flags, offset) }
+        match (object, unsafe { map(object, address as usize, length, flags, offset) }) {
+            (Some(file), Err(error)) if error.errno == EINVAL => {
+                // SAFETY: the contract.
+                unsafe { past_the_end(file, address as usize, length, flags, offset) }
+            }
+            (_, mapped) => mapped,
+        }
     });
     match mapped {
         Ok(address) => core::ptr::with_exposed_provenance_mut(address),

@@ -142,7 +142,8 @@ pub unsafe extern "C" fn renameat(
     )
 }
 
-/// As [`renameat`]; flags are `ENOTSUP`.
+/// As [`renameat`]; flags are `EINVAL`, by which Linux says that a file system has none of them and
+/// callers know that they must do without.
 ///
 /// # Safety
 /// C contract: as there.
@@ -155,7 +156,7 @@ pub unsafe extern "C" fn renameat2(
     flags: c_uint,
 ) -> c_int {
     if flags != 0 {
-        return fail(ENOTSUP);
+        return fail(EINVAL);
     }
     // SAFETY: the same contract.
     unsafe { renameat(old_directory, old, new_directory, new) }

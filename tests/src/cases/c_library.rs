@@ -6,6 +6,8 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io::Error;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::ptr;
 
 pub(crate) const CASES: &[Case] = &[
@@ -15,6 +17,8 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "c_finds_users_in_the_files_of_the_namespace", run: users },
     Case { name: "c_locks_of_files_exclude_each_other", run: locks },
     Case { name: "c_reads_and_writes_scattered_and_at_offsets", run: scattered },
+    Case { name: "c_tells_the_access_mode_of_each_end_of_a_pipe", run: access_modes },
+    Case { name: "c_maps_files_that_end_before_the_range_does", run: past_the_end },
     Case { name: "c_answers_null_and_nonsense_with_errors", run: nonsense },
     Case { name: "c_names_addresses_by_their_numbers", run: addresses },
 ];
@@ -227,6 +231,75 @@ fn scattered() -> Verdict {
     check(same == fd, &format!("onto itself it is {same}"))
 }
 
+fn access_modes() -> Verdict {
+    let (reader, writer) = std::io::pipe().map_err(|error| error.to_string())?;
+    let flags = libc::O_NONBLOCK | libc::O_ACCMODE;
+    let wanted = [
+        ("the read end", reader.as_raw_fd(), libc::O_RDONLY),
+        ("the write end", writer.as_raw_fd(), libc::O_WRONLY),
+    ];
+    for (what, descriptor, mode) in wanted {
+        // SAFETY: an open descriptor.
+        let told = works(what, unsafe { libc::fcntl(descriptor, libc::F_GETFL) })? as c_int;
+        check(told & flags == mode, &format!("{what} has {told:#x}"))?;
+        // As programs set a flag: what was told, and one more.
+        // SAFETY: an open descriptor.
+        works(what, unsafe { libc::fcntl(descriptor, libc::F_SETFL, told | libc::O_NONBLOCK) })?;
+        // SAFETY: an open descriptor.
+        let told = works(what, unsafe { libc::fcntl(descriptor, libc::F_GETFL) })? as c_int;
+        check(told & flags == mode | libc::O_NONBLOCK, &format!("{what} then has {told:#x}"))?;
+    }
+    Ok(())
+}
+
+fn past_the_end() -> Verdict {
+    const PAGE: usize = 4096;
+    let place = Place::new("mapped")?;
+    let map = |file: &std::fs::File, length: usize, offset: libc::off_t| {
+        let (access, shared) = (libc::PROT_READ, libc::MAP_SHARED);
+        let nowhere = ptr::null_mut();
+        // SAFETY: a new mapping at a place that the system chooses.
+        let base = unsafe { libc::mmap(nowhere, length, access, shared, file.as_raw_fd(), offset) };
+        check(base != libc::MAP_FAILED, &format!("{length}: {}", Error::last_os_error()))?;
+        Ok::<_, String>(base.cast::<u8>())
+    };
+    for (text, length, offset) in [
+        ("", 1, 0),
+        ("", 3 * PAGE, 0),
+        ("words", 3 * PAGE, 0),
+        ("words", PAGE, PAGE as libc::off_t),
+    ] {
+        let path = place.at("a");
+        std::fs::write(&path, text).map_err(|error| error.to_string())?;
+        let file = std::fs::File::open(&path).map_err(|error| error.to_string())?;
+        let base = map(&file, length, offset)?;
+        let there = if offset == 0 { text.len().next_multiple_of(PAGE) } else { 0 };
+        if there > 0 {
+            // SAFETY: the file's own page, mapped above.
+            let found = unsafe { std::slice::from_raw_parts(base, text.len()) };
+            check(found == text.as_bytes(), &format!("it found {found:?}"))?;
+        }
+        if there < length {
+            // SAFETY: no other thread; the child touches one byte and ends.
+            let child = works("fork", unsafe { libc::fork() })? as libc::pid_t;
+            if child == 0 {
+                // SAFETY: a place of the mapping above; what happens is what is tried.
+                let byte = unsafe { base.wrapping_add(there).read_volatile() };
+                // SAFETY: the end of the child.
+                unsafe { libc::_exit(c_int::from(byte)) }
+            }
+            let mut status = 0;
+            // SAFETY: a child of this process and a place for its status.
+            works("wait", unsafe { libc::waitpid(child, &raw mut status, 0) })?;
+            let faulted = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSEGV;
+            check(faulted, &format!("behind the end of {text:?}: status {status:#x}"))?;
+        }
+        // SAFETY: nothing refers to the mapping any more.
+        works("unmap", unsafe { libc::munmap(base.cast(), length) })?;
+    }
+    Ok(())
+}
+
 fn nonsense() -> Verdict {
     let place = Place::new("nonsense")?;
     let file = std::fs::File::create(place.at("a")).map_err(|error| error.to_string())?;
@@ -265,6 +338,18 @@ fn nonsense() -> Verdict {
         libc::clock_gettime(libc::CLOCK_MONOTONIC, ptr::null_mut()),
         libc::EFAULT
     );
+    let (old, new) = (place.at("a"), place.at("b"));
+    let text = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(|e| e.to_string());
+    let (from, to, no_replace) = (text(&old)?, text(&new)?, 1);
+    tried!(
+        "a rename that must not replace",
+        libc::renameat2(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), no_replace),
+        libc::EINVAL
+    );
+    check(
+        std::fs::exists(&old).is_ok_and(|is| is) && !std::fs::exists(&new).is_ok_and(|is| is),
+        "it renamed all the same",
+    )?;
     tried!("an empty name", libc::setenv(c"".as_ptr(), c"x".as_ptr(), 1), libc::EINVAL);
     tried!("a name with =", libc::setenv(c"a=b".as_ptr(), c"x".as_ptr(), 1), libc::EINVAL);
     tried!("wait forever wrongly", libc::epoll_wait(fd, nowhere.cast(), 1, 0), libc::EINVAL);

@@ -48,10 +48,7 @@ pub(crate) fn guest(workspace: &Workspace) -> anyhow::Result<()> {
     for (triple, profile, parts) in groups {
         let mut command = call(workspace, "clippy");
         command.args(["--locked", "--keep-going", "--target", triple.name()]);
-        command.args(["--profile", profile]);
-        if triple == Triple::Redox {
-            command.envs(build::guest_environment());
-        }
+        command.args(["--profile", profile]).envs(build::guest_environment());
         let packages: BTreeSet<&str> = parts.iter().map(|part| part.package.as_str()).collect();
         for package in packages {
             command.args(["-p", package]);
