@@ -166,6 +166,10 @@ pub unsafe fn begin(block: usize, room: *mut u8) -> &'static Startup<'static> {
         sys::thread::exit(EXIT_STARTUP);
     }
     crate::namespace::adopt(startup);
+    let given_up = startup.header().given_up;
+    if given_up != 0 && crate::confinement::pledge::begin(given_up).is_err() {
+        sys::thread::exit(EXIT_STARTUP);
+    }
     startup
 }
 

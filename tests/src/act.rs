@@ -68,6 +68,9 @@ pub(crate) fn main(what: &str) -> ExitCode {
         "here" => here(),
         "confined" => confined(),
         "append-nothing" => append_nothing(),
+        "pledge-more" => ExitCode::from(u8::from(
+            crate::cases::unveil::pledge(Some("stdio rpath wpath error"), None) != 0,
+        )),
         "numbers-of-handles" => numbers_of_handles(),
         "open" => open(),
         "append" => append(),

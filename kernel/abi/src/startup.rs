@@ -47,6 +47,8 @@ pub struct Header {
     pub stack_base: u64,
     /// Bytes of the first thread's stack, without its guard page.
     pub stack_size: u64,
+    /// Promises of `pledge` that the program begins without, as a word of the runtime's; 0: none.
+    pub given_up: u64,
 }
 
 /// A handle that the process was given with a meaning.

@@ -1,8 +1,9 @@
 //! Mode, owner and length of files, by path or descriptor.
 use crate::errno::{error, fail, status};
-use crate::fcntl::{open_at, start};
+use crate::fcntl::{open_promised, start};
 use crate::names::{Follow, reference};
-use crate::pointer::{fd, text};
+use crate::pointer::{handle, text};
+use crate::promises::{Operation, promised};
 use clavis_rt::Place;
 use clavis_rt::sys::file::{self, OpenFlags};
 use core::ffi::{c_char, c_int};
@@ -33,6 +34,7 @@ pub unsafe extern "C" fn fchmodat(
     // SAFETY: the contract.
     let path = unsafe { text(path) };
     status(path.and_then(|path| {
+        promised(Operation::AttributesByPath)?;
         let object = reference(start(directory)?, path, follow)?;
         clavis_rt::fs::fchmod(object.number(), mode as u16)
     }))
@@ -41,7 +43,10 @@ pub unsafe extern "C" fn fchmodat(
 /// Changes the mode.
 #[unsafe(no_mangle)]
 pub extern "C" fn fchmod(descriptor: c_int, mode: mode_t) -> c_int {
-    status(fd(descriptor).and_then(|number| clavis_rt::fs::fchmod(number, mode as u16)))
+    status(
+        promised(Operation::Attributes)
+            .and_then(|()| clavis_rt::fs::fchmod(handle(descriptor)?, mode as u16)),
+    )
 }
 
 /// What `AT_SYMLINK_NOFOLLOW` says; `None` for other flags.
@@ -89,6 +94,7 @@ pub unsafe extern "C" fn fchownat(
     // SAFETY: the contract.
     let path = unsafe { text(path) };
     status(path.and_then(|path| {
+        promised(Operation::OwnerByPath)?;
         let object = reference(start(directory)?, path, follow)?;
         file::fchown(object.number(), owner, group)
     }))
@@ -97,7 +103,9 @@ pub unsafe extern "C" fn fchownat(
 /// Changes owner and group.
 #[unsafe(no_mangle)]
 pub extern "C" fn fchown(descriptor: c_int, owner: uid_t, group: gid_t) -> c_int {
-    status(fd(descriptor).and_then(|number| file::fchown(number, owner, group)))
+    status(
+        promised(Operation::Owner).and_then(|()| file::fchown(handle(descriptor)?, owner, group)),
+    )
 }
 
 /// Changes the length.
@@ -109,9 +117,10 @@ pub unsafe extern "C" fn truncate(path: *const c_char, length: off_t) -> c_int {
     // SAFETY: the contract.
     let path = unsafe { text(path) };
     status(path.and_then(|path| {
+        promised(Operation::Truncate)?;
         let length = u64::try_from(length).map_err(|_| error(EINVAL))?;
         let flags = (O_WRONLY | O_CLOEXEC) as OpenFlags;
-        let object = open_at(None, path, flags, Place::Upper)?;
+        let object = open_promised(None, path, flags, Place::Upper)?;
         clavis_rt::fs::ftruncate(object.number(), length)
     }))
 }
@@ -155,6 +164,7 @@ pub unsafe extern "C" fn faccessat(
         if mode & libc::W_OK != 0 {
             flags |= O_WRONLY;
         }
-        open_at(from, path, flags as OpenFlags, Place::Upper).map(drop)
+        // Looked at is what it is, not used.
+        open_promised(from, path, flags as OpenFlags, Place::Upper).map(drop)
     }))
 }

@@ -2,6 +2,7 @@
 use crate::errno::{fail, status};
 use crate::names::{Follow, reference};
 use crate::pointer::{fd, text};
+use crate::promises::{Operation, promised, unveiled};
 use clavis_rt::namespace;
 use core::ffi::{c_char, c_int};
 use libc::{EINVAL, ENOSYS, ERANGE};
@@ -50,7 +51,10 @@ unsafe fn put_string(target: *mut c_char, string: &str) {
 pub unsafe extern "C" fn chdir(path: *const c_char) -> c_int {
     // SAFETY: the contract.
     let path = unsafe { text(path) };
-    status(path.and_then(namespace::change_directory))
+    status(promised(Operation::Look).and_then(|()| {
+        let path = path?;
+        unveiled(None, path, namespace::change_directory(path))
+    }))
 }
 
 /// Makes an open directory the current one.
@@ -66,7 +70,7 @@ pub extern "C" fn fchdir(descriptor: c_int) -> c_int {
 /// C contract: `buffer` is null or `length` bytes long.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn getcwd(buffer: *mut c_char, length: usize) -> *mut c_char {
-    let path = match namespace::get_cwd() {
+    let path = match promised(Operation::Where).and_then(|()| namespace::get_cwd()) {
         Ok(path) => path,
         Err(error) => return fail(error.errno),
     };

@@ -1,7 +1,8 @@
 //! Reading directories.
 use crate::errno::{answer, error, fail, set_errno};
 use crate::fcntl::open_flags;
-use crate::pointer::{fd, text};
+use crate::pointer::{handle, text};
+use crate::promises::{Operation, promised, unveiled};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -68,6 +69,7 @@ impl Dir {
     /// Makes the next entry the current one. Answers whether there was one.
     fn step(&mut self) -> Result<bool> {
         if self.at >= self.filled {
+            promised(Operation::Look)?;
             self.filled = fs::getdents(self.handle.number(), &mut self.buffer, self.position)?;
             self.at = 0;
             if self.filled == 0 {
@@ -119,7 +121,8 @@ pub unsafe extern "C" fn opendir(path: *const c_char) -> *mut Dir {
     let path = unsafe { text(path) };
     answer(path.and_then(|path| {
         let flags = open_flags(O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-        let handle = namespace::open(path, flags, Place::Lowest)?;
+        promised(Operation::Look)?;
+        let handle = unveiled(None, path, namespace::open(path, flags, Place::Lowest))?;
         require_directory(handle.number())?;
         Ok(into_c(handle))
     }))
@@ -128,7 +131,8 @@ pub unsafe extern "C" fn opendir(path: *const c_char) -> *mut Dir {
 /// Reads the names of an open directory; the descriptor belongs to the stream from now on.
 #[unsafe(no_mangle)]
 pub extern "C" fn fdopendir(descriptor: c_int) -> *mut Dir {
-    answer(fd(descriptor).and_then(|number| {
+    answer(promised(Operation::Look).and_then(|()| {
+        let number = handle(descriptor)?;
         require_directory(number)?;
         Ok(into_c(Handle::from_number(number)))
     }))

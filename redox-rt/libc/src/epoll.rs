@@ -6,6 +6,7 @@
 use crate::errno::{answer, error, fail, status};
 use crate::event::{EVENT_SIZE, event, read_watched, register};
 use crate::pointer::{fd, get, put};
+use crate::promises::{Operation, promised};
 use crate::signal::Watch;
 use alloc::vec::Vec;
 use clavis_abi::error::{EPERM, Error, Result};
@@ -102,7 +103,8 @@ pub extern "C" fn epoll_create1(flags: c_int) -> c_int {
     if flags & !EPOLL_CLOEXEC != 0 {
         return fail(EINVAL);
     }
-    answer(object::event_queue(Place::Lowest).and_then(|queue| {
+    answer(promised(Operation::Stdio).and_then(|()| {
+        let queue = object::event_queue(Place::Lowest)?;
         if flags & EPOLL_CLOEXEC != 0 {
             crate::io::close_on_exec(queue.number())?;
         }

@@ -1,7 +1,7 @@
 //! Event queues: `redox_event_queue_*_v1` and what `poll` is built on.
 use crate::errno::error;
 use crate::pointer::{get_if, put};
-use crate::redox::raw;
+use crate::redox::used;
 use crate::signal::Watch;
 use clavis_abi::error::{ETIMEDOUT, Error, Result};
 use clavis_rt::sys::file;
@@ -77,7 +77,7 @@ pub(crate) fn event(bytes: &[u8]) -> Option<Event> {
 /// Makes an event queue.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_event_queue_create_v1(flags: u32) -> usize {
-    raw(|| {
+    used(|| {
         if flags != 0 {
             return Err(error(EINVAL));
         }
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn redox_event_queue_get_events_v1(
     timeout: *const timespec,
     blocked: *const sigset_t,
 ) -> usize {
-    raw(|| {
+    used(|| {
         if flags != 0 {
             return Err(error(EINVAL));
         }
@@ -132,7 +132,7 @@ pub extern "C" fn redox_event_queue_ctl_v1(
     flags: u32,
     user_data: usize,
 ) -> usize {
-    raw(|| {
+    used(|| {
         let flags = EventFlags::from_bits(flags as usize).ok_or(error(EINVAL))?;
         register(Number::from_raw(queue), fd, flags, user_data).map(|()| 0)
     })
@@ -141,5 +141,5 @@ pub extern "C" fn redox_event_queue_ctl_v1(
 /// Closes an event queue.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_event_queue_destroy_v1(queue: usize) -> usize {
-    raw(|| file::close(Number::from_raw(queue)).map(|()| 0))
+    used(|| file::close(Number::from_raw(queue)).map(|()| 0))
 }

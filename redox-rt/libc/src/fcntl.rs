@@ -4,7 +4,8 @@
 //! argument travels as a fixed one does; it is looked at only where C promises that it is there.
 use crate::errno::{answer, error};
 use crate::mode::creation_mode;
-use crate::pointer::{fd, text};
+use crate::pointer::{fd, handle, text};
+use crate::promises::{Operation, promised, promised_open, unveiled};
 use clavis_abi::error::Result;
 use clavis_abi::params::ObjectType;
 use clavis_rt::sys::{self, file::OpenFlags};
@@ -23,28 +24,40 @@ pub(crate) fn open_flags(flags: c_int, mode: mode_t) -> OpenFlags {
 
 /// The directory that a `*at` function starts from; `None` for the current one.
 pub(crate) fn start(directory: c_int) -> Result<Option<Number>> {
-    if directory == AT_FDCWD { Ok(None) } else { fd(directory).map(Some) }
+    if directory == AT_FDCWD { Ok(None) } else { handle(directory).map(Some) }
 }
 
-/// Opens a path from a directory. Where it names a descriptor of this process, that is duplicated,
-/// with the access that it has.
+/// Opens a path from a directory, of who promised it. Where it names a descriptor of this process,
+/// that is duplicated, with the access that it has.
 pub(crate) fn open_at(
     from: Option<Number>,
     path: &str,
     flags: OpenFlags,
     place: Place,
 ) -> Result<Handle> {
+    promised_open(path, flags)?;
+    open_promised(from, path, flags, place)
+}
+
+/// As [`open_at`], where another promise was asked for.
+pub(crate) fn open_promised(
+    from: Option<Number>,
+    path: &str,
+    flags: OpenFlags,
+    place: Place,
+) -> Result<Handle> {
     if let Some(own) = path::own_descriptor(path) {
-        let copy = sys::file::dup(fd(own)?, b"", place)?;
+        let copy = sys::file::dup(handle(own)?, b"", place)?;
         if flags & O_CLOEXEC as OpenFlags != 0 {
             sys::file::fcntl(copy.number(), F_SETFD as usize, FD_CLOEXEC as usize)?;
         }
         return Ok(copy);
     }
-    match from {
+    let opened = match from {
         Some(directory) => namespace::open_from(directory, path, flags, place),
         None => namespace::open(path, flags, place),
-    }
+    };
+    unveiled(from, path, opened)
 }
 
 /// A handle as a POSIX descriptor, which C owns from now on.
@@ -76,6 +89,9 @@ pub unsafe extern "C" fn openat(
     // SAFETY: the contract.
     let path = unsafe { text(path) };
     answer(path.and_then(|path| {
+        if flags & (O_SHLOCK | O_EXLOCK) != 0 {
+            promised(Operation::Lock)?;
+        }
         let wanted = open_flags(flags & !(O_SHLOCK | O_EXLOCK), mode);
         let handle = open_at(start(directory)?, path, wanted, Place::Lowest)?;
         crate::lock::opened(handle.number(), flags)?;

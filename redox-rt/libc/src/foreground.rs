@@ -3,6 +3,7 @@
 use crate::errno::{answer, error, status};
 use crate::pointer::fd;
 use crate::process::group;
+use crate::promises::{Operation, promised};
 use clavis_abi::Rights;
 use clavis_abi::error::{ENOTCAPABLE, Result};
 use clavis_rt::sys::call::{Sending, call_in, send};
@@ -44,12 +45,12 @@ pub(crate) fn set_group(terminal: Number, group: pid_t) -> Result<()> {
 /// The process group in the foreground of a terminal; `ENOTTY`.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcgetpgrp(descriptor: c_int) -> pid_t {
-    answer(fd(descriptor).and_then(group_of))
+    answer(promised(Operation::Terminal).and_then(|()| fd(descriptor)).and_then(group_of))
 }
 
 /// Puts a process group of this process's account into the foreground of a terminal: its keys
 /// signal that group. `ENOTTY`; `EPERM` without an account.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcsetpgrp(descriptor: c_int, group: pid_t) -> c_int {
-    status(fd(descriptor).and_then(|terminal| set_group(terminal, group)))
+    status(promised(Operation::Foreground).and_then(|()| set_group(fd(descriptor)?, group)))
 }

@@ -1,6 +1,7 @@
 //! Real, effective and saved users and groups. There are none: 0 is what everybody is.
-use crate::errno::{fail, status};
+use crate::errno::{error, status};
 use crate::pointer::put;
+use crate::promises::{Operation, promised};
 use core::ffi::c_int;
 use libc::{EPERM, gid_t, uid_t};
 
@@ -10,7 +11,10 @@ const SAME: u32 = u32::MAX;
 /// Accepts what changes nothing.
 fn unchanged(wanted: &[u32]) -> c_int {
     let same = |number: &u32| matches!(*number, 0 | SAME);
-    if wanted.iter().all(same) { 0 } else { fail(EPERM) }
+    status(
+        promised(Operation::Identity)
+            .and_then(|()| if wanted.iter().all(same) { Ok(()) } else { Err(error(EPERM)) }),
+    )
 }
 
 /// Real, effective and saved user: 0.

@@ -1,6 +1,7 @@
 //! Reading, writing and duplicating descriptors.
 use crate::errno::{answer, count, error, status};
 use crate::pointer::{fd, source, target};
+use crate::promises::{Operation, promised};
 use crate::socket::{For, patiently, timeouts};
 use clavis_abi::error::{Error, Result};
 use clavis_rt::sys::file;
@@ -305,6 +306,7 @@ pub unsafe extern "C" fn pipe2(ends: *mut c_int, flags: c_int) -> c_int {
 }
 
 pub(crate) fn new_pipe(flags: c_int) -> Result<[c_int; 2], Error> {
+    promised(Operation::Stdio)?;
     let description = (flags & libc::O_NONBLOCK) as usize;
     let (reader, writer) = object::pipe(description, Place::Lowest)?;
     if description != 0 {

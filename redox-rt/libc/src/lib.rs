@@ -96,6 +96,8 @@ pub mod priority;
 #[cfg(target_os = "redox")]
 pub mod process;
 #[cfg(target_os = "redox")]
+mod promises;
+#[cfg(target_os = "redox")]
 pub mod pseudo;
 #[cfg(target_os = "redox")]
 pub mod pthread;

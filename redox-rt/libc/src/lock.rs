@@ -3,7 +3,8 @@
 //!
 //! Servers answer a lock that is in the way at once; who wants to wait asks again after a while.
 use crate::errno::{error, status};
-use crate::pointer::{fd, get, put};
+use crate::pointer::{get, handle, put};
+use crate::promises::{Operation, promised};
 use clavis_abi::error::{Error, Result};
 use clavis_rt::Number;
 use clavis_rt::fs;
@@ -71,12 +72,17 @@ pub(crate) fn opened(number: Number, flags: c_int) -> Result<()> {
     }
 }
 
+/// The file behind a descriptor, of who promised to take locks.
+fn locked(descriptor: c_int) -> Result<Number> {
+    promised(Operation::Lock).and_then(|()| handle(descriptor))
+}
+
 /// Locks the whole file for this open file, shared or alone, or lets it go; with `LOCK_NB` a lock
 /// in the way is `EWOULDBLOCK`. `EOPNOTSUPP` where the server has no locks.
 #[unsafe(no_mangle)]
 pub extern "C" fn flock(descriptor: c_int, operation: c_int) -> c_int {
     let patience = if operation & LOCK_NB != 0 { Patience::GiveUp } else { Patience::Wait };
-    status(fd(descriptor).and_then(|number| match operation & !LOCK_NB {
+    status(locked(descriptor).and_then(|number| match operation & !LOCK_NB {
         LOCK_SH => take(number, WHOLE, false, patience),
         LOCK_EX => take(number, WHOLE, true, patience),
         LOCK_UN => fs::unlock(number, WHOLE.start, WHOLE.length),
@@ -108,7 +114,7 @@ fn range(number: Number, whence: c_int, offset: off_t, length: off_t) -> Result<
 /// free. `EAGAIN` when a lock is in the way.
 #[unsafe(no_mangle)]
 pub extern "C" fn lockf(descriptor: c_int, command: c_int, length: off_t) -> c_int {
-    status(fd(descriptor).and_then(|number| {
+    status(locked(descriptor).and_then(|number| {
         let words = range(number, SEEK_CUR, 0, length)?;
         match command {
             F_ULOCK => fs::unlock(number, words.start, words.length),
@@ -158,6 +164,7 @@ struct Record {
 /// # Safety
 /// The argument is what the command takes: a record lock.
 pub(crate) unsafe fn record(number: Number, command: c_int, place: *mut c_void) -> Result<c_int> {
+    promised(Operation::Lock)?;
     let place = place.cast::<Record>();
     // SAFETY: the caller's promise.
     let wanted = unsafe { get(place.cast_const()) }?;

@@ -1,6 +1,7 @@
 //! Mappings.
 use crate::errno::{fail, status};
 use crate::pointer::fd;
+use crate::promises::{Operation, promised};
 use clavis_abi::PAGE_SIZE;
 use clavis_abi::error::Result;
 use clavis_rt::Number;
@@ -53,6 +54,15 @@ pub(crate) fn map_flags(wanted: c_int, flags: c_int) -> Option<MapFlags> {
     Some(protection(wanted)? | kind | place)
 }
 
+/// Whether memory may be asked for with a protection.
+fn promised_memory(flags: MapFlags) -> Result<()> {
+    promised(Operation::Stdio)?;
+    match flags.contains(MapFlags::PROT_EXEC) {
+        true => promised(Operation::MapExecutable),
+        false => Ok(()),
+    }
+}
+
 /// Maps an object, or anonymous memory without one.
 ///
 /// # Safety
@@ -65,6 +75,7 @@ pub(crate) unsafe fn map(
     offset: u64,
 ) -> Result<usize> {
     let invalid = crate::errno::error(EINVAL);
+    promised_memory(flags)?;
     let size = length.checked_next_multiple_of(PAGE_SIZE).filter(|size| *size > 0);
     let map = Map { offset: offset as usize, size: size.ok_or(invalid)?, flags, address };
     // SAFETY: the caller's promise.
@@ -154,7 +165,10 @@ pub unsafe extern "C" fn mmap(
 pub unsafe extern "C" fn munmap(address: *mut c_void, length: usize) -> c_int {
     let Some(length) = length.checked_next_multiple_of(PAGE_SIZE) else { return fail(EINVAL) };
     // SAFETY: the contract.
-    status(unsafe { memory::funmap(address as usize, length) })
+    status(
+        promised(Operation::Stdio)
+            .and_then(|()| unsafe { memory::funmap(address as usize, length) }),
+    )
 }
 
 /// Changes the protection of whole pages.
@@ -165,8 +179,9 @@ pub unsafe extern "C" fn munmap(address: *mut c_void, length: usize) -> c_int {
 pub unsafe extern "C" fn mprotect(address: *mut c_void, length: usize, wanted: c_int) -> c_int {
     let length = length.checked_next_multiple_of(PAGE_SIZE);
     let (Some(length), Some(flags)) = (length, protection(wanted)) else { return fail(EINVAL) };
+    let promised = promised_memory(flags);
     // SAFETY: the contract.
-    status(unsafe { memory::mprotect(address as usize, length, flags) })
+    status(promised.and_then(|()| unsafe { memory::mprotect(address as usize, length, flags) }))
 }
 
 /// Advice is not needed: accepted, without effect.

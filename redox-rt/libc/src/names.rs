@@ -1,8 +1,9 @@
 //! Names of files: making, removing and renaming them, links.
-use crate::errno::{count, fail, status};
-use crate::fcntl::{open_at, start};
+use crate::errno::{count, error, fail, status};
+use crate::fcntl::{open_at, open_promised, start};
 use crate::mode::creation_mode;
 use crate::pointer::{bytes_mut, text};
+use crate::promises::{Operation, promised, unveiled};
 use clavis_abi::error::Result;
 use clavis_rt::namespace::{self, Removed};
 use clavis_rt::sys::file::{self, OpenFlags};
@@ -18,11 +19,23 @@ const REFERENCE: OpenFlags = (O_PATH | O_CLOEXEC) as OpenFlags;
 
 /// Opens an object to ask about it; with `NOFOLLOW` a symbolic link itself.
 pub(crate) fn reference(from: Option<Number>, path: &str, follow: Follow) -> Result<Handle> {
+    open_at(from, path, referring(follow), Place::Upper)
+}
+
+/// As [`reference`], without asking what was promised or unveiled.
+pub(crate) fn look(from: Option<Number>, path: &str, follow: Follow) -> Result<Handle> {
+    match from {
+        Some(directory) => namespace::open_from(directory, path, referring(follow), Place::Upper),
+        None => namespace::open(path, referring(follow), Place::Upper),
+    }
+}
+
+fn referring(follow: Follow) -> OpenFlags {
     let extra = match follow {
         Follow::Links => 0,
         Follow::NotLast => OpenFlags::from(O_NOFOLLOW as u32),
     };
-    open_at(from, path, REFERENCE | extra, Place::Upper)
+    REFERENCE | extra
 }
 
 /// Whether a symbolic link in the last place is followed.
@@ -52,11 +65,10 @@ pub unsafe extern "C" fn mkdir(path: *const c_char, mode: mode_t) -> c_int {
 pub unsafe extern "C" fn mkdirat(directory: c_int, path: *const c_char, mode: mode_t) -> c_int {
     // SAFETY: the contract.
     let path = unsafe { text(path) };
-    status(
-        path.and_then(|path| {
-            namespace::make_directory(start(directory)?, path, creation_mode(mode))
-        }),
-    )
+    status(promised(Operation::Name).and_then(|()| {
+        let (from, path) = (start(directory)?, path?);
+        unveiled(from, path, namespace::make_directory(from, path, creation_mode(mode)))
+    }))
 }
 
 /// Removes an empty directory.
@@ -92,7 +104,10 @@ pub unsafe extern "C" fn unlinkat(directory: c_int, path: *const c_char, flags: 
     };
     // SAFETY: the contract.
     let path = unsafe { text(path) };
-    status(path.and_then(|path| namespace::unlink_from(start(directory)?, path, kind)))
+    status(promised(Operation::Name).and_then(|()| {
+        let (from, path) = (start(directory)?, path?);
+        unveiled(from, path, namespace::unlink_from(from, path, kind))
+    }))
 }
 
 /// Removes a name, whatever it is.
@@ -135,11 +150,10 @@ pub unsafe extern "C" fn renameat(
     let old = unsafe { text(old) };
     // SAFETY: the contract.
     let new = unsafe { text(new) };
-    status(
-        old.and_then(|old| {
-            namespace::rename(start(old_directory)?, old, start(new_directory)?, new?)
-        }),
-    )
+    status(promised(Operation::Rename).and_then(|()| {
+        let (from, old, to, new) = (start(old_directory)?, old?, start(new_directory)?, new?);
+        unveiled(from, old, unveiled(to, new, namespace::rename(from, old, to, new)))
+    }))
 }
 
 /// As [`renameat`]; flags are `EINVAL`, by which Linux says that a file system has none of them and
@@ -191,11 +205,10 @@ pub unsafe extern "C" fn linkat(
     let old = unsafe { text(old) };
     // SAFETY: the contract.
     let new = unsafe { text(new) };
-    status(
-        old.and_then(|old| {
-            namespace::link(start(old_directory)?, old, start(new_directory)?, new?)
-        }),
-    )
+    status(promised(Operation::Rename).and_then(|()| {
+        let (from, old, to, new) = (start(old_directory)?, old?, start(new_directory)?, new?);
+        unveiled(from, old, unveiled(to, new, namespace::link(from, old, to, new)))
+    }))
 }
 
 /// Makes a symbolic link.
@@ -222,7 +235,10 @@ pub unsafe extern "C" fn symlinkat(
     let target = unsafe { text(target) };
     // SAFETY: the contract.
     let path = unsafe { text(path) };
-    status(target.and_then(|target| namespace::make_link(target, start(directory)?, path?)))
+    status(promised(Operation::Name).and_then(|()| {
+        let (target, from, path) = (target?, start(directory)?, path?);
+        unveiled(from, path, namespace::make_link(target, from, path))
+    }))
 }
 
 /// Reads a symbolic link; what does not fit is cut.
@@ -254,9 +270,10 @@ pub unsafe extern "C" fn readlinkat(
     let buffer = unsafe { bytes_mut(buffer.cast(), length) };
     // SAFETY: the contract.
     let path = unsafe { text(path) };
-    count(path.and_then(|path| {
+    count(promised(Operation::Look).and_then(|()| {
+        let path = path?;
         let flags = OpenFlags::from((O_RDONLY | O_SYMLINK | O_CLOEXEC | O_NOFOLLOW) as u32);
-        let link = open_at(start(directory)?, path, flags, Place::Upper)?;
+        let link = open_promised(start(directory)?, path, flags, Place::Upper)?;
         file::read(link.number(), buffer)
     }))
 }
@@ -264,13 +281,13 @@ pub unsafe extern "C" fn readlinkat(
 /// There are no special files on disk: `ENOSYS`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mkfifo(_path: *const c_char, _mode: mode_t) -> c_int {
-    fail(ENOSYS)
+    status(promised(Operation::Special).and_then(|()| Err::<(), _>(error(ENOSYS))))
 }
 
 /// There are no special files on disk: `ENOSYS`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mknod(_path: *const c_char, _mode: mode_t, _device: dev_t) -> c_int {
-    fail(ENOSYS)
+    status(promised(Operation::Special).and_then(|()| Err::<(), _>(error(ENOSYS))))
 }
 
 /// There are no special files on disk: `ENOSYS`.
@@ -281,7 +298,7 @@ pub extern "C" fn mknodat(
     _mode: mode_t,
     _device: dev_t,
 ) -> c_int {
-    fail(ENOSYS)
+    status(promised(Operation::Special).and_then(|()| Err::<(), _>(error(ENOSYS))))
 }
 
 /// There are no file systems that all of which could be flushed from here; each has `fsync`.

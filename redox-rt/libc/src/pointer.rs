@@ -126,7 +126,13 @@ pub(crate) unsafe fn get_if<T: Copy>(place: *const T) -> Option<T> {
     unsafe { get(place) }.ok()
 }
 
-/// A POSIX descriptor as a handle number.
+/// A POSIX descriptor as a handle number, of who promised to use descriptors.
 pub(crate) fn fd(number: c_int) -> Result<Number> {
+    crate::promises::promised(crate::promises::Operation::Stdio)?;
+    handle(number)
+}
+
+/// A POSIX descriptor as a handle number, where another promise is asked for.
+pub(crate) fn handle(number: c_int) -> Result<Number> {
     usize::try_from(number).map(Number::from_raw).map_err(|_| error(EBADF))
 }

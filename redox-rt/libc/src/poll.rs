@@ -2,6 +2,7 @@
 use crate::errno::{answer, error};
 use crate::event::{EVENT_SIZE, event, read_watched, register};
 use crate::pointer::get_if;
+use crate::promises::{Operation, promised};
 use crate::signal::Watch;
 use clavis_abi::error::{EBADF, EPERM, Error, Result};
 use clavis_rt::sys::time::{Clock, now};
@@ -104,6 +105,7 @@ pub(crate) fn wait(
     until: Option<u64>,
     mask: Option<sigset_t>,
 ) -> Result<c_int> {
+    promised(Operation::Stdio)?;
     let queue = object::event_queue(Place::Upper)?;
     for entry in entries.iter_mut() {
         entry.revents = 0;

@@ -1,11 +1,13 @@
 //! Nice values. A process' priority is given to it by who builds it, and is the same for as long
 //! as it lives: here it is always called 0.
 use crate::errno::fail;
+use crate::promises::{Operation, promised};
 use core::ffi::c_int;
 use libc::{EINVAL, EPERM, ESRCH, PRIO_PGRP, PRIO_PROCESS, PRIO_USER, id_t};
 
 /// Only the caller is known: 0 or its own number.
 fn known(which: c_int, who: id_t) -> Result<(), c_int> {
+    promised(Operation::Priority).map_err(|refused| refused.errno)?;
     match which {
         PRIO_PROCESS | PRIO_PGRP if who == 0 || who as c_int == crate::process::getpid() => Ok(()),
         PRIO_USER if who == 0 => Ok(()),
@@ -33,5 +35,5 @@ pub extern "C" fn setpriority(which: c_int, who: id_t, value: c_int) -> c_int {
 /// Adds to the nice value: accepted for 0, `EPERM` for all else.
 #[unsafe(no_mangle)]
 pub extern "C" fn nice(change: c_int) -> c_int {
-    if change == 0 { 0 } else { fail(EPERM) }
+    setpriority(PRIO_PROCESS, 0, change)
 }

@@ -2,6 +2,7 @@
 //! other one is obtained from it, or by name once its holder has allowed that (`unlockpt`).
 use crate::errno::{answer, error, fail, status};
 use crate::pointer::{fd, get, put};
+use crate::promises::{Operation, promised};
 use crate::termios::{Termios, tcsetattr};
 use crate::tty::{Name, name};
 use clavis_abi::error::Result;
@@ -34,6 +35,7 @@ fn make(flags: c_int) -> Result<Handle> {
         return Err(error(EINVAL));
     }
     let flags = OpenFlags::from((O_RDWR | flags & !O_NOCTTY) as u32 & 0xFFFF_0000);
+    promised(Operation::NewTerminal)?;
     namespace::open(NEW, flags, Place::Lowest).map_err(|problem| match problem.errno {
         // The namespace does not have the service.
         libc::ENOENT => error(ENOSYS),

@@ -1,8 +1,9 @@
 //! Named shared memory: files of `/scheme/shm`, which a program has to have in its namespace.
 //! Memory without a name is shared by mapping, and by passing a handle.
 use crate::errno::{answer, error, status};
-use crate::fcntl::{descriptor, open_flags};
+use crate::fcntl::{descriptor, open_at, open_flags};
 use crate::pointer::text;
+use crate::promises::{Operation, promised};
 use alloc::string::String;
 use clavis_abi::error::Result;
 use clavis_abi::limits::COMPONENT_MAX;
@@ -46,7 +47,7 @@ pub unsafe extern "C" fn shm_open(name: *const c_char, flags: c_int, mode: mode_
             return Err(error(EINVAL));
         }
         let flags = open_flags(flags | O_CLOEXEC | O_NOFOLLOW, mode);
-        namespace::open(&path?, flags, Place::Lowest).map(descriptor)
+        open_at(None, &path?, flags, Place::Lowest).map(descriptor)
     };
     answer(open())
 }
@@ -59,5 +60,6 @@ pub unsafe extern "C" fn shm_open(name: *const c_char, flags: c_int, mode: mode_
 pub unsafe extern "C" fn shm_unlink(name: *const c_char) -> c_int {
     // SAFETY: the same contract.
     let path = unsafe { path(name) };
+    let path = promised(Operation::Name).and(path);
     status(path.and_then(|path| namespace::unlink_from(None, &path, Removed::File)))
 }

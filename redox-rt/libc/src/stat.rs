@@ -3,7 +3,8 @@ use crate::attributes::follow;
 use crate::errno::{fail, status};
 use crate::fcntl::start;
 use crate::names::{Follow, reference};
-use crate::pointer::{fd, get, put, text};
+use crate::pointer::{fd, get, handle, put, text};
+use crate::promises::{Operation, promised};
 use clavis_abi::error::Result;
 use clavis_abi::limits::COMPONENT_MAX;
 use clavis_rt::Number;
@@ -122,7 +123,7 @@ pub(crate) fn statistics(number: Number) -> Result<StatVfs> {
 /// C contract: `place` takes a `struct statvfs`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fstatvfs(descriptor: c_int, place: *mut StatVfs) -> c_int {
-    let found = fd(descriptor).and_then(statistics);
+    let found = promised(Operation::Look).and_then(|()| handle(descriptor)).and_then(statistics);
     // SAFETY: the contract.
     status(found.and_then(|found| unsafe { put(place, found) }))
 }
@@ -193,8 +194,11 @@ pub(crate) unsafe fn set_times(number: Number, wanted: *const timespec) -> Resul
 /// C contract: `wanted` is null or two times.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn futimens(descriptor: c_int, wanted: *const timespec) -> c_int {
-    // SAFETY: the contract.
-    status(fd(descriptor).and_then(|number| unsafe { set_times(number, wanted) }))
+    status(promised(Operation::Attributes).and_then(|()| {
+        let number = handle(descriptor)?;
+        // SAFETY: the contract.
+        unsafe { set_times(number, wanted) }
+    }))
 }
 
 /// Sets access and modification time of a path.
@@ -212,6 +216,7 @@ pub unsafe extern "C" fn utimensat(
     // SAFETY: the contract.
     let path = unsafe { text(path) };
     status(path.and_then(|path| {
+        promised(Operation::AttributesByPath)?;
         let object = reference(start(directory)?, path, follow)?;
         // SAFETY: the contract.
         unsafe { set_times(object.number(), wanted) }

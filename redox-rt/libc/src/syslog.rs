@@ -1,5 +1,5 @@
 //! `syslog`: lines for the log of the system, `/scheme/log`.
-use crate::fcntl::{open_at, open_flags};
+use crate::fcntl::{open_flags, open_promised};
 use crate::stdio::print::{Collected, write};
 use crate::stdio::variadic::{VaList, variadic};
 use alloc::format;
@@ -92,7 +92,8 @@ pub unsafe extern "C" fn vsyslog(priority: c_int, format: *const c_char, list: *
     let name = name();
     let flags = open_flags(O_WRONLY | O_CLOEXEC, 0);
     // There is nobody to be told of a log that is not there.
-    if let Ok(log) = open_at(None, &format!("/scheme/log/{name}"), flags, Place::Upper) {
+    // What is said in the log needs no promise.
+    if let Ok(log) = open_promised(None, &format!("/scheme/log/{name}"), flags, Place::Upper) {
         let _ = file::write_all(log.number(), &line);
     }
     if options & TOO_TO_ERROR != 0 {

@@ -1,6 +1,7 @@
 //! What the system is, and random bytes from it.
 use crate::errno::{count, error, fail, status};
 use crate::pointer::{bytes_mut, put};
+use crate::promises::{Operation, promised};
 use clavis_abi::PAGE_SIZE;
 use clavis_abi::error::Result;
 use clavis_abi::limits;
@@ -124,7 +125,7 @@ pub unsafe extern "C" fn getrandom(place: *mut c_void, length: usize, _flags: c_
     }
     // SAFETY: the contract.
     let buffer = unsafe { bytes_mut(place, length) };
-    count(random(buffer).map(|()| length))
+    count(promised(Operation::Stdio).and_then(|()| random(buffer)).map(|()| length))
 }
 
 /// Up to 256 random bytes.

@@ -1,6 +1,7 @@
 //! Files and directories under a fresh name: `mkstemp`, `mkdtemp` and their kin.
 use crate::errno::{error, fail};
 use crate::fcntl::{descriptor, open_at, open_flags};
+use crate::promises::{Operation, promised, unveiled};
 use clavis_abi::error::{EEXIST, Error, Result};
 use clavis_rt::{Place, namespace};
 use core::ffi::{CStr, c_char, c_int};
@@ -90,7 +91,10 @@ pub unsafe extern "C" fn mkostemps(template: *mut c_char, suffix: c_int, flags: 
 /// C contract: `template` is a writable string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mkdtemp(template: *mut c_char) -> *mut c_char {
-    let make = |name: &str| namespace::make_directory(None, name, 0o700);
+    let make = |name: &str| {
+        promised(Operation::Name)?;
+        unveiled(None, name, namespace::make_directory(None, name, 0o700))
+    };
     // SAFETY: the contract.
     match unsafe { with_fresh_name(template, 0, make) } {
         Ok(()) => template,

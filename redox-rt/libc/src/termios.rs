@@ -2,6 +2,7 @@
 //! handles on which the settings are read and written whole; whatever does not is no terminal.
 use crate::errno::{answer, error, fail, status};
 use crate::pointer::{bytes, bytes_mut, fd, get, put};
+use crate::promises::{Operation, promised};
 use clavis_abi::error::{ENOTCAPABLE, Result};
 use clavis_rt::sys::call::call_in;
 use clavis_rt::sys::file;
@@ -87,8 +88,9 @@ pub extern "C" fn isatty(descriptor: c_int) -> c_int {
 /// C contract: `place` takes settings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcgetattr(descriptor: c_int, place: *mut Termios) -> c_int {
+    let terminal = promised(Operation::Terminal).and_then(|()| fd(descriptor));
     // SAFETY: the settings are integers.
-    let settings = fd(descriptor).and_then(|number| unsafe { load::<Termios>(number, b"termios") });
+    let settings = terminal.and_then(|number| unsafe { load::<Termios>(number, b"termios") });
     // SAFETY: the contract.
     status(settings.and_then(|settings| unsafe { put(place, settings) }))
 }
@@ -108,7 +110,7 @@ pub unsafe extern "C" fn tcsetattr(
         return fail(EINVAL);
     }
     // SAFETY: the contract.
-    let settings = unsafe { get(settings) };
+    let settings = promised(Operation::Terminal).and_then(|()| unsafe { get(settings) });
     // SAFETY: the settings are integers.
     let save = |settings| unsafe { save(fd(descriptor)?, b"termios", &settings) };
     status(settings.and_then(save))
@@ -179,7 +181,8 @@ pub extern "C" fn tcdrain(descriptor: c_int) -> c_int {
 /// Throws away what was typed and not read; what was written is on its way and stays.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcflush(descriptor: c_int, queue: c_int) -> c_int {
-    status(fd(descriptor).and_then(|terminal| flush(terminal, queue)))
+    let terminal = promised(Operation::Terminal).and_then(|()| fd(descriptor));
+    status(terminal.and_then(|terminal| flush(terminal, queue)))
 }
 
 fn flush(terminal: Number, queue: c_int) -> Result<()> {
@@ -215,6 +218,11 @@ pub unsafe extern "C" fn ioctl(
 /// # Safety
 /// As [`ioctl`].
 unsafe fn control(number: Number, request: c_ulong, argument: *mut c_void) -> Result<c_int> {
+    match request {
+        FIONBIO => {}
+        TIOCSPGRP => promised(Operation::Foreground)?,
+        _ => promised(Operation::Terminal)?,
+    }
     match request {
         TCGETS => {
             // SAFETY: the settings are integers.

@@ -1,6 +1,7 @@
 //! Clocks and sleep.
 use crate::errno::{error, fail, status};
 use crate::pointer::{get, put, put_if};
+use crate::promises::{Operation, promised};
 use clavis_abi::error::Result;
 use clavis_rt::sys::file::{self, OpenFlags};
 use clavis_rt::sys::time::{self, Clock};
@@ -73,7 +74,7 @@ pub unsafe extern "C" fn clock_settime(clock: clockid_t, time: *const timespec) 
     }
     // SAFETY: the contract.
     let time = unsafe { get(time) }.and_then(|time| duration(&time));
-    status(time.and_then(|time| {
+    status(promised(Operation::SetTime).and(time).and_then(|time| {
         let flags = O_WRONLY as u32 as OpenFlags;
         let clock = namespace::open(CLOCK, flags, Place::Upper).map_err(|_| error(EPERM))?;
         let text = alloc::format!("{}.{:09}", time.tv_sec, time.tv_nsec);
@@ -123,7 +124,7 @@ pub unsafe extern "C" fn time(place: *mut time_t) -> time_t {
 pub unsafe extern "C" fn nanosleep(wanted: *const timespec, rest: *mut timespec) -> c_int {
     // SAFETY: the contract.
     let wanted = unsafe { get(wanted) }.and_then(|wanted| duration(&wanted));
-    status(wanted.and_then(|wanted| {
+    status(promised(Operation::Stdio).and(wanted).and_then(|wanted| {
         let mut left = TimeSpec::default();
         let result = time::nanosleep(&wanted, Some(&mut left));
         if result.is_err() {
@@ -149,7 +150,7 @@ pub unsafe extern "C" fn clock_nanosleep(
     let Some(clock) = crate::pthread::clock(clock) else { return EINVAL };
     // SAFETY: the contract.
     let wanted = unsafe { get(wanted) }.and_then(|wanted| duration(&wanted));
-    let result = wanted.and_then(|wanted| {
+    let result = promised(Operation::Stdio).and(wanted).and_then(|wanted| {
         let relative = match flags {
             0 => wanted,
             1 => {
@@ -174,6 +175,9 @@ pub unsafe extern "C" fn clock_nanosleep(
 pub extern "C" fn sleep(seconds: c_uint) -> c_uint {
     let mut left = TimeSpec::default();
     let wanted = TimeSpec { tv_sec: i64::from(seconds), tv_nsec: 0 };
+    if promised(Operation::Stdio).is_err() {
+        return seconds;
+    }
     match time::nanosleep(&wanted, Some(&mut left)) {
         Ok(()) => 0,
         Err(_) => c_uint::try_from(left.tv_sec).unwrap_or(0),
@@ -184,7 +188,7 @@ pub extern "C" fn sleep(seconds: c_uint) -> c_uint {
 #[unsafe(no_mangle)]
 pub extern "C" fn usleep(microseconds: c_uint) -> c_int {
     let wanted = TimeSpec::from_nanos(u128::from(microseconds) * 1000);
-    status(time::nanosleep(&wanted, None))
+    status(promised(Operation::Stdio).and_then(|()| time::nanosleep(&wanted, None)))
 }
 
 /// Lets others of the same priority run.

@@ -1,6 +1,7 @@
 //! What terminals are called and whose they are. They have no breaks and no flow control.
 use crate::errno::{error, fail, status};
 use crate::pointer::fd;
+use crate::promises::{Operation, promised};
 use crate::termios::{Termios, is_terminal};
 use clavis_abi::error::Result;
 use clavis_rt::namespace;
@@ -84,7 +85,7 @@ pub unsafe extern "C" fn ttyname(descriptor: c_int) -> *mut c_char {
 /// nothing happens on one.
 #[unsafe(no_mangle)]
 pub extern "C" fn tcsendbreak(descriptor: c_int, _duration: c_int) -> c_int {
-    status(fd(descriptor).and_then(is_terminal))
+    status(promised(Operation::Terminal).and_then(|()| fd(descriptor)).and_then(is_terminal))
 }
 
 /// As [`tcsendbreak`].

@@ -1,6 +1,7 @@
 //! `unveil` and `pledge`, as OpenBSD's `unistd.h` declares them.
 use crate::errno::{error, status};
 use crate::pointer::text;
+use crate::promises::{Operation, promised};
 use clavis_abi::error::Result;
 use clavis_rt::confinement;
 use core::ffi::{c_char, c_int};
@@ -14,21 +15,23 @@ use libc::EFAULT;
 /// C contract: both are null or NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn unveil(path: *const c_char, permissions: *const c_char) -> c_int {
-    status(match (path.is_null(), permissions.is_null()) {
+    let act = || match (path.is_null(), permissions.is_null()) {
         (true, true) => confinement::veil::lock(),
         (false, false) => {
             // SAFETY: the contract.
-            let path = unsafe { text(path) };
+            let path = unsafe { text(path) }?;
             // SAFETY: the contract.
-            let permissions = unsafe { text(permissions) };
-            path.and_then(|path| confinement::veil::unveil(path, permissions?))
+            let permissions = unsafe { text(permissions) }?;
+            confinement::veil::unveil(path, permissions)
         }
         _ => Err(error(EFAULT)),
-    })
+    };
+    status(promised(Operation::Unveil).and_then(|()| act()))
 }
 
 /// Restricts the process to promises, and with the second list the program that it becomes by
-/// exec. Null leaves a list as it is. `EINVAL`: an unknown promise; `EPERM`: one that was given up.
+/// exec. Null leaves a list as it is. Who breaks a promise is ended by `SIGABRT`, or has `ENOSYS` with
+/// `error`. `EINVAL`: an unknown promise; `EPERM`: one that was given up.
 ///
 /// # Safety
 /// C contract: both are null or NUL-terminated.

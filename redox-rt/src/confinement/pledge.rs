@@ -1,5 +1,6 @@
 //! `pledge`: what a promise takes is taken from the namespace, from directories that are open, and
-//! by the kernel from every handle.
+//! by the kernel from every handle. What was given up is kept in a word beside it, for the C library:
+//! it answers what OpenBSD's kernel would.
 use super::veil::{self, each_object};
 use super::{OWN, outside};
 use crate::handle::{Handle, Number, Place};
@@ -9,9 +10,11 @@ use crate::{account, fs, startup, sys};
 use alloc::string::String;
 use alloc::vec::Vec;
 use clavis_abi::Rights;
-use clavis_abi::error::{EBADF, ECAPMODE, EINVAL, EPERM, Error, Result};
+use clavis_abi::error::{EBADF, ECAPMODE, EINVAL, ENAMETOOLONG, EPERM, Error, Result};
+use clavis_abi::limits::PATH_MAX;
 use clavis_abi::namespace::{ForkItem, entry_flags, permissions};
 use clavis_abi::startup::EntryKind;
+use core::sync::atomic::{AtomicU64, Ordering};
 use syscall::dirent::DirentIter;
 use syscall::flag::{MODE_DIR, MODE_TYPE, O_DIRECTORY, O_RDONLY};
 use unveil::{Name, Promises};
@@ -26,28 +29,50 @@ struct State {
 static STATE: Mutex<State> =
     Mutex::const_new(RawMutex::new(), State { own: Promises::ALL, exec: Promises::ALL });
 
+/// What this process gave up ([`Promises::given_up`]): the same as the state's, without a lock.
+static GIVEN_UP: AtomicU64 = AtomicU64::new(0);
+
+/// What this process promised; `None`: nothing was given up.
+#[inline]
+#[must_use]
+pub fn promises() -> Option<Promises> {
+    match GIVEN_UP.load(Ordering::Relaxed) {
+        0 => None,
+        given_up => Some(Promises::left(given_up)),
+    }
+}
+
+/// The program begins with what was promised for it. Its namespace and account have been narrowed by
+/// who became it; here its handles are.
+///
+/// # Errors
+/// What the kernel answers.
+#[cold]
+#[inline(never)]
+pub(crate) fn begin(given_up: u64) -> Result<()> {
+    let promises = Promises::left(given_up);
+    *STATE.lock() = State { own: promises, exec: promises };
+    narrow(promises)?;
+    GIVEN_UP.store(promises.given_up(), Ordering::Relaxed);
+    Ok(())
+}
+
 pub(super) fn hold() -> impl Sized {
     STATE.lock()
 }
 
 /// Restricts this process to promises, and with the second set the program that it becomes by
-/// exec. `None` leaves a set as it is.
+/// exec. `None` leaves a set as it is. Who promised `error` and asks for more than it has gets what
+/// it has.
 ///
 /// # Errors
-/// `EINVAL`: an unknown promise. `EPERM`: one that was given up before. What the namespace manager
-/// answers: then some of it may have been taken already.
+/// `EINVAL`: an unknown promise. `ENAMETOOLONG`. `EPERM`: one that was given up before. What the
+/// namespace manager answers: then some of it may have been taken already.
 pub fn pledge(promises: Option<&str>, exec_promises: Option<&str>) -> Result<()> {
-    let read = |text: Option<&str>| match text {
-        Some(text) => Promises::read(text).map(Some).ok_or(Error::new(EINVAL)),
-        None => Ok(None),
-    };
     let (own, exec) = (read(promises)?, read(exec_promises)?);
     let mut state = STATE.lock();
-    let more =
-        |has: Promises, wanted: Option<Promises>| wanted.is_some_and(|wanted| !has.contain(wanted));
-    if more(state.own, own) || more(state.exec, exec) {
-        return Err(Error::new(EPERM));
-    }
+    let own = within(state.own, own)?;
+    let exec = within(state.exec, exec)?;
     if let Some(exec) = exec {
         state.exec = exec;
     }
@@ -56,8 +81,26 @@ pub fn pledge(promises: Option<&str>, exec_promises: Option<&str>) -> Result<()>
     {
         take(own)?;
         state.own = own;
+        GIVEN_UP.store(own.given_up(), Ordering::Relaxed);
     }
     Ok(())
+}
+
+fn read(text: Option<&str>) -> Result<Option<Promises>> {
+    match text {
+        Some(text) if text.len() >= PATH_MAX => Err(Error::new(ENAMETOOLONG)),
+        Some(text) => Promises::read(text).map(Some).ok_or(Error::new(EINVAL)),
+        None => Ok(None),
+    }
+}
+
+/// What becomes of a set that is to replace another.
+fn within(has: Promises, wanted: Option<Promises>) -> Result<Option<Promises>> {
+    match wanted {
+        Some(wanted) if has.contain(Promises::ERROR) => Ok(Some(wanted.and(has))),
+        Some(wanted) if !has.contain(wanted) => Err(Error::new(EPERM)),
+        wanted => Ok(wanted),
+    }
 }
 
 /// Takes what was not promised.
@@ -79,6 +122,11 @@ fn take(promises: Promises) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
+    narrow(promises)
+}
+
+/// Takes what was not promised from the handles of this process.
+fn narrow(promises: Promises) -> Result<()> {
     let paths = promises.paths();
     each_object(|number, _| {
         let (most, inherit) = match sys::file::fstat(number) {
@@ -160,19 +208,30 @@ fn list(names: Number) -> Result<Vec<String>> {
     }
 }
 
-/// The namespace of the program that this process becomes, as far as it is narrower than its own,
-/// and whether that program may make processes.
+/// What was promised for the program that this process becomes.
+#[derive(Debug)]
+pub struct Promised {
+    /// Its namespace, as far as it is narrower than this process' own.
+    pub names: Option<Handle>,
+    /// What it may make.
+    pub makes: Makes,
+    /// What was given up for it, for its startup block.
+    pub given_up: u64,
+}
+
+/// What was promised for the program that this process becomes.
 ///
 /// # Errors
 /// What the namespace manager answers.
-pub fn for_exec(names: Option<Number>) -> Result<(Option<Handle>, Makes)> {
+pub fn for_exec(names: Option<Number>) -> Result<Promised> {
     let exec = STATE.lock().exec;
-    let makes = [Promises::PROC, Promises::EXEC].iter().any(|makes| exec.contain(*makes));
-    let makes = if makes { Makes::Processes } else { Makes::Nothing };
-    match names {
-        Some(names) if exec != Promises::ALL => Ok((Some(narrowed(names, exec)?), makes)),
-        _ => Ok((None, makes)),
-    }
+    let names = names.filter(|_| exec != Promises::ALL).map(|names| narrowed(names, exec));
+    let makes = exec.meet(Promises::PROC.or(Promises::EXEC));
+    Ok(Promised {
+        names: names.transpose()?,
+        makes: if makes { Makes::Processes } else { Makes::Nothing },
+        given_up: exec.given_up(),
+    })
 }
 
 /// What the program that this process becomes may make.

@@ -16,6 +16,7 @@ use clavis_abi::Rights;
 use clavis_abi::error::{EBADF, ECAPMODE, EINVAL, ENOENT, EPERM, Error, Result};
 use clavis_abi::namespace::{ForkItem, entry_flags, permissions};
 use clavis_abi::params::{InspectRow, ObjectType, handle_flags};
+use core::sync::atomic::{AtomicBool, Ordering};
 use syscall::flag::{MODE_DIR, MODE_TYPE, O_DIRECTORY, O_RDONLY, O_STAT};
 use unveil::{Permissions, Veil, place_of};
 
@@ -40,6 +41,15 @@ struct Before {
 static STATE: Mutex<State> =
     Mutex::const_new(RawMutex::new(), State { veil: Veil::new(), before: None });
 
+/// Whether paths are hidden: the state's, without a lock.
+static ACTIVE: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has a veil, so that paths are hidden from it.
+#[must_use]
+pub fn is_active() -> bool {
+    ACTIVE.load(Ordering::Relaxed)
+}
+
 pub(super) fn hold() -> impl Sized {
     STATE.lock()
 }
@@ -62,28 +72,18 @@ pub fn unveil(path: &str, letters: &str) -> Result<()> {
     };
     let target = Target::find(&before, path)?;
     state.veil.check(&target.place, permissions)?;
-    let rights = permissions.rights();
-    let handle = target.directory.number();
-    let bound =
-        sys::clavis::derive(handle, rights | BOUND, rights, handle_flags::BENEATH, Place::Upper)?;
-    let binding = message::Binding {
-        flags: entry_flags::BENEATH | entry_flags::REPLACE,
-        rights,
-        inherit: rights,
-        prefix: &target.name,
-    };
     if state.before.is_some() {
-        let names = namespace::namespace()?;
-        message::bind(names.number(), &target.place, bound.number(), &binding)?;
+        target.show(namespace::namespace()?.number(), permissions.rights())?;
     } else {
         let names = hidden(&before.names)?;
-        message::bind(names.number(), &target.place, bound.number(), &binding)?;
+        target.show(names.number(), permissions.rights())?;
         drop(namespace::set_namespace(Some(names)));
         // What it was opened through is hidden: it is opened again where that is visible.
         namespace::replace_cwd(None);
         state.before = Some(before.clone());
     }
     state.veil.add(target.place, permissions)?;
+    ACTIVE.store(true, Ordering::Relaxed);
     if let (Some(cwd), Err(_)) = (&before.cwd, namespace::current_directory()) {
         let path = cwd.path();
         namespace::replace_cwd(visible(path).ok().map(|handle| (handle, path.into())));
@@ -142,6 +142,25 @@ struct Target {
 }
 
 impl Target {
+    /// Makes it visible in a namespace with rights, or not without any.
+    fn show(&self, names: Number, rights: Rights) -> Result<()> {
+        if rights.is_empty() {
+            return match message::unbind(names, &self.place) {
+                Err(error) if error.errno != ENOENT => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let (handle, beneath) = (self.directory.number(), handle_flags::BENEATH);
+        let bound = sys::clavis::derive(handle, rights | BOUND, rights, beneath, Place::Upper)?;
+        let binding = message::Binding {
+            flags: entry_flags::BENEATH | entry_flags::REPLACE,
+            rights,
+            inherit: rights,
+            prefix: &self.name,
+        };
+        message::bind(names, &self.place, bound.number(), &binding)
+    }
+
     fn find(before: &Before, path: &str) -> Result<Target> {
         let path = absolute(before, path)?;
         let before = &before.names;

@@ -95,6 +95,8 @@ pub struct Spawn<'a> {
     pub priority: Option<u8>,
     /// [`clavis_abi::params::process_flags`].
     pub flags: u64,
+    /// Promises of `pledge` that it begins without, as a word; 0: it begins with all.
+    pub given_up: u64,
     /// Where the handle to it goes.
     pub place: Place,
 }
@@ -117,6 +119,7 @@ impl<'a> Spawn<'a> {
             table: None,
             priority: None,
             flags: 0,
+            given_up: 0,
             place: Place::Upper,
         }
     }
@@ -301,6 +304,7 @@ fn block(spawn: &Spawn<'_>, granted: &Granted) -> Builder {
         builder.entry(kind, number);
     }
     builder.cwd(spawn.cwd_path);
+    builder.header_mut().given_up = spawn.given_up;
     builder
 }
 

@@ -133,11 +133,11 @@ impl Plan {
         &self.tails
     }
 
-    /// The header of the startup block: counts and offsets of `counted`, everything else from
-    /// here.
+    /// The header of the startup block: counts and promises of `counted`, everything else from here.
     #[must_use]
     pub fn header(&self, counted: Header) -> Header {
-        Header { argc: counted.argc, envc: counted.envc, ..self.header }
+        let Header { argc, envc, given_up, .. } = counted;
+        Header { argc, envc, given_up, ..self.header }
     }
 
     fn segment(&mut self, segment: &Segment, bias: u64) {

@@ -1,6 +1,6 @@
 //! Becoming another program with what this one has.
 use super::{Given, Image, Spawn, exec};
-use crate::confinement::pledge::{Makes, for_exec};
+use crate::confinement::pledge::{Makes, Promised, for_exec};
 use crate::handle::Number;
 use crate::{account, confinement, namespace, process, startup, sys};
 use alloc::vec::Vec;
@@ -38,10 +38,11 @@ fn handed_on(makes: Makes) -> Vec<Given> {
 pub fn replace(file: Number, name: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
     let Some(account) = account::own() else { return Error::new(EPERM) };
     let names = namespace::namespace().ok();
-    let (narrowed, makes) = match for_exec(names.as_ref().map(|names| names.number())) {
-        Ok(pledged) => pledged,
-        Err(problem) => return problem,
-    };
+    let Promised { names: narrowed, makes, given_up } =
+        match for_exec(names.as_ref().map(|names| names.number())) {
+            Ok(pledged) => pledged,
+            Err(problem) => return problem,
+        };
     let mut handles = handed_on(makes);
     let kept: Vec<_> = confinement::handed_on().collect();
     handles.extend(kept.iter().map(|(kind, kept)| Given::entry(kept.number(), *kind as u64)));
@@ -57,6 +58,7 @@ pub fn replace(file: Number, name: &str, args: &[&[u8]], envs: &[&[u8]]) -> Erro
         cwd_path: cwd.as_ref().map_or("", |cwd| cwd.path()),
         handles: &handles,
         self_rights: rights.map(|info| Rights::from_bits_truncate(info.rights)),
+        given_up,
         ..Spawn::new(Image::File(file), name, account)
     })
 }

@@ -1,4 +1,5 @@
 //! The promises of `pledge`.
+use crate::operations::by_name;
 use crate::permissions::{CREATING, FOUND, READING, RUNNING, WRITING};
 use clavis_abi::Rights;
 
@@ -24,37 +25,36 @@ define! {
     WPATH = "wpath" 2 "the rights to write, in all that is opened by a path";
     CPATH = "cpath" 3 "the rights to make, remove, rename and link names, in every handle";
     DPATH = "dpath" 4 "what cpath takes, as far as it makes names";
-    TMPPATH = "tmppath" 5 "nothing: no directory is special";
-    FATTR = "fattr" 6 "with chown: the right to change attributes, in every handle";
-    CHOWN = "chown" 7 "with fattr: the right to change attributes, in every handle";
-    FLOCK = "flock" 8 "the right to take locks, in every handle";
-    UNIX = "unix" 9 "the name of sockets";
-    INET = "inet" 10 "nothing: there is no network";
-    MCAST = "mcast" 11 "nothing: there is no network";
-    DNS = "dns" 12 "nothing: there is no network";
-    ROUTE = "route" 13 "nothing: there is no network";
-    WROUTE = "wroute" 14 "nothing: there is no network";
-    BPF = "bpf" 15 "nothing: there is no network";
-    PF = "pf" 16 "nothing: there is no network";
-    GETPW = "getpw" 17 "nothing: the files are read by rpath";
-    SENDFD = "sendfd" 18 "with unveil, which binds names by it: the right to send handles, in every handle";
-    RECVFD = "recvfd" 19 "the right to receive handles, in every handle";
-    TAPE = "tape" 20 "nothing: there are no tapes";
-    TTY = "tty" 21 "the names of the console and of pseudo terminals; terminals that are open stay what they are";
-    PROC = "proc" 22 "the right to signal others, and with exec the account that processes are made in";
-    EXEC = "exec" 23 "the right to start programs, in every handle, and with proc the account";
-    PROT_EXEC = "prot_exec" 24 "with exec: the right to map for execution, in every handle";
-    SETTIME = "settime" 25 "the right to set the clock";
-    PS = "ps" 26 "with proc: the name of processes";
-    VMINFO = "vminfo" 27 "with ps and settime: the name of the system's figures";
-    ID = "id" 28 "nothing: there are no users";
-    AUDIO = "audio" 29 "nothing: there is no sound";
-    VIDEO = "video" 30 "nothing: there are no cameras";
-    UNVEIL = "unveil" 31 "the namespace that unveil opens paths in";
-    ERROR = "error" 32 "nothing: what is missing answers an error in any case";
-    DISKLABEL = "disklabel" 33 "nothing: there are no disks";
-    DRM = "drm" 34 "nothing: there are no graphics devices";
-    VMM = "vmm" 35 "nothing: there are no virtual machines";
+    FATTR = "fattr" 5 "with chown: the right to change attributes, in every handle";
+    CHOWN = "chown" 6 "with fattr: the right to change attributes, in every handle";
+    FLOCK = "flock" 7 "the right to take locks, in every handle";
+    UNIX = "unix" 8 "the name of sockets";
+    INET = "inet" 9 "nothing: there is no network";
+    MCAST = "mcast" 10 "nothing: there is no network";
+    DNS = "dns" 11 "nothing: there is no network";
+    ROUTE = "route" 12 "nothing: there is no network";
+    WROUTE = "wroute" 13 "nothing: there is no network";
+    BPF = "bpf" 14 "nothing: there is no network";
+    PF = "pf" 15 "nothing: there is no network";
+    GETPW = "getpw" 16 "nothing: the files are read by rpath";
+    SENDFD = "sendfd" 17 "with unveil, which binds names by it: the right to send handles, in every handle";
+    RECVFD = "recvfd" 18 "the right to receive handles, in every handle";
+    TAPE = "tape" 19 "nothing: there are no tapes";
+    TTY = "tty" 20 "the names of the console and of pseudo terminals; terminals that are open stay what they are";
+    PROC = "proc" 21 "the right to signal others, and with exec the account that processes are made in";
+    EXEC = "exec" 22 "the right to start programs, in every handle, and with proc the account";
+    PROT_EXEC = "prot_exec" 23 "with exec: the right to map for execution, in every handle";
+    SETTIME = "settime" 24 "the right to set the clock";
+    PS = "ps" 25 "with proc: the name of processes";
+    VMINFO = "vminfo" 26 "with ps and settime: the name of the system's figures";
+    ID = "id" 27 "nothing: there are no users";
+    AUDIO = "audio" 28 "nothing: there is no sound";
+    VIDEO = "video" 29 "nothing: there are no cameras";
+    UNVEIL = "unveil" 30 "the namespace that unveil opens paths in";
+    ERROR = "error" 31 "nothing: what is missing answers `ENOSYS` with it, and ends the process without";
+    DISKLABEL = "disklabel" 32 "nothing: there are no disks";
+    DRM = "drm" 33 "nothing: there are no graphics devices";
+    VMM = "vmm" 34 "nothing: there are no virtual machines";
 }
 
 /// What becomes of a name of the namespace.
@@ -71,11 +71,25 @@ pub enum Name {
 impl Promises {
     /// Every promise: what a process has that never pledged.
     pub const ALL: Promises = Promises((1 << PROMISES.len()) - 1);
+    /// No promise.
+    pub const NONE: Promises = Promises(0);
+
+    /// The set that is left when those of a word are given up; bits that mean nothing count for nothing.
+    #[must_use]
+    pub const fn left(given_up: u64) -> Promises {
+        Promises(Promises::ALL.0 & !given_up)
+    }
+
+    /// What was given up, as a word: 0 for who has all.
+    #[must_use]
+    pub const fn given_up(self) -> u64 {
+        Promises::ALL.0 & !self.0
+    }
 
     /// Reads promises, separated by blanks. `None`: there is an unknown one.
     #[must_use]
     pub fn read(text: &str) -> Option<Promises> {
-        text.split_ascii_whitespace().try_fold(Promises(0), |all, word| {
+        text.split(' ').filter(|word| !word.is_empty()).try_fold(Promises(0), |all, word| {
             let row = PROMISES.iter().find(|row| row.0 == word)?;
             Some(Promises(all.0 | row.1.0))
         })
@@ -89,8 +103,32 @@ impl Promises {
 
     /// Both sets at once.
     #[must_use]
-    pub fn or(self, other: Promises) -> Promises {
+    pub const fn or(self, other: Promises) -> Promises {
         Promises(self.0 | other.0)
+    }
+
+    /// Those that are in both sets.
+    #[must_use]
+    pub const fn and(self, other: Promises) -> Promises {
+        Promises(self.0 & other.0)
+    }
+
+    /// Those that are not among the others.
+    #[must_use]
+    pub const fn without(self, other: Promises) -> Promises {
+        Promises(self.0 & !other.0)
+    }
+
+    /// Whether any of the others is among them.
+    #[must_use]
+    pub const fn meet(self, other: Promises) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The first of them, as a word.
+    #[must_use]
+    pub fn first(self) -> Option<&'static str> {
+        PROMISES.iter().find(|row| self.contain(row.1)).map(|row| row.0)
     }
 
     fn any(self, others: &[Promises]) -> bool {
@@ -142,24 +180,16 @@ impl Promises {
     /// What becomes of a name.
     #[must_use]
     pub fn name(self, name: &str) -> Name {
-        let kept = |kept: bool| if kept { Name::Whole } else { Name::Gone };
         let paths = self.paths();
-        match name {
-            "memory" | "pipe" | "event" | "time" | "null" | "zero" | "rand" => {
-                kept(self.contain(Promises::STDIO))
-            }
-            "log" if self.contain(Promises::STDIO) => {
-                Name::Narrowed(paths | FOUND | Rights::WRITE | Rights::APPEND)
-            }
-            "unix" => kept(self.contain(Promises::UNIX)),
-            "console" | "pty" => kept(self.contain(Promises::TTY)),
-            "proc" => kept(self.any(&[Promises::PS, Promises::PROC])),
-            "sys" if self.contain(Promises::SETTIME) => Name::Whole,
-            "sys" if self.any(&[Promises::PS, Promises::VMINFO]) => Name::Narrowed(READING),
-            // Who serves a name is no promise's matter.
-            "namespace" | "sys" => Name::Gone,
-            _ if paths.is_empty() => Name::Gone,
-            _ => Name::Narrowed(paths),
+        match by_name(name) {
+            Some(promises) if !self.meet(promises) => Name::Gone,
+            Some(_) => match name {
+                "log" => Name::Narrowed(paths | FOUND | Rights::WRITE | Rights::APPEND),
+                "sys" if !self.contain(Promises::SETTIME) => Name::Narrowed(READING),
+                _ => Name::Whole,
+            },
+            None if paths.is_empty() => Name::Gone,
+            None => Name::Narrowed(paths),
         }
     }
 }
@@ -180,6 +210,9 @@ mod tests {
         assert_eq!(set(" stdio  rpath "), Promises::STDIO.or(Promises::RPATH));
         assert_eq!(Promises::read("stdio,rpath"), None);
         assert_eq!(Promises::read("STDIO"), None);
+        assert_eq!(Promises::read("stdio\trpath"), None);
+        // OpenBSD has it no longer.
+        assert_eq!(Promises::read("tmppath"), None);
         let all: Vec<&str> = PROMISES.iter().map(|row| row.0).collect();
         assert_eq!(set(&all.join(" ")), Promises::ALL);
     }
@@ -254,7 +287,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in "[a-z ]{0,20}") {
-            let known = text.split_ascii_whitespace().all(|word| PROMISES.iter().any(|row| row.0 == word));
+            let known = text.split(' ').filter(|word| !word.is_empty()).all(|word| PROMISES.iter().any(|row| row.0 == word));
             prop_assert_eq!(Promises::read(&text).is_some(), known);
         }
     }

@@ -1,9 +1,19 @@
 //! Parts of a case that give something up for good: each runs in a copy of the process.
 use crate::run::Verdict;
+use std::ffi::c_int;
 use std::io::Read;
 
 /// Runs something in a copy of this process, which ends with it.
 pub(crate) fn apart(body: impl FnOnce() -> Verdict) -> Verdict {
+    match ended(body)? {
+        (_, 0) => Ok(()),
+        (why, status) => Err(format!("{why} (status {status:#x})")),
+    }
+}
+
+/// Runs something in a copy of this process; answers what it said was wrong, and how it ended, as
+/// `waitpid` tells it.
+pub(crate) fn ended(body: impl FnOnce() -> Verdict) -> Result<(String, c_int), String> {
     let (mut from, to) = std::io::pipe().map_err(|error| format!("pipe: {error}"))?;
     // SAFETY: the case has one thread.
     match unsafe { libc::fork() } {
@@ -28,10 +38,7 @@ pub(crate) fn apart(body: impl FnOnce() -> Verdict) -> Verdict {
             let mut status = 0;
             // SAFETY: it writes the status.
             let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
-            match (waited == child, status) {
-                (true, 0) => Ok(()),
-                _ => Err(format!("{why} (status {status:#x})")),
-            }
+            if waited == child { Ok((why, status)) } else { Err(format!("{why}, and no end")) }
         }
     }
 }

@@ -26,6 +26,7 @@ mod place;
 mod policies;
 mod posix;
 mod processes;
+mod promises;
 mod rights;
 mod running_sandboxes;
 mod sandbox;
@@ -44,7 +45,7 @@ mod terminals;
 pub(crate) mod traced_sockets;
 mod traces;
 mod unix_sockets;
-mod unveil;
+pub(crate) mod unveil;
 mod views;
 pub(crate) mod ways_out;
 
@@ -72,6 +73,7 @@ pub(crate) const CASES: &[&[Case]] = &[
     running_sandboxes::CASES,
     demonstrated::CASES,
     capsicum::CASES,
+    promises::CASES,
     unveil::CASES,
     cwd::CASES,
     leases::CASES,

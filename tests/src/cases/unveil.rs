@@ -4,7 +4,8 @@ use super::contain::place;
 use super::place::{Place, io};
 use super::support::check;
 use crate::run::{Case, PROGRAM, Verdict};
-use clavis::abi::error::{E2BIG, EINVAL, ENOENT, ENOTCAPABLE, EOPNOTSUPP, EPERM};
+use clavis::Handle;
+use clavis::abi::error::{E2BIG, EACCES, EINVAL, ENOENT, ENOSYS, ENOTCAPABLE, EOPNOTSUPP, EPERM};
 use std::ffi::{CString, c_char, c_int};
 use std::fs::{self, File};
 use std::io::Write;
@@ -44,7 +45,7 @@ pub(super) fn lock() -> c_int {
 }
 
 /// `pledge`; `None` is null.
-fn pledge(promises: Option<&str>, exec_promises: Option<&str>) -> c_int {
+pub(crate) fn pledge(promises: Option<&str>, exec_promises: Option<&str>) -> c_int {
     let [own, exec] =
         [promises, exec_promises].map(|text| text.and_then(|text| CString::new(text).ok()));
     let pointer =
@@ -79,8 +80,18 @@ fn hides() -> Verdict {
             check(error_of(File::open(path)) == Some(ENOENT), path)?;
         }
         let write = File::options().append(true).open(place.at("in/file"));
-        check(error_of(write) == Some(ENOTCAPABLE), "it writes")?;
-        check(error_of(fs::remove_file(place.at("in/file"))) == Some(ENOTCAPABLE), "it removes")?;
+        check(error_of(write) == Some(EACCES), "it writes")?;
+        check(error_of(fs::remove_file(place.at("in/file"))) == Some(EACCES), "it removes")?;
+        check(error_of(fs::create_dir(place.at("in/new"))) == Some(EACCES), "it makes")?;
+        check(error_of(fs::remove_file(place.at("beside"))) == Some(ENOENT), "it removes")?;
+        check(error_of(fs::write(place.at("new"), "")) == Some(ENOENT), "it makes outside")?;
+        check(error_of(fs::create_dir(place.at("in/no/new"))) == Some(ENOENT), "it makes")?;
+        let moved = fs::rename(place.at("in/file"), place.at("in/other"));
+        check(error_of(moved) == Some(EACCES), "it renames")?;
+        // What the kernel says is what is missing.
+        let path = place.at("in/file").display().to_string();
+        let raw = Handle::open(&path, syscall::flag::O_WRONLY as u64).err();
+        check(raw.map(|error| error.errno()) == Some(ENOTCAPABLE), "the handle is wider")?;
         // More is unveiled as long as it is not locked.
         works("unveil", unveil(place.at("in/deep"), "rwc"))?;
         io("write", fs::write(place.at("in/deep/new"), "new"))?;
@@ -126,7 +137,24 @@ fn locked() -> Verdict {
         works("unveil", unveil(place.at("in/deep"), "r"))?;
         works("lock", lock())?;
         works("beneath", super::capsicum::open_at(number, "file", libc::O_RDONLY))?;
-        fails("above", super::capsicum::open_at(number, "../beside", 0), ENOTCAPABLE)
+        fails("above", super::capsicum::open_at(number, "../beside", 0), ENOENT)
+    })?;
+    apart(|| {
+        // Nothing at all is nothing that is there.
+        works("unveil", unveil(place.at("in"), ""))?;
+        works("unveil", unveil(place.at("beside"), "r"))?;
+        shows(&place, "beside", Ok("outside"))?;
+        works("not any more", unveil(place.at("beside"), ""))?;
+        shows(&place, "beside", Err(ENOENT))?;
+        works("unveil", unveil(place.at("in/deep"), "r"))?;
+        works("lock", lock())?;
+        shows(&place, "in/file", Err(ENOENT))?;
+        shows(&place, "in/deep/file", Ok("deep"))?;
+        // What leads to something can be looked at, and shows nothing else.
+        check(fs::metadata(place.at("")).is_ok_and(|data| data.is_dir()), "it cannot be walked")?;
+        let names = io("list", fs::read_dir(place.at("")))?;
+        let names: Vec<_> = names.flatten().map(|entry| entry.file_name()).collect();
+        check(names == ["in"], &format!("{names:?}"))
     })?;
     apart(|| {
         for index in 0..128 {
@@ -148,7 +176,7 @@ fn by_name() -> Verdict {
         io("make", fs::write(place.at("in/new"), "made"))?;
         shows(&place, "in/new", Ok("made"))?;
         let write = File::options().append(true).open(place.at("in/file"));
-        check(error_of(write) == Some(ENOTCAPABLE), "it writes")
+        check(error_of(write) == Some(EACCES), "it writes")
     })?;
     shows(&place, "in/new", Ok("made"))
 }
@@ -208,6 +236,10 @@ fn outlasts() -> Verdict {
             let status = std::process::Command::new(PROGRAM).args(["--act", "open", path]).status();
             io("run", status).map(|status| status.success())
         };
+        let read_only = std::process::Command::new(place.at("in/file")).status();
+        check(error_of(read_only) == Some(EACCES), "what was unveiled to be read is executed")?;
+        let hidden = std::process::Command::new(place.at("beside")).status();
+        check(error_of(hidden) == Some(ENOENT), "what is hidden is executed")?;
         check(run(&inside)?, "the program does not see what is visible")?;
         check(!run(&beside)?, "the program sees what is hidden")
     })
@@ -234,14 +266,23 @@ fn pledged() -> Verdict {
         let directory = io("open", File::open(place.at("in")))?;
         let number = std::os::fd::AsRawFd::as_raw_fd(&directory);
         let mut open = io("open", File::options().append(true).open(place.at("in/file")))?;
-        works("pledge", pledge(Some("stdio rpath"), None))?;
+        works("pledge", pledge(Some("stdio rpath error"), None))?;
         shows(&place, "beside", Ok("outside"))?;
-        let write = File::options().append(true).open(place.at("beside"));
-        check(error_of(write) == Some(ENOTCAPABLE), "it writes")?;
-        check(error_of(fs::write(place.at("new"), "")) == Some(ENOTCAPABLE), "it creates")?;
-        check(error_of(fs::remove_file(place.at("beside"))) == Some(ENOTCAPABLE), "it removes")?;
+        let path = place.at("beside").display().to_string();
+        let write = File::options().append(true).open(&path);
+        check(error_of(write) == Some(ENOSYS), "it writes")?;
+        check(error_of(fs::write(place.at("new"), "")) == Some(ENOSYS), "it creates")?;
+        check(error_of(fs::remove_file(&path)) == Some(ENOSYS), "it removes")?;
+        // Past the C library the rights are missing.
+        let raw = |flags: usize| Handle::open(&path, flags as u64).err().map(|error| error.errno());
+        let (write, create) = (syscall::flag::O_WRONLY, syscall::flag::O_CREAT);
+        check(raw(write) == Some(ENOTCAPABLE), "it can write")?;
+        check(raw(write | create) == Some(ENOTCAPABLE), "it can create")?;
         // Through a directory that was open, too; what was open stays so.
-        fails("openat", super::capsicum::open_at(number, "file", libc::O_WRONLY), ENOTCAPABLE)?;
+        fails("openat", super::capsicum::open_at(number, "file", libc::O_WRONLY), ENOSYS)?;
+        let held = clavis::Number::from_raw(number as usize);
+        let raw = Handle::open_at(&held, "file", write as u64).err().map(|error| error.errno());
+        check(raw == Some(ENOTCAPABLE), "it can write through a directory")?;
         works("openat", super::capsicum::open_at(number, "file", libc::O_RDONLY))?;
         io("write", open.write_all(b" still"))?;
         // SAFETY: it would end at once.
@@ -250,22 +291,25 @@ fn pledged() -> Verdict {
             // SAFETY: it ends this process.
             unsafe { libc::_exit(0) }
         }
-        fails("fork", forked, EPERM)?;
+        fails("fork", forked, ENOSYS)?;
         check(File::open("/scheme/proc").is_err() && File::open("/dev/tty").is_err(), "names")?;
         io("pipe", std::io::pipe()).map(drop)
     })?;
     apart(|| {
-        works("pledge", pledge(Some("stdio"), None))?;
-        shows(&place, "beside", Err(ENOENT))?;
+        works("pledge", pledge(Some("stdio error"), None))?;
+        shows(&place, "beside", Err(ENOSYS))?;
+        let path = place.at("beside").display().to_string();
+        let raw = Handle::open(&path, syscall::flag::O_RDONLY as u64).err();
+        check(raw.map(|error| error.errno()) == Some(ENOENT), "it is there")?;
         io("pipe", std::io::pipe()).map(drop)
     })?;
     apart(|| {
-        works("pledge", pledge(Some("stdio rpath wpath cpath"), None))?;
+        works("pledge", pledge(Some("stdio rpath wpath cpath error"), None))?;
         io("create", fs::write(place.at("new"), "new"))?;
         io("remove", fs::remove_file(place.at("new")))?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         let changed = fs::set_permissions(place.at("beside"), mode);
-        check(error_of(changed) == Some(ENOTCAPABLE), "it changes attributes")
+        check(error_of(changed) == Some(ENOSYS), "it changes attributes")
     })
 }
 
@@ -281,10 +325,23 @@ fn one_way() -> Verdict {
         works("unveil", unveil(place.at("in"), "r"))?;
         shows(&place, "in/file", Ok("inside"))?;
         works("less", pledge(Some("stdio rpath"), None))?;
-        fails("unveil", unveil(place.at(""), "r"), EPERM)?;
         shows(&place, "in/file", Ok("inside"))?;
         shows(&place, "beside", Err(ENOENT))?;
         works("the same", pledge(Some("stdio rpath"), None)).map(drop)
+    })?;
+    apart(|| {
+        // With `error` more than there is is what there is.
+        works("pledge", pledge(Some("stdio rpath unveil error"), Some("stdio error")))?;
+        works("more", pledge(Some("stdio rpath wpath error"), Some("stdio rpath error")))?;
+        fails("unveil", unveil(place.at("in"), "r"), ENOSYS)?;
+        fails("lock", lock(), ENOSYS)?;
+        shows(&place, "beside", Ok("outside"))?;
+        let write = File::options().append(true).open(place.at("beside"));
+        check(error_of(write) == Some(ENOSYS), "it got more")?;
+        works("without", pledge(Some("stdio rpath"), None))?;
+        fails("it is gone", pledge(Some("stdio rpath error"), None), EPERM)?;
+        fails("unknown", pledge(Some("stdio\trpath"), None), EINVAL)?;
+        fails("no longer known", pledge(Some("stdio tmppath"), None), EINVAL)
     })
 }
 

@@ -5,6 +5,7 @@ use super::wait::{encoded, told};
 use crate::errno::{answer, error, status};
 use crate::fcntl::descriptor as owned;
 use crate::pointer::{fd, put, put_if};
+use crate::promises::{Operation, promised};
 use clavis_abi::Rights;
 use clavis_abi::error::{ECAPMODE, Result};
 use clavis_abi::params::{ObjectType, cpu_time, handle_flags, process_flags, wait_flags};
@@ -33,6 +34,7 @@ pub unsafe extern "C" fn pdfork(place: *mut c_int, flags: c_int) -> pid_t {
         if flags & PD_DAEMON != 0 {
             confinement::outside().map_err(|_| error(ECAPMODE))?;
         }
+        promised(Operation::Process)?;
         // SAFETY: the contract. Whether it can be written is known before there is a child.
         unsafe { put(place, -1) }?;
         let mut made = None;
@@ -81,7 +83,8 @@ pub unsafe extern "C" fn pdgetpid(descriptor: c_int, place: *mut pid_t) -> c_int
 #[unsafe(no_mangle)]
 pub extern "C" fn pdkill(descriptor: c_int, signal: c_int) -> c_int {
     let signal = usize::try_from(signal).map_err(|_| error(EINVAL));
-    status(process(descriptor).and_then(|process| clavis::signal(process, signal?)))
+    let process = promised(Operation::Process).and_then(|()| process(descriptor));
+    status(process.and_then(|process| clavis::signal(process, signal?)))
 }
 
 /// Waits for the process, as `wait4` does; of what it used, its time on a CPU is told. Answers its

@@ -6,6 +6,7 @@
 use crate::env;
 use crate::errno::{error, fail};
 use crate::pointer::{fd, text};
+use crate::promises::{Operation, promised, unveiled};
 use alloc::string::String;
 use alloc::vec::Vec;
 use clavis_abi::error::{Error, Result};
@@ -42,7 +43,7 @@ unsafe fn strings<'a>(array: *const *const c_char) -> Result<Vec<&'a [u8]>> {
 
 /// Becomes the program at a path; a script's interpreter, if it names one.
 fn become_path(path: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
-    let file = match spawn::open_program(path) {
+    let file = match unveiled(None, path, spawn::open_program(path)) {
         Ok(file) => file,
         Err(problem) => return problem,
     };
@@ -59,7 +60,7 @@ fn become_path(path: &str, args: &[&[u8]], envs: &[&[u8]]) -> Error {
     all.extend(argument);
     all.push(path.as_bytes());
     all.extend(args.get(1..).unwrap_or(&[]));
-    match spawn::open_program(program) {
+    match unveiled(None, program, spawn::open_program(program)) {
         Ok(file) => spawn::replace(file.number(), program, &all, envs),
         Err(problem) => problem,
     }
@@ -99,6 +100,9 @@ pub(super) unsafe fn replace(
     envs: *const *const c_char,
     by: Become,
 ) -> Error {
+    if let Err(refused) = promised(Operation::Execute) {
+        return refused;
+    }
     if args.is_null() {
         return error(EFAULT);
     }
@@ -183,6 +187,9 @@ pub unsafe extern "C" fn fexecve(
     let args = unsafe { strings(arguments) };
     // SAFETY: the contract.
     let envs = unsafe { strings(environment) };
-    let start = || Ok::<Error, Error>(spawn::replace(fd(file)?, "fexecve", &args?, &envs?));
+    let start = || {
+        promised(Operation::Execute)?;
+        Ok::<Error, Error>(spawn::replace(fd(file)?, "fexecve", &args?, &envs?))
+    };
     fail(start().unwrap_or_else(|problem| problem).errno)
 }

@@ -1,6 +1,7 @@
 //! `fork`, and what is called around it.
 use super::children::{self, Place};
 use crate::errno::{answer, error};
+use crate::promises::{Operation, promised};
 use alloc::vec::Vec;
 use clavis_abi::error::Result;
 use clavis_rt::sync::{Mutex, RawMutex};
@@ -43,7 +44,7 @@ pub unsafe extern "C" fn pthread_atfork(prepare: Action, parent: Action, child: 
 /// in, `EAGAIN` and `ENOMEM` at the account's bounds or with 1,024 children not waited for.
 #[unsafe(no_mangle)]
 pub extern "C" fn fork() -> pid_t {
-    answer(Place::take().and_then(|place| copy(Kept::Row(place))))
+    answer(promised(Operation::Process).and_then(|()| copy(Kept::Row(Place::take()?))))
 }
 
 /// As [`fork`]: the child does not share its parent's memory.

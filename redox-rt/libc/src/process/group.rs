@@ -4,6 +4,7 @@
 //! is a number alone: what a terminal does for whom goes by handles.
 use super::{children, getpid};
 use crate::errno::{answer, error, status};
+use crate::promises::{Operation, promised};
 use clavis_abi::error::Result;
 use clavis_rt::sys::clavis::{self, Belongs};
 use clavis_rt::{Handle, Number, Place, account, object};
@@ -68,6 +69,7 @@ pub(crate) fn send(group: pid_t, signal: usize) -> Result<()> {
 #[unsafe(no_mangle)]
 pub extern "C" fn setsid() -> pid_t {
     let begin = || {
+        promised(Operation::Process)?;
         let own = getpid();
         if belongs(0)?.session == own as u32 {
             return Err(error(EPERM));
@@ -88,6 +90,7 @@ pub extern "C" fn getsid(process: pid_t) -> pid_t {
 #[unsafe(no_mangle)]
 pub extern "C" fn setpgid(process: pid_t, group: pid_t) -> c_int {
     status((|| {
+        promised(Operation::Process)?;
         if process < 0 || group < 0 {
             return Err(error(EINVAL));
         }

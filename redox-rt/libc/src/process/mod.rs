@@ -13,14 +13,15 @@ pub mod spawn;
 pub mod system;
 pub mod wait;
 
-use crate::errno::fail;
+use crate::errno::{answer, error, fail, status};
+use crate::promises::{Operation, promised};
 use core::ffi::c_int;
 use libc::{EINVAL, EPERM, gid_t, pid_t, rlimit, uid_t};
 
 /// The number of this process.
 #[unsafe(no_mangle)]
 pub extern "C" fn getpid() -> pid_t {
-    clavis_rt::sys::thread::process_number() as pid_t
+    answer(promised(Operation::Stdio).map(|()| clavis_rt::sys::thread::process_number() as pid_t))
 }
 
 /// The number of the calling thread.
@@ -45,7 +46,9 @@ macro_rules! only_nobody {
         /// There are no users and groups: 0 is what everybody is, all else is `EPERM`.
         #[unsafe(no_mangle)]
         pub extern "C" fn $name(wanted: $kind) -> c_int {
-            if wanted == 0 { 0 } else { fail(EPERM) }
+            status(promised(Operation::Identity).and_then(|()| {
+                if wanted == 0 { Ok(()) } else { Err(error(EPERM)) }
+            }))
         }
     )*};
 }
@@ -60,7 +63,10 @@ pub extern "C" fn getgroups(_room: c_int, _groups: *mut gid_t) -> c_int {
 /// There are no groups: `EPERM` for any.
 #[unsafe(no_mangle)]
 pub extern "C" fn setgroups(amount: usize, _groups: *const gid_t) -> c_int {
-    if amount == 0 { 0 } else { fail(EPERM) }
+    status(
+        promised(Operation::Identity)
+            .and_then(|()| if amount == 0 { Ok(()) } else { Err(error(EPERM)) }),
+    )
 }
 
 /// Limits belong to accounts, not to processes: every one is told as unlimited, but the number
@@ -83,5 +89,5 @@ pub unsafe extern "C" fn getrlimit(resource: c_int, place: *mut rlimit) -> c_int
 /// Limits belong to accounts: `EPERM`.
 #[unsafe(no_mangle)]
 pub extern "C" fn setrlimit(_resource: c_int, _limit: *const rlimit) -> c_int {
-    fail(EPERM)
+    status(promised(Operation::Priority).and_then(|()| Err::<(), _>(error(EPERM))))
 }

@@ -2,6 +2,7 @@
 use super::children;
 use crate::errno::{answer, error, status};
 use crate::pointer::put_if;
+use crate::promises::{Operation, promised};
 use clavis_abi::error::Result;
 use clavis_abi::params::{ExitKind, ExitStatus, cpu_time, wait_flags};
 use clavis_rt::sys::clavis;
@@ -50,6 +51,7 @@ fn wait_counting(
     options: c_int,
     mut spent: Option<&mut u64>,
 ) -> Result<(pid_t, c_int)> {
+    promised(Operation::Stdio)?;
     if options & !(WNOHANG | WUNTRACED | WCONTINUED | WNOWAIT) != 0 {
         return Err(error(EINVAL));
     }

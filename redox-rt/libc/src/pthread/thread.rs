@@ -2,6 +2,7 @@
 use super::attr::attributes;
 use super::{run_destructors, run_key_destructors};
 use crate::errno::number;
+use crate::promises::{Operation, promised};
 use alloc::boxed::Box;
 use clavis_rt::thread::{self, Options, Thread};
 use clavis_rt::tls;
@@ -28,6 +29,9 @@ pub unsafe extern "C" fn pthread_create(
     start: Start,
     argument: *mut c_void,
 ) -> c_int {
+    if let Err(refused) = promised(Operation::Stdio) {
+        return refused.errno;
+    }
     // SAFETY: the contract.
     let attributes = unsafe { attributes(attr) };
     let options = Options { stack_size: attributes.stack_size, guard_size: attributes.guard_size };

@@ -1,5 +1,5 @@
 //! Calls with server-defined meaning.
-use super::{RawResult, raw};
+use super::{RawResult, raw, used};
 use crate::errno::error;
 use clavis_abi::error::Result;
 use clavis_abi::limits::METADATA_WORDS;
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn redox_sys_call_v0(
     metadata: *const u64,
     metadata_length: usize,
 ) -> RawResult {
-    raw(|| {
+    used(|| {
         let flags = CallFlags::from_bits_retain(flags);
         if flags.contains(CallFlags::MULTIPLE_FDS2) {
             return Err(error(EINVAL));
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn redox_sys_call_multiple_v0(
     metadata: *const u64,
     metadata_length: usize,
 ) -> RawResult {
-    raw(|| {
+    used(|| {
         // The count travels in the low bits of the address.
         if !fds.is_aligned() || amount >= align_of::<usize>() {
             return Err(error(EINVAL));

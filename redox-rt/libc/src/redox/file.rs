@@ -1,9 +1,11 @@
 //! Handles and files.
-use super::{RawResult, done, given, number, raw};
+use super::{RawResult, done, given, number, raw, used};
+use crate::fcntl::open_at;
 use crate::pointer::{bytes, bytes_mut, put, text_of};
+use crate::promises::{Operation, promised, promised_open, unveiled};
 use crate::stat::{Stat, StatVfs, from_kernel, set_times, statistics};
 use clavis_rt::sys::file;
-use clavis_rt::{Place, fs, namespace};
+use clavis_rt::{Place, fs};
 use core::ffi::c_int;
 use libc::{O_CREAT, mode_t, timespec};
 
@@ -22,7 +24,7 @@ pub unsafe extern "C" fn redox_open_v1(
     let path = unsafe { text_of(path, length) };
     raw(|| {
         let flags = crate::fcntl::open_flags(flags as c_int, mode_t::from(mode));
-        namespace::open(path?, flags, Place::Lowest).map(given)
+        open_at(None, path?, flags, Place::Lowest).map(given)
     })
 }
 
@@ -44,7 +46,10 @@ pub unsafe extern "C" fn redox_openat_v1(
         let all = flags as usize | description_flags as usize & syscall::flag::O_FCNTL_MASK;
         // Without creation the low bits would be a mode that nobody asked for.
         let all = if flags as c_int & O_CREAT == 0 { all & !0xFFFF } else { all };
-        file::openat(number(fd), path?, all as u64, Place::Lowest).map(given)
+        let (path, all) = (path?, all as u64);
+        promised_open(path, all)?;
+        unveiled(Some(number(fd)), path, file::openat(number(fd), path, all, Place::Lowest))
+            .map(given)
     })
 }
 
@@ -56,7 +61,7 @@ pub unsafe extern "C" fn redox_openat_v1(
 pub unsafe extern "C" fn redox_dup_v1(fd: usize, message: *const u8, length: usize) -> RawResult {
     // SAFETY: the contract.
     let message = unsafe { bytes(message.cast(), length) };
-    raw(|| file::dup(number(fd), message, Place::Lowest).map(given))
+    used(|| file::dup(number(fd), message, Place::Lowest).map(given))
 }
 
 /// Tells the parts of libc that keep something for a number that it is about to mean another one.
@@ -79,7 +84,7 @@ pub unsafe extern "C" fn redox_dup2_v1(
 ) -> RawResult {
     // SAFETY: the contract.
     let message = unsafe { bytes(message.cast(), length) };
-    raw(|| {
+    used(|| {
         let copy = file::dup2(number(old), number(new), message)?;
         forget(new);
         Ok(given(copy))
@@ -89,7 +94,7 @@ pub unsafe extern "C" fn redox_dup2_v1(
 /// Duplicates a handle onto a number.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_dup2_v2(old: usize, new: usize) -> RawResult {
-    raw(|| {
+    used(|| {
         let copy = file::dup2(number(old), number(new), &[])?;
         forget(new);
         Ok(given(copy))
@@ -104,7 +109,7 @@ pub extern "C" fn redox_dup2_v2(old: usize, new: usize) -> RawResult {
 pub unsafe extern "C" fn redox_read_v1(fd: usize, buffer: *mut u8, length: usize) -> RawResult {
     // SAFETY: the contract.
     let buffer = unsafe { bytes_mut(buffer.cast(), length) };
-    raw(|| file::read(number(fd), buffer))
+    used(|| file::read(number(fd), buffer))
 }
 
 /// Writes.
@@ -115,19 +120,19 @@ pub unsafe extern "C" fn redox_read_v1(fd: usize, buffer: *mut u8, length: usize
 pub unsafe extern "C" fn redox_write_v1(fd: usize, buffer: *const u8, length: usize) -> RawResult {
     // SAFETY: the contract.
     let buffer = unsafe { bytes(buffer.cast(), length) };
-    raw(|| file::write(number(fd), buffer))
+    used(|| file::write(number(fd), buffer))
 }
 
 /// Changes the mode.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_fchmod_v1(fd: usize, mode: u16) -> RawResult {
-    done(|| fs::fchmod(number(fd), mode))
+    done(|| promised(Operation::Attributes).and_then(|()| fs::fchmod(number(fd), mode)))
 }
 
 /// Changes owner and group.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_fchown_v1(fd: usize, owner: u32, group: u32) -> RawResult {
-    done(|| file::fchown(number(fd), owner, group))
+    done(|| promised(Operation::Owner).and_then(|()| file::fchown(number(fd), owner, group)))
 }
 
 /// Reads directory entries from an opaque position.
@@ -143,7 +148,10 @@ pub unsafe extern "C" fn redox_getdents_v0(
 ) -> RawResult {
     // SAFETY: the contract.
     let buffer = unsafe { bytes_mut(buffer.cast(), length) };
-    raw(|| fs::getdents(number(fd), buffer, opaque))
+    raw(|| {
+        promised(Operation::Look)?;
+        fs::getdents(number(fd), buffer, opaque)
+    })
 }
 
 /// Metadata.
@@ -152,9 +160,11 @@ pub unsafe extern "C" fn redox_getdents_v0(
 /// `place` takes a `struct stat`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redox_fstat_v1(fd: usize, place: *mut Stat) -> RawResult {
-    let found = file::fstat(number(fd));
-    // SAFETY: the contract.
-    done(|| unsafe { put(place, from_kernel(&found?)) })
+    used(|| {
+        let found = file::fstat(number(fd))?;
+        // SAFETY: the contract.
+        unsafe { put(place, from_kernel(&found)) }.map(|()| 0)
+    })
 }
 
 /// Statistics of the file system.
@@ -163,27 +173,30 @@ pub unsafe extern "C" fn redox_fstat_v1(fd: usize, place: *mut Stat) -> RawResul
 /// `place` takes a `struct statvfs`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redox_fstatvfs_v1(fd: usize, place: *mut StatVfs) -> RawResult {
-    let found = statistics(number(fd));
-    // SAFETY: the contract.
-    done(|| unsafe { put(place, found?) })
+    done(|| {
+        promised(Operation::Look)?;
+        let found = statistics(number(fd))?;
+        // SAFETY: the contract.
+        unsafe { put(place, found) }
+    })
 }
 
 /// Flushes to the medium.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_fsync_v1(fd: usize) -> RawResult {
-    done(|| file::fsync(number(fd)))
+    used(|| file::fsync(number(fd)).map(|()| 0))
 }
 
 /// Flushes to the medium.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_fdatasync_v1(fd: usize) -> RawResult {
-    done(|| file::fsync(number(fd)))
+    used(|| file::fsync(number(fd)).map(|()| 0))
 }
 
 /// Changes the length.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_ftruncate_v0(fd: usize, length: usize) -> RawResult {
-    done(|| fs::ftruncate(number(fd), length as u64))
+    used(|| fs::ftruncate(number(fd), length as u64).map(|()| 0))
 }
 
 /// Sets access and modification time.
@@ -192,8 +205,11 @@ pub extern "C" fn redox_ftruncate_v0(fd: usize, length: usize) -> RawResult {
 /// `times` are two times.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redox_futimens_v1(fd: usize, times: *const timespec) -> RawResult {
-    // SAFETY: the contract.
-    done(|| unsafe { set_times(number(fd), times) })
+    done(|| {
+        promised(Operation::Attributes)?;
+        // SAFETY: the contract.
+        unsafe { set_times(number(fd), times) }
+    })
 }
 
 /// The path of the object, as its server names it.
@@ -227,11 +243,11 @@ pub unsafe extern "C" fn redox_relpathat_v0(
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_close_v1(fd: usize) -> RawResult {
     forget(fd);
-    done(|| file::close(number(fd)))
+    used(|| file::close(number(fd)).map(|()| 0))
 }
 
 /// Controls.
 #[unsafe(no_mangle)]
 pub extern "C" fn redox_fcntl_v0(fd: usize, command: usize, argument: usize) -> RawResult {
-    raw(|| file::fcntl(number(fd), command, argument))
+    used(|| file::fcntl(number(fd), command, argument))
 }

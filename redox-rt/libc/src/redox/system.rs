@@ -1,5 +1,5 @@
 //! The process, clocks, memory and errors.
-use super::{RawResult, done, number, raw};
+use super::{RawResult, done, number, raw, used};
 use crate::errno::{describe, error};
 use crate::message::Text;
 use crate::pointer::{bytes_mut, get, put};
@@ -150,10 +150,10 @@ pub unsafe extern "C" fn redox_mmap_v1(
 /// Nothing refers to the range any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redox_munmap_v1(address: *mut (), length: usize) -> RawResult {
-    done(|| {
+    used(|| {
         let length = length.checked_next_multiple_of(clavis_abi::PAGE_SIZE).ok_or(error(EINVAL))?;
         // SAFETY: the contract.
-        unsafe { sys::memory::funmap(address as usize, length) }
+        unsafe { sys::memory::funmap(address as usize, length) }.map(|()| 0)
     })
 }
 

@@ -2,6 +2,7 @@
 use super::entry::{self, Registers};
 use crate::errno::{error, set_errno, status};
 use crate::pointer::{get, put_if};
+use crate::promises::{Operation, promised};
 use clavis_abi::error::Result;
 use clavis_abi::params::{SignalInfo, signal as abi};
 use clavis_rt::sync::{Mutex, RawMutex};
@@ -90,6 +91,7 @@ fn publish() -> Result<()> {
 
 /// Sets what a signal does; answers what it did.
 fn dispose(signal: c_int, action: Option<Action>) -> Result<Action> {
+    promised(Operation::Stdio)?;
     let index = index(signal)?;
     begin();
     let bit = abi::bit(index as u64);
@@ -119,6 +121,23 @@ fn dispose(signal: c_int, action: Option<Action>) -> Result<Action> {
     drop(changes);
     drop(held);
     Ok(before)
+}
+
+/// Ends the process by a signal, whatever the program has set for it.
+pub(crate) fn end_by(signal: c_int) -> ! {
+    begin();
+    let bit = index(signal).map_or(0, |index| abi::bit(index as u64));
+    // No handler runs from here on; and who else changes actions does so no longer, or is done soon.
+    sys::process::signal_mask(u64::MAX);
+    core::mem::forget(CHANGES.try_lock());
+    loop {
+        CAUGHT.fetch_and(!bit, Ordering::AcqRel);
+        IGNORED.fetch_and(!bit, Ordering::AcqRel);
+        // It was accepted with these numbers before.
+        let _ = publish();
+        let _ = sys::process::signal_self(signal as usize, Some(sys::thread::thread_number()));
+        sys::process::signal_mask(!bit);
+    }
 }
 
 /// In a process that becomes another program, with all signals blocked: nothing is caught any more,

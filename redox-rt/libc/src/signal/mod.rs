@@ -11,6 +11,7 @@ mod watch;
 
 use crate::errno::{answer, error, status};
 use crate::pointer::{get, put, put_if};
+use crate::promises::{Operation, promised};
 pub(crate) use actions::{Action, act};
 use clavis_abi::error::Result;
 use clavis_rt::sys::process::{signal_mask, signal_wait};
@@ -61,6 +62,7 @@ pub(crate) fn hold_one(signal: c_int) -> Result<Held> {
 /// # Safety
 /// `new` is null or readable, `old` null or writable.
 pub(crate) unsafe fn mask(how: c_int, new: *const sigset_t, old: *mut sigset_t) -> Result<()> {
+    promised(Operation::Stdio)?;
     let before = signal_wait(0, None)?.blocked;
     if !new.is_null() {
         // SAFETY: the caller's promise.

@@ -2,6 +2,7 @@
 use super::actions::index;
 use crate::errno::{error, fail, number, status};
 use crate::process::children;
+use crate::promises::{Operation, promised};
 use clavis_abi::error::Result;
 use clavis_rt::{Place, object, sys};
 use core::ffi::c_int;
@@ -33,6 +34,10 @@ pub extern "C" fn abort() -> ! {
 /// it does not). 0 means the own process group, other negative numbers that group; nobody can name
 /// all processes (-1: `EPERM`), and in capability mode others than children (`ECAPMODE`).
 pub(crate) fn send(target: pid_t, signal: c_int) -> Result<()> {
+    let own = sys::thread::process_number() as pid_t;
+    // Itself, and its group as 0, need no more than to be.
+    let near = target == 0 || target == own;
+    promised(if near { Operation::Stdio } else { Operation::Process })?;
     let signal = checked(signal)?;
     if target == -1 {
         return Err(error(EPERM));
@@ -40,7 +45,6 @@ pub(crate) fn send(target: pid_t, signal: c_int) -> Result<()> {
     if target <= 0 {
         return crate::process::group::send(target.wrapping_neg(), signal);
     }
-    let own = sys::thread::process_number() as pid_t;
     if target == own {
         return sys::process::signal_self(signal, None);
     }

@@ -2,7 +2,7 @@
 //! a file that holds the key of its socket, so that connecting takes the right to read it.
 use super::{ask, ask_for};
 use crate::errno::error;
-use crate::fcntl::{open_at, open_flags};
+use crate::fcntl::{open_flags, open_promised};
 use crate::pointer::{bytes, bytes_mut, get, put};
 use alloc::vec::Vec;
 use clavis_abi::error::Result;
@@ -96,7 +96,7 @@ impl Address {
             Some(0) => Ok(self.0.clone()),
             Some(_) => {
                 let flags = open_flags(O_RDONLY | O_CLOEXEC, 0);
-                let file = open_at(None, self.path()?, flags, Place::Upper)?;
+                let file = open_promised(None, self.path()?, flags, Place::Upper)?;
                 let mut text = [0; FILE];
                 let length = file::read(file.number(), &mut text)?;
                 let key = text.get(..length).and_then(|text| text.strip_prefix(MARK));
@@ -125,9 +125,8 @@ pub(super) fn bind(socket: Number, address: &Address) -> Result<()> {
         Some(_) => {
             let path = address.path()?;
             let flags = open_flags(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666);
-            let file = open_at(None, path, flags, Place::Upper).map_err(|problem| match problem
-                .errno
-            {
+            let file = open_promised(None, path, flags, Place::Upper);
+            let file = file.map_err(|problem| match problem.errno {
                 EEXIST => error(EADDRINUSE),
                 _ => problem,
             })?;

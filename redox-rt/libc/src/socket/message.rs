@@ -5,13 +5,14 @@ use crate::control_message::{CMSG_DATA, CMSG_FIRSTHDR, CMSG_NXTHDR};
 use crate::errno::{count, error};
 use crate::io::buffers;
 use crate::pointer::{bytes, bytes_mut, fd};
+use crate::promises::{Operation, promised, promised_passing};
 use alloc::vec;
 use alloc::vec::Vec;
 use clavis_abi::error::Result;
 use clavis_abi::limits::BATCH_MAX;
 use clavis_abi::unix::{self, DATA, HEAD};
-use clavis_rt::Number;
 use clavis_rt::sys::call::{Sending, Table, receive as receive_handles, send as send_handles};
+use clavis_rt::{Handle, Number};
 use core::ffi::c_int;
 use libc::{
     EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP, EPIPE, MSG_CTRUNC, MSG_DONTWAIT, MSG_EOR, MSG_PEEK,
@@ -106,7 +107,9 @@ impl Received {
             self.discard(socket);
             return Ok((Vec::new(), there == 0));
         }
+        promised(Operation::Receive)?;
         let taken = receive_handles(socket, wanted, Table::Lower, &[self.word(3)])?;
+        promised_passing(Operation::Receive, taken.iter().map(Handle::number))?;
         Ok((taken.into_iter().map(crate::fcntl::descriptor).collect(), wanted == there))
     }
 }
@@ -177,6 +180,7 @@ pub unsafe extern "C" fn sendmsg(socket: c_int, head: *const msghdr, flags: c_in
             Vec::new()
         } else {
             let name = message.msg_name.cast_const().cast();
+            promised(Operation::Address)?;
             // SAFETY: the contract.
             unsafe { Address::read(name, message.msg_namelen) }?.key()?
         };
@@ -189,6 +193,9 @@ pub unsafe extern "C" fn sendmsg(socket: c_int, head: *const msghdr, flags: c_in
             .collect();
         // SAFETY: the contract.
         let descriptors = unsafe { rights(head) }?;
+        if !descriptors.is_empty() {
+            promised_passing(Operation::Send, descriptors.iter().copied())?;
+        }
         send(fd(socket)?, &key, &parts, &descriptors, flags)
     };
     count(go())

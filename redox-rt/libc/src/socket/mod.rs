@@ -8,7 +8,8 @@ pub mod timeouts;
 
 use crate::errno::{answer, count, error, status};
 use crate::event::{EVENT_SIZE, register};
-use crate::pointer::{fd, source, target};
+use crate::pointer::{fd, handle, source, target};
+use crate::promises::{Operation, promised};
 use address::Address;
 use clavis_abi::error::Result;
 use clavis_abi::unix;
@@ -139,10 +140,17 @@ fn check_family(family: c_int, protocol: c_int) -> Result<()> {
     }
 }
 
+/// A socket, of who promised to use addresses.
+fn addressed(socket: c_int) -> Result<Number> {
+    promised(Operation::Address).and_then(|()| handle(socket))
+}
+
 /// Makes a socket. `EAFNOSUPPORT` for other families than `AF_UNIX`, and without the service.
 #[unsafe(no_mangle)]
 pub extern "C" fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int {
-    let made = check_family(family, protocol).and_then(|()| open(kind));
+    let asked = if family == AF_UNIX { Operation::Local } else { Operation::Network };
+    let made =
+        promised(asked).and_then(|()| check_family(family, protocol)).and_then(|()| open(kind));
     answer(made.map(crate::fcntl::descriptor))
 }
 
@@ -158,6 +166,7 @@ pub unsafe extern "C" fn socketpair(
     pair: *mut c_int,
 ) -> c_int {
     let make = || {
+        promised(Operation::Stdio)?;
         check_family(family, protocol)?;
         let one = open(kind)?;
         let other = file::dup(one.number(), unix::PAIR, Place::Lowest)?;
@@ -177,14 +186,16 @@ pub unsafe extern "C" fn socketpair(
 pub unsafe extern "C" fn bind(socket: c_int, from: *const sockaddr, length: socklen_t) -> c_int {
     // SAFETY: the contract.
     let wanted = unsafe { Address::read(from, length) };
-    status((|| address::bind(fd(socket)?, &wanted?))())
+    status((|| address::bind(addressed(socket)?, &wanted?))())
 }
 
 /// Lets others connect to a socket.
 #[unsafe(no_mangle)]
 pub extern "C" fn listen(socket: c_int, backlog: c_int) -> c_int {
     let backlog = u64::try_from(backlog).unwrap_or(0);
-    status(fd(socket).and_then(|socket| ask(socket, &[], [unix::LISTEN, backlog, 0]).map(drop)))
+    status(
+        addressed(socket).and_then(|socket| ask(socket, &[], [unix::LISTEN, backlog, 0]).map(drop)),
+    )
 }
 
 /// Connects a socket to an address; waits while too many others wait to be accepted.
@@ -196,7 +207,7 @@ pub unsafe extern "C" fn connect(socket: c_int, to: *const sockaddr, length: soc
     // SAFETY: the contract.
     let to = unsafe { Address::read(to, length) };
     status((|| {
-        let (socket, key) = (fd(socket)?, to?.key()?);
+        let (socket, key) = (addressed(socket)?, to?.key()?);
         patiently(socket, 0, For::Sending, || ask(socket, &key, [unix::CONNECT, 0, 0]).map(drop))
     })())
 }
@@ -212,7 +223,7 @@ pub unsafe extern "C" fn accept(
     from: *mut sockaddr,
     length: *mut socklen_t,
 ) -> c_int {
-    let flags = match fd(socket) {
+    let flags = match handle(socket) {
         Ok(listening) if is_impatient(listening, 0) => SOCK_NONBLOCK,
         _ => 0,
     };
@@ -232,7 +243,7 @@ pub unsafe extern "C" fn accept4(
     flags: c_int,
 ) -> c_int {
     let take = || {
-        let listening = fd(socket)?;
+        let listening = addressed(socket)?;
         if flags & !(SOCK_CLOEXEC | SOCK_NONBLOCK) != 0 {
             return Err(error(EINVAL));
         }
@@ -273,7 +284,7 @@ pub unsafe extern "C" fn getsockname(
     place: *mut sockaddr,
     length: *mut socklen_t,
 ) -> c_int {
-    let own = fd(socket).and_then(Address::of);
+    let own = addressed(socket).and_then(Address::of);
     // SAFETY: the contract.
     status(own.and_then(|own| unsafe { own.write(place, length) }))
 }
@@ -288,7 +299,7 @@ pub unsafe extern "C" fn getpeername(
     place: *mut sockaddr,
     length: *mut socklen_t,
 ) -> c_int {
-    let peer = fd(socket).and_then(Address::of_peer);
+    let peer = addressed(socket).and_then(Address::of_peer);
     // SAFETY: the contract.
     status(peer.and_then(|peer| unsafe { peer.write(place, length) }))
 }
@@ -327,6 +338,11 @@ pub unsafe extern "C" fn sendto(
 ) -> isize {
     // SAFETY: the contract.
     let data = unsafe { source(buffer, length) };
+    if !to.is_null()
+        && let Err(refused) = promised(Operation::Address)
+    {
+        return crate::errno::fail(refused.errno);
+    }
     // SAFETY: the contract.
     let to = if to.is_null() { Ok(None) } else { unsafe { Address::read(to, size) }.map(Some) };
     count((|| {

@@ -16,6 +16,8 @@ const SIZE_MAX: usize = 1 << 20;
 
 /// The text of a file; empty when there is none, or no namespace that could have one.
 pub(super) fn read(path: &str) -> Result<String> {
+    #[cfg(target_os = "redox")]
+    crate::promises::promised(crate::promises::Operation::Users)?;
     let opened = namespace::open(path, (O_RDONLY | O_CLOEXEC) as OpenFlags, Place::Upper);
     let file = match opened {
         Ok(file) => file,

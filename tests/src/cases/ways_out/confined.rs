@@ -7,9 +7,10 @@ use super::super::support::check;
 use super::super::{capsicum, unveil};
 use super::ways::Comes::{self, In, To};
 use super::ways::{SEEN, WALKED, WAYS, long};
-use super::{cage, fixture, untouched};
+use super::{cage, fixture, native, untouched};
 use crate::run::{Case, PROGRAM, Verdict};
-use clavis::abi::error::{ECAPMODE, ENOENT, ENOTCAPABLE};
+use clavis::Handle;
+use clavis::abi::error::{ECAPMODE, ENOENT, ENOSYS, ENOTCAPABLE, ENOTDIR};
 use std::ffi::c_int;
 use std::fs::File;
 use std::io::Read;
@@ -17,6 +18,7 @@ use std::io::Read;
 pub(crate) const CASES: &[Case] = &[
     Case { name: "no_known_path_leads_out_in_capability_mode", run: capability },
     Case { name: "no_known_path_leads_out_of_a_veil", run: veiled },
+    Case { name: "no_known_path_gives_back_what_a_promise_took", run: pledged },
     Case { name: "no_path_of_the_table_leads_a_contained_program_out", run: contained },
     Case { name: "no_known_path_leads_a_program_under_a_policy_out", run: policy },
     Case { name: "no_known_path_leads_a_contained_shell_out", run: shell },
@@ -73,6 +75,9 @@ fn veiled() -> Verdict {
         for (path, _, comes, why) in WAYS {
             let opened = File::open(whole(path));
             check(opened.is_ok() == opens(path, *comes), &format!("{path:?}: {opened:?}: {why}"))?;
+            // OpenBSD has no such error.
+            let refused = opened.as_ref().err().and_then(|error| error.raw_os_error());
+            check(refused != Some(ENOTCAPABLE), &format!("{path:?}: {opened:?}"))?;
             let mut said = String::new();
             if opened.is_ok_and(|mut file| file.read_to_string(&mut said).is_ok()) {
                 check(!said.contains("outside"), &format!("{path:?} was read"))?;
@@ -85,6 +90,36 @@ fn veiled() -> Verdict {
             let names = std::fs::read_dir(whole(&path)).into_iter().flatten().flatten();
             let own = place.at("").file_name().map(std::ffi::OsStr::to_owned);
             check(names.map(|name| Some(name.file_name())).all(|name| name == own), why)?;
+        }
+        Ok(())
+    })?;
+    untouched(&place)
+}
+
+fn pledged() -> Verdict {
+    let place = fixture("pledged-ways")?;
+    let cage = cage(&place)?;
+    // Who keeps its promises of paths meets what everybody meets.
+    apart(|| {
+        check(unveil::pledge(Some("stdio rpath wpath cpath"), None) == 0, "there is no pledge")?;
+        native::tried(&place, &cage, ENOTDIR)
+    })?;
+    // Who gave them up opens nothing: the C library says why, and without it it is not there.
+    apart(|| {
+        check(unveil::pledge(Some("stdio error"), None) == 0, "there is no pledge")?;
+        let number = clavis::AsNumber::number(&cage).raw() as c_int;
+        for (path, flags, ..) in WAYS {
+            let whole = format!("{}/in/{path}", place.at("").display());
+            let said = [
+                File::open(&whole).err().and_then(|error| error.raw_os_error()),
+                done(capsicum::open_at(number, path, *flags as c_int)).err(),
+            ];
+            check(said == [Some(ENOSYS); 2], &format!("{path:?}: {said:?}"))?;
+            let raw = [
+                Handle::open_at(&cage, path, *flags as u64).is_ok(),
+                Handle::open(&whole, *flags as u64).is_ok(),
+            ];
+            check(raw == [false; 2], &format!("{path:?} was opened: {raw:?}"))?;
         }
         Ok(())
     })?;

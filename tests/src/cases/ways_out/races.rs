@@ -1,4 +1,5 @@
-//! What others do while a path is walked.
+//! What others do while a path is walked: a few hundred times, or as often as `CLAVIS_ROUNDS` says
+//! (`CLAVIS_ROUNDS=1000000 suite --case NAME`), which then tells what came of it.
 use super::super::place::{Place, io};
 use super::super::support::{at, check};
 use super::{cage, fixture};
@@ -6,7 +7,7 @@ use crate::run::{Case, Verdict};
 use clavis::Handle;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use syscall::flag::O_RDONLY;
 
 pub(crate) const CASES: &[Case] = &[
@@ -15,26 +16,46 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "numbers_that_are_closed_and_taken_again_lead_nowhere_else", run: reused },
 ];
 
+/// How often each path is walked, if nothing else was said.
+const ROUNDS: usize = 300;
+
+/// How often something is done: so often, or as was said.
+fn rounds(usual: usize) -> usize {
+    asked().unwrap_or(usual)
+}
+
+fn asked() -> Option<usize> {
+    std::env::var("CLAVIS_ROUNDS").ok()?.parse().ok()
+}
+
 /// Walks while another thread changes what is walked.
 fn raced(cage: &Handle, paths: &[&str], change: impl Fn() + Sync) -> Verdict {
-    let going = AtomicBool::new(true);
+    let (going, changes) = (AtomicBool::new(true), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while going.load(Ordering::SeqCst) {
                 change();
+                changes.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let walk = || {
-            for path in std::iter::repeat_n(paths, 300).flatten() {
+        let mut inside = 0;
+        let walks = rounds(ROUNDS * paths.len());
+        let mut walk = || {
+            for path in paths.iter().cycle().take(walks) {
                 let Ok(found) = Handle::open_at(cage, path, O_RDONLY as u64) else { continue };
                 let mut text = [0; 16];
                 let Ok(length) = found.read_at(&mut text, 0) else { continue };
                 check(text.get(..length) == Some(b"inside"), &format!("{path} ended outside"))?;
+                inside += 1;
             }
             Ok(())
         };
         let walked = walk();
         going.store(false, Ordering::SeqCst);
+        if asked().is_some() {
+            let changes = changes.load(Ordering::Relaxed);
+            println!("{walks} walks, {inside} ended inside, the others nowhere; {changes} changes");
+        }
         walked
     })
 }
@@ -92,16 +113,17 @@ fn reused() -> Verdict {
         });
         let mut inside = Some(inside);
         let stale = Handle::from_number(number);
-        let walk = (0..600).try_for_each(|round| {
-            if round == 300 {
+        let all = rounds(2 * ROUNDS);
+        let walk = (0..all).try_for_each(|round| {
+            if round == all / 2 {
                 drop(inside.take());
             }
             let Ok(found) = Handle::open_at(&stale, "file", O_RDONLY as u64) else {
-                return check(round >= 300, "what is open does not open");
+                return check(round >= all / 2, "what is open does not open");
             };
             let mut text = [0; 16];
             let length = at("read", found.read_at(&mut text, 0))?;
-            let right = round < 300 && text.get(..length) == Some(b"deep");
+            let right = round < all / 2 && text.get(..length) == Some(b"deep");
             check(right, "a stale number means something else")
         });
         going.store(false, Ordering::SeqCst);

@@ -5,6 +5,7 @@
 use crate::errno::{error, number};
 use crate::fcntl;
 use crate::pointer::{fd, put, text};
+use crate::promises::{Operation, promised};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -72,7 +73,10 @@ impl Action {
             Action::Duplicate { from, to } => {
                 file::dup2(fd(*from)?, fd(*to)?, &[]).map(fcntl::descriptor).map(drop)
             }
-            Action::ChangeDirectory(path) => namespace::change_directory(path),
+            Action::ChangeDirectory(path) => {
+                promised(Operation::Look)?;
+                namespace::change_directory(path)
+            }
             Action::ChangeDirectoryTo(descriptor) => {
                 namespace::change_directory_to(fd(*descriptor)?)
             }

@@ -7,6 +7,7 @@ use super::exec::{AT, Become, FOUND, replace};
 use super::fork::{Kept, copy};
 use super::wait::wait_for;
 use crate::errno::number;
+use crate::promises::{Operation, promised};
 use crate::signal;
 use actions::FileActions;
 use attributes::Attributes;
@@ -31,6 +32,7 @@ pub(super) struct Wanted {
 /// # Safety
 /// As [`posix_spawn`].
 pub(super) unsafe fn spawn(wanted: Wanted) -> Result<pid_t> {
+    promised(Operation::Process)?;
     // The child's end goes away with its success; before that it says what went wrong.
     let (reader, writer) = object::pipe(0, Place::Upper)?;
     // The handlers of this program are not for the child, and what it ends up with is its own mask.
