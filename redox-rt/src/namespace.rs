@@ -173,7 +173,8 @@ fn birth(path: &str) -> Option<Number> {
 }
 
 /// What an open says about where its path may lead.
-const CONFINED: OpenFlags = open_flags::ALL & !(open_flags::EXEC | open_flags::NOT_DIRECTORY);
+const CONFINED: OpenFlags =
+    open_flags::ALL & !(open_flags::EXEC | open_flags::NOT_DIRECTORY | open_flags::WALK);
 
 /// Runs an operation on a path, following symbolic links that leave their server: it answers
 /// `EXDEV` for those, as it cannot know where they lead. An open that shall stay where it is, or

@@ -15,8 +15,16 @@ pub mod open_flags {
     pub const EXEC: u64 = 1 << 36;
     /// Refuse a directory (`EISDIR`), as far as the server knows this flag.
     pub const NOT_DIRECTORY: u64 = 1 << 37;
-    /// All of them.
-    pub const ALL: u64 = BENEATH | IN_ROOT | NO_SYMLINKS | NO_XDEV | EXEC | NOT_DIRECTORY;
+    /// Pass the path on to nobody: who judges paths walks name by name. The kernel asks for it where
+    /// [`OR_WALK`] led to a link or a directory.
+    pub const WALK: u64 = 1 << 38;
+    /// All that a program can ask for.
+    pub const ALL: u64 = BENEATH | IN_ROOT | NO_SYMLINKS | NO_XDEV | EXEC | NOT_DIRECTORY | WALK;
+    /// In a forward alone: if the next server answers `ELOOP`, `ENOTDIR` or `EISDIR`, the open is made
+    /// anew from its start, with [`WALK`].
+    pub const OR_WALK: u64 = 1 << 39;
+    /// What a forward can ask of the next server beyond what the open does.
+    pub const FORWARDED: u64 = BENEATH | NO_SYMLINKS | NO_XDEV | NOT_DIRECTORY | OR_WALK;
 
     /// What a handle's flags ask of every open through it.
     #[must_use]
@@ -346,7 +354,8 @@ wire! {
         pub rights: u64,
         /// Mask for the inherit mask of the result.
         pub inherit: u64,
-        /// Handle flags that the result shall carry (sticky ones).
+        /// Handle flags that the result shall carry (sticky ones), and above bit 31 open flags
+        /// ([`open_flags::FORWARDED`]) for the server that is asked instead.
         pub flags: u64,
     }
 }

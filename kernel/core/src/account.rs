@@ -82,12 +82,8 @@ fn charge_undo(
 }
 
 impl<M: Machine> Kernel<M> {
-    /// Makes the account at the root of all.
-    pub(crate) fn account_root(&mut self) -> Result<AccountId> {
-        self.account_insert(None, 0, AccountLimits::UNLIMITED)
-    }
-
-    fn account_insert(
+    /// Makes an account that deep beneath another, or the one at the root of all.
+    pub(crate) fn account_insert(
         &mut self,
         parent: Option<AccountId>,
         depth: u8,

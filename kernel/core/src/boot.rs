@@ -37,7 +37,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn boot_init(&mut self, boot: Boot<'_, M>) -> Result<()> {
-        let root = self.account_root()?;
+        let root = self.account_insert(None, 0, AccountLimits::UNLIMITED)?;
         self.root_account = Some(root);
         let priority = (PRIORITIES - 1) as u8;
         let init = self.process_create(root, None, priority, 0)?;

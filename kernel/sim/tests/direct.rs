@@ -5,8 +5,10 @@ mod common;
 use clavis_abi::Rights;
 use clavis_abi::call::Call;
 use clavis_abi::class::CQE_FORWARD;
-use clavis_abi::error::{EBADF, ENOENT, Error};
-use clavis_abi::params::{ForwardParams, HandleInfo, ProcessParams, handle_flags};
+use clavis_abi::error::{EBADF, ELOOP, ENOENT, Error};
+use clavis_abi::params::{
+    ForwardParams, HandleInfo, LeaseParams, ProcessParams, handle_flags, open_flags,
+};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::{CallFlags, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY};
 use clavis_abi::syscall::schemev2::{NewFdFlags, Opcode, Sqe};
@@ -28,6 +30,7 @@ fn answer(t: &mut Thread, sqe: &Sqe) -> (u64, u8) {
         x if x == Opcode::OpenAt as u8 => match t.path(sqe).as_str() {
             "plain" => (1, 0),
             "positioned" => (2, NewFdFlags::POSITIONED.bits()),
+            "link" => refused(ELOOP),
             _ => refused(ENOENT),
         },
         x if x == Opcode::Read as u8 => {
@@ -160,10 +163,13 @@ fn exercise(t: &mut Thread, root: usize) -> Seen {
 fn ways() -> Vec<(usize, &'static str, Rights, Rights, u64)> {
     let (all, few) = (Rights::all(), Rights::READING | Rights::LOOKUP);
     let mut ways = Vec::new();
-    for target in [4, 5, 6, 7] {
-        for path in ["plain", "missing", "", "..", "a/../..", "\u{0}"] {
+    let straight = open_flags::NOT_DIRECTORY | open_flags::OR_WALK;
+    // Nothing but what a forward may ask is passed on.
+    let ask = [0, handle_flags::BENEATH, straight, open_flags::EXEC | open_flags::IN_ROOT];
+    for target in 4..=10 {
+        for path in ["plain", "missing", "link", "", "..", "a/../..", "\u{0}"] {
             for (rights, inherit) in [(all, all), (few, all), (all, few), (Rights::empty(), all)] {
-                for flags in [0, handle_flags::BENEATH] {
+                for flags in ask {
                     ways.push((target, path, rights, inherit, flags));
                 }
             }
@@ -175,8 +181,7 @@ fn ways() -> Vec<(usize, &'static str, Rights, Rights, u64)> {
 /// Forwards opens from a socket, as their paths say; `late`: is busy whenever somebody asks.
 fn lead(t: &mut Thread, late: bool) {
     let ways = ways();
-    let (buffer, word) = (t.room(SQE), |n: u64| n.to_le_bytes());
-    let both = t.put(&[word(0), word(1), word(1)].concat()) as usize;
+    let word = |n: u64| n.to_le_bytes();
     let call_flags = (CallFlags::READ | CallFlags::WRITE).bits() | 3;
     loop {
         if late && t.sleep(50_000).is_err() {
@@ -186,7 +191,9 @@ fn lead(t: &mut Thread, late: bool) {
         while sqe.opcode == Opcode::OpenAt as u8 {
             let way: usize = t.path(&sqe).parse().unwrap();
             let (target, path, rights, inherit, flags) = ways[way];
-            let path_at = t.put(path.as_bytes());
+            // Room is used again in a circle.
+            let both = t.put(&[word(0), word(1), word(1)].concat()) as usize;
+            let (buffer, path_at) = (t.room(SQE), t.put(path.as_bytes()));
             let params = ForwardParams {
                 fd: target as u64,
                 path: path_at,
@@ -240,9 +247,17 @@ fn a_forward_leads_to_the_same_whether_servers_waited_or_were_busy() {
             // It can be passed on and looked through, but not forwarded to.
             let blind = Rights::LOOKUP | Rights::DUP | Rights::TRANSFER;
             let blind = t.derive(root, blind, Rights::all()).unwrap();
+            // Lent: for ever, until it is taken back, and for so many uses.
+            let lent = [u64::MAX, u64::MAX, 100].map(|uses| {
+                let lease = t.lease(&LeaseParams { uses, ..LeaseParams::unbounded() }).unwrap();
+                (t.lend(root, lease).unwrap(), lease)
+            });
             let give = [(names, 3), (root, 4), (slot, 5), (narrow, 6), (blind, 7)];
-            let give = give.map(|(number, at)| Give::all(number, at));
+            let more = [(lent[0].0, 8), (lent[1].0, 9), (lent[2].0, 10)];
+            let give: Vec<_> = give.into_iter().chain(more).collect();
+            let give: Vec<_> = give.into_iter().map(|(number, at)| Give::all(number, at)).collect();
             t.process(account, &give, move |t| lead(t, forwards_late)).unwrap();
+            t.revoke(lent[1].1).unwrap();
             t.close(names).unwrap();
             t.settle();
             let mut seen = Vec::new();
@@ -251,12 +266,14 @@ fn a_forward_leads_to_the_same_whether_servers_waited_or_were_busy() {
                     let opened = t.open(dir, &way.to_string(), flags as u64);
                     let told = match opened {
                         Ok(fd) => {
-                            let info = t.query(fd).unwrap();
+                            let info = t.query(fd).map(|info| {
+                                let HandleInfo { rights, inherit, flags, label, .. } = info;
+                                format!("{rights:x} {inherit:x} {flags:x} {label:?}")
+                            });
                             let at = t.room(16);
                             let read = t.call(Call::Read2, [fd, at as usize, 9, 3, usize::MAX]);
                             t.close(fd).unwrap();
-                            let HandleInfo { rights, inherit, flags, label, .. } = info;
-                            format!("{rights:x} {inherit:x} {flags:x} {label:?} {read:?}")
+                            format!("{info:?} {read:?}")
                         }
                         Err(error) => format!("{error:?} {:?}", t.denial()),
                     };

@@ -12,7 +12,13 @@ use crate::{
 pub use clavis_abi::params::endpoint_flags;
 use clavis_abi::params::{MintParams, OUT_UPPER, RequestInfo};
 #[cfg(feature = "scheme")]
-use clavis_abi::{error::EINVAL, params::ObjectType};
+use clavis_abi::{
+    error::EINVAL,
+    params::ObjectType,
+    syscall::{CallFlags, schemev2::Cqe},
+};
+#[cfg(feature = "scheme")]
+use redox_scheme::{Request, Socket};
 
 /// Declares properties of the endpoint behind a socket ([`endpoint_flags`]).
 ///
@@ -50,10 +56,33 @@ pub fn request_info(socket: &impl AsNumber, tag: u32) -> Result<RequestInfo> {
 /// # Errors
 /// `EBADF`; `EINVAL` for what is no socket.
 #[cfg(feature = "scheme")]
-pub fn socket(number: Number) -> Result<redox_scheme::Socket> {
+pub fn socket(number: Number) -> Result<Socket> {
     if query(&number)?.object != Some(ObjectType::Socket) {
         return Err(Error::from_errno(EINVAL));
     }
     // SAFETY: only the kernel writes what is read from a socket, so the addresses in it are true.
-    Ok(unsafe { redox_scheme::Socket::from_fd(libredox::Fd::new(number.raw())) })
+    Ok(unsafe { Socket::from_fd(libredox::Fd::new(number.raw())) })
+}
+
+/// Answers a request and waits for the next message, in one call: also with what the published
+/// library has no answer for. `None`: the endpoint has ended.
+///
+/// # Errors
+/// What the kernel answers. Where it refuses a forward the request is still to be answered; after
+/// `EINTR`, or if the endpoint failed, it is not.
+#[cfg(feature = "scheme")]
+pub fn exchange(socket: &Socket, answer: &Cqe) -> Result<Option<Request>> {
+    let mut next = Request::default();
+    let start = (&raw mut next).cast::<u8>();
+    // SAFETY: these are the bytes of a request, which is plain words, and nobody else looks at them
+    // while they are borrowed.
+    let bytes = unsafe { core::slice::from_raw_parts_mut(start, size_of::<Request>()) };
+    for (to, from) in bytes.iter_mut().zip(answer.iter()) {
+        *to = *from;
+    }
+    // One answer, and room for one request, which the kernel writes over it.
+    let words = [0, 1, 1];
+    let done = libredox::call::call_rw(socket.inner().raw(), bytes, CallFlags::empty(), &words);
+    let done = done.map_err(|error| Error::from_errno(error.errno()))?;
+    Ok((done == 2).then_some(next))
 }

@@ -122,11 +122,11 @@ impl Desk {
             Ok(_) if wanted.service == Service::Resolve && self.network == Network::Absent => {
                 return Err(Error::new(ENETDOWN));
             }
-            Ok(grant) => return Ok(Answer::Grant(grant)),
+            Ok(given) => return Ok(Answer::Grant(given.of(wanted))),
             Err(refusal) => refusal,
         };
         let asked = limits.ask.as_ref().map(|ask| granted(ask, &wanted));
-        let Some(Ok(grant)) = asked else { return Err(Error::new(refusal)) };
+        let Some(Ok(given)) = asked else { return Err(Error::new(refusal)) };
         if self.person == Person::Absent {
             return Err(Error::new(ENXIO));
         }
@@ -135,7 +135,7 @@ impl Desk {
         }
         let number = self.asked;
         self.asked = number.wrapping_add(1);
-        self.questions.push_back(Question { number, tag, grant });
+        self.questions.push_back(Question { number, tag, grant: given.of(wanted) });
         Ok(Answer::Ask)
     }
 
@@ -226,12 +226,26 @@ const NAMES: Rights = Rights::LOOKUP
     .union(Rights::RENAME)
     .union(Rights::LINK);
 
+/// What is given of what is wanted.
+struct Given {
+    rights: Rights,
+    /// Something empty in its place.
+    is_masked: bool,
+}
+
+impl Given {
+    fn of(self, wanted: Wanted) -> Grant {
+        let path = if self.is_masked { EMPTY.to_owned() } else { wanted.path };
+        Grant { path, rights: self.rights }
+    }
+}
+
 /// What a guard gives of what is wanted, or the error number.
-fn granted(guard: &Guard, wanted: &Wanted) -> core::result::Result<Grant, i32> {
+fn granted(guard: &Guard, wanted: &Wanted) -> core::result::Result<Given, i32> {
     let decision = guard.decide(&wanted.path);
-    let (path, rights) = match decision.verdict {
-        Verdict::Allow(rights) => (wanted.path.as_str(), rights),
-        Verdict::Mask => (EMPTY, READ_ONLY),
+    let (is_masked, rights) = match decision.verdict {
+        Verdict::Allow(rights) => (false, rights),
+        Verdict::Mask => (true, READ_ONLY),
         Verdict::Hide if !decision.leads => return Err(ENOENT),
         Verdict::Deny | Verdict::Hide => return Err(EACCES),
     };
@@ -239,7 +253,7 @@ fn granted(guard: &Guard, wanted: &Wanted) -> core::result::Result<Grant, i32> {
     if rights.is_empty() {
         return Err(EACCES);
     }
-    Ok(Grant { path: path.to_owned(), rights })
+    Ok(Given { rights, is_masked })
 }
 
 /// What is opened in the place of something masked.

@@ -7,11 +7,11 @@ use clavis::handle::limit;
 use clavis::server::mint;
 use clavis::{AsNumber, Handle, Lease, Number, Place, Rights, handle_flags};
 use clavis_policy::Policy;
-use redox_scheme::scheme::{Op, SchemeState, SchemeSync};
+use redox_scheme::scheme::{Op, OpFdPathLike, SchemeState, SchemeSync};
 use redox_scheme::{
-    CallRequest, CallerCtx, OpenResult, RequestKind, Response, SignalBehavior, Socket,
+    CallRequest, CallerCtx, OpenResult, Request, RequestKind, Response, SignalBehavior, Socket,
 };
-use scheme_daemon::{Forward, Resolution, Tag, answer, endpoint, forward};
+use scheme_daemon::{Forward, Resolution, Tag, answer, endpoint, forward, forward_and_wait};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use syscall::Stat;
 use syscall::error::{EACCES, ECANCELED, ENOSYS, EOPNOTSUPP, Error, Result};
@@ -172,15 +172,45 @@ impl Shared {
 
     fn grant(&self, names: &Handle, tag: u32, grant: &Grant) -> Result<()> {
         let path = in_namespace(&grant.path);
-        let granted = Forward {
-            to: names.number(),
-            path: &path,
-            rights: grant.rights,
-            inherit: grant.rights,
-            flags: 0,
-        };
-        forward(&self.number(), Tag(tag), &granted)
+        forward(&self.number(), Tag(tag), &granted(names.number(), &path, grant.rights))
     }
+
+    /// Opens for who asks, and takes the next request.
+    fn open(&self, open: OpFdPathLike<usize>, tag: Tag) -> Heard {
+        loop {
+            let mut counter = self.counter();
+            let names = counter.from.names.number();
+            let answer = counter.desk.open(open.fd, open.path(), tag.0);
+            // Nobody else may have to wait until somebody asks for something.
+            drop(counter);
+            let result = match answer {
+                Ok(Answer::Ask) => {
+                    self.asked.notify_one();
+                    return Heard::Later;
+                }
+                Ok(Answer::Grant(grant)) => {
+                    let path = in_namespace(&grant.path);
+                    let granted = granted(names, &path, grant.rights);
+                    match forward_and_wait(&self.socket, tag, &granted) {
+                        Ok(next) => return Heard::Before(next),
+                        // Other terms hold, and that number means nothing any more.
+                        Err(_) if self.counter().from.names.number() != names => continue,
+                        Err(error) => Err(error),
+                    }
+                }
+                Ok(Answer::Object(number)) => {
+                    Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::empty() })
+                }
+                Err(error) => Err(error),
+            };
+            return Heard::Now(Response::open_dup_like(result, Op::OpenAt(open)));
+        }
+    }
+}
+
+/// What the broker asks the namespace for in the place of a program.
+fn granted(names: Number, path: &str, rights: Rights) -> Forward<'_> {
+    Forward { to: names, path, rights, inherit: rights, flags: 0 }
 }
 
 /// A path as a namespace knows it: with its scheme.
@@ -196,65 +226,57 @@ fn serve(shared: &Shared) -> Result<()> {
     let mut state = SchemeState::new();
     let mut next = socket.next_request(SignalBehavior::Restart)?;
     while let Some(request) = next {
-        let response = match request.kind() {
+        let heard = match request.kind() {
             RequestKind::Call(call) => hear(shared, &mut state, call),
             // Nobody sends it handles, and it keeps none for anybody.
             RequestKind::SendFd(request) => {
-                Some(Response::new(Err(Error::new(EOPNOTSUPP)), request))
+                Heard::Now(Response::new(Err(Error::new(EOPNOTSUPP)), request))
             }
             RequestKind::RecvFd(request) => {
-                Some(Response::open_dup_like(Err(Error::new(EOPNOTSUPP)), request))
+                Heard::Now(Response::open_dup_like(Err(Error::new(EOPNOTSUPP)), request))
             }
             RequestKind::Cancellation(request) => {
                 let tag = Tag::of(&request.id);
                 if shared.counter().desk.given_up(tag.0) {
                     answer(&shared.number(), tag, Err(Error::new(ECANCELED)))?;
                 }
-                None
+                Heard::Later
             }
             RequestKind::OnClose { id } => {
                 shared.counter().desk.close(id);
-                None
+                Heard::Later
             }
-            _ => None,
+            _ => Heard::Later,
         };
-        next = match response {
-            Some(response) => {
+        next = match heard {
+            Heard::Now(response) => {
                 socket.write_response_and_await_next_request(SignalBehavior::Restart, response)?.1
             }
-            None => socket.next_request(SignalBehavior::Restart)?,
+            Heard::Later => socket.next_request(SignalBehavior::Restart)?,
+            Heard::Before(next) => next,
         };
     }
     Ok(())
 }
 
-/// Carries a request out. `None`: it was passed on, or waits for the person.
-fn hear(shared: &Shared, state: &mut SchemeState, call: CallRequest) -> Option<Response> {
-    let caller = call.caller();
-    let tag = Tag::of(&call.request_id()).0;
-    match call.op() {
-        Ok(Op::OpenAt(open)) => {
-            let mut counter = shared.counter();
-            let answer = counter.desk.open(open.fd, open.path(), tag);
-            let result = match answer {
-                Ok(Answer::Ask) => {
-                    shared.asked.notify_one();
-                    return None;
-                }
-                Ok(Answer::Grant(grant)) => match shared.grant(&counter.from.names, tag, &grant) {
-                    Ok(()) => return None,
-                    Err(error) => Err(error),
-                },
-                Ok(Answer::Object(number)) => {
-                    Ok(OpenResult::ThisScheme { number, flags: NewFdFlags::empty() })
-                }
-                Err(error) => Err(error),
-            };
-            Some(Response::open_dup_like(result, Op::OpenAt(open)))
-        }
-        Ok(op) => Some(op.handle_sync(caller, &mut Objects(shared), state)),
-        Err(call) => Some(Response::new(Err(Error::new(ENOSYS)), call)),
-    }
+/// What became of a request.
+enum Heard {
+    /// This answers it.
+    Now(Response),
+    /// It waits for the person, or awaits no answer.
+    Later,
+    /// It was passed on, and this is the next.
+    Before(Option<Request>),
+}
+
+/// Carries a request out.
+fn hear(shared: &Shared, state: &mut SchemeState, call: CallRequest) -> Heard {
+    let (caller, tag) = (call.caller(), Tag::of(&call.request_id()));
+    Heard::Now(match call.op() {
+        Ok(Op::OpenAt(open)) => return shared.open(open, tag),
+        Ok(op) => op.handle_sync(caller, &mut Objects(shared), state),
+        Err(call) => Response::new(Err(Error::new(ENOSYS)), call),
+    })
 }
 
 /// What can be done with an object of the broker besides opening.

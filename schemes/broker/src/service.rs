@@ -51,7 +51,7 @@ impl Wanted {
         let path = match *service {
             Service::Random | Service::Log if !rest.is_empty() => return None,
             Service::Random | Service::Log => (*prefix).to_owned(),
-            _ => format!("{prefix}/{rest}"),
+            _ => [prefix, "/", &*rest].concat(),
         };
         Some(Wanted { service: *service, path, most: *most })
     }

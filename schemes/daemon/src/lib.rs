@@ -26,7 +26,7 @@ mod waiting;
 #[cfg(target_os = "redox")]
 pub use endpoint::{Endpoint, Resolution, endpoint};
 #[cfg(target_os = "redox")]
-pub use forward::{Forward, answer, forward};
+pub use forward::{Forward, answer, forward, forward_and_wait};
 #[cfg(target_os = "redox")]
 pub use patient::{Attended, Patient, lock, reply, serve_patient};
 #[cfg(target_os = "redox")]

@@ -1,9 +1,10 @@
 //! A daemon that answers every request at once.
+use crate::forward::{Forward, forward_and_wait};
 use clavis::Number;
 use clavis::server::request_info;
 use redox_scheme::scheme::{Op, SchemeState, SchemeSync, register_sync_scheme};
 use redox_scheme::{
-    CallRequest, CallerCtx, CancellationRequest, Id, OpenResult, RequestKind, Response,
+    CallRequest, CallerCtx, CancellationRequest, Id, OpenResult, Request, RequestKind, Response,
     SendFdRequest, SignalBehavior, Socket,
 };
 use std::hash::{Hash, Hasher};
@@ -66,6 +67,12 @@ pub trait Daemon: SchemeSync {
         Err(Error::new(EOPNOTSUPP))
     }
 
+    /// Where an open is passed on to, if it is passed on as it is. If that is refused the daemon is
+    /// asked to open.
+    fn passed_on<'a>(&self, _number: usize, _path: &'a str, _flags: u64) -> Option<Forward<'a>> {
+        None
+    }
+
     /// What came of a request with that tag, if an earlier instance carried it out and may not have
     /// answered it.
     fn done(&mut self, _tag: Tag) -> Option<Done> {
@@ -113,7 +120,13 @@ pub fn answer_all<S: Daemon>(socket: &Socket, scheme: &mut S) -> Result<()> {
                         let opened = OpenResult::ThisScheme { number, flags };
                         Response::open_dup_like(Ok(opened), call)
                     }
-                    Some(Done::Begun) | None => answer(scheme, &mut state, call),
+                    Some(Done::Begun) | None => match answer(socket, scheme, &mut state, call) {
+                        Answered::Here(response) => response,
+                        Answered::PassedOn(request) => {
+                            next = request;
+                            continue;
+                        }
+                    },
                 }
             }
             RequestKind::SendFd(request) => {
@@ -177,9 +190,30 @@ fn is_again(socket: &Socket, tag: Tag) -> bool {
     request_info(&number, tag.0).is_ok_and(|info| info.again != 0)
 }
 
-fn answer<S: Daemon>(scheme: &mut S, state: &mut SchemeState, call: CallRequest) -> Response {
-    let caller = call.caller();
-    match call.op() {
+/// What became of a request.
+enum Answered {
+    /// It is answered with this.
+    Here(Response),
+    /// Somebody else is asked instead; this is the next.
+    PassedOn(Option<Request>),
+}
+
+fn answer<S: Daemon>(
+    socket: &Socket,
+    scheme: &mut S,
+    state: &mut SchemeState,
+    call: CallRequest,
+) -> Answered {
+    let (caller, tag) = (call.caller(), Tag::of(&call.request_id()));
+    Answered::Here(match call.op() {
+        Ok(Op::OpenAt(open)) => {
+            if let Some(forward) = scheme.passed_on(open.fd, open.path(), *open.flags() as u64)
+                && let Ok(next) = forward_and_wait(socket, tag, &forward)
+            {
+                return Answered::PassedOn(next);
+            }
+            Op::OpenAt(open).handle_sync(caller, scheme, state)
+        }
         Ok(Op::StdFsCall(mut request)) => match lock_metadata(request.metadata()) {
             Some((kind, metadata)) => {
                 let id = request.fd();
@@ -190,7 +224,7 @@ fn answer<S: Daemon>(scheme: &mut S, state: &mut SchemeState, call: CallRequest)
         },
         Ok(op) => op.handle_sync(caller, scheme, state),
         Err(call) => Response::new(Err(Error::new(ENOSYS)), call),
-    }
+    })
 }
 
 /// What a request about an advisory lock says; `None` for others.

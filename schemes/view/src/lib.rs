@@ -40,7 +40,7 @@ mod table;
 pub use guarded::Guarded;
 pub use judge::{Below, Decision, Everything, Judge, Verdict};
 pub use lower::{Lower, Walks};
-pub use open::Opened;
+pub use open::{Opened, PassedOn};
 pub use record::{Record, Recorder};
 pub use store::Store;
 pub use table::{MOST, ROOT, View};

@@ -55,6 +55,12 @@ pub trait Lower {
     /// Whether an open with NOT_DIRECTORY is refused for a directory.
     fn tells_directories(&self) -> bool;
 
+    /// The number under which opens are passed on to a directory as they are, if they can be: who
+    /// serves the view answers them so, and the file system walks by node and tells directories.
+    fn takes_opens(&self, _directory: &Self::Handle) -> Option<usize> {
+        None
+    }
+
     /// Opens what a path beneath a directory means; the empty path means the handle's own object.
     /// What is opened has at most those rights; CREATE may be needed to open it all the same.
     ///

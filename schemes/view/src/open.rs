@@ -29,20 +29,59 @@ pub enum Opened<H> {
     Lower(H),
 }
 
+/// Where an open is passed on to as it is: nobody opens in the view's name.
+#[derive(Debug)]
+pub struct PassedOn {
+    /// The directory of the file system below.
+    pub to: usize,
+    /// Open flags that it is asked with beside its own.
+    pub flags: u64,
+    /// The rights of the result at most.
+    pub most: Rights,
+}
+
+/// Whether what is opened stays the view's own.
+fn is_own(flags: Flags) -> bool {
+    !flags.reads_or_writes() || flags.has(O_DIRECTORY)
+}
+
 /// Whether a path is names and single slashes and nothing else.
 fn is_plain(path: &str) -> bool {
     !path.split('/').any(|name| matches!(name, "" | "." | ".."))
 }
 
 impl<L: Lower, J: Judge> View<L, J> {
+    /// Where the open of a file is passed on to: its path is allowed, and the file system below opens
+    /// it unless there is a link or a directory. Then the open comes back, and is to be walked.
+    pub fn passed_on(&self, number: usize, path: &str, flags: u64) -> Option<PassedOn> {
+        let flags = Flags(flags);
+        let walks = self.judge.watches() || flags.0 & open_flags::WALK != 0;
+        if walks || is_own(flags) || flags.has(O_CREAT) || !is_plain(path) {
+            return None;
+        }
+        let start = &self.open.get(number)?.node;
+        let Body::Here(from) = &start.0.body else { return None };
+        let to = self.lower.takes_opens(from)?;
+        let rights = start.asked(&self.judge).decide(&start.child(path)).rights();
+        if !rights.contains(Rights::demanded(flags.0) | Rights::TRANSFER) {
+            return None;
+        }
+        // What is written is no directory, and what is opened as a link is one.
+        let known = flags.has(O_WRONLY) || flags.has(O_SYMLINK);
+        let told = if known { 0 } else { open_flags::NOT_DIRECTORY };
+        Some(PassedOn { to, flags: open_flags::OR_WALK | told, most: rights.difference(BEYOND) })
+    }
+
     /// Opens what a path means, from an open directory.
     ///
     /// # Errors
     /// As POSIX has them, and [`beneath::walk`]; `EACCES` for what is denied, also in part.
     pub fn open(&mut self, number: usize, path: &str, flags: u64) -> Result<Opened<L::Handle>> {
         let start = self.node(number)?;
-        let flags = Flags(flags);
-        if let Some(opened) = self.straight(&start, path, flags)? {
+        let walks = flags & open_flags::WALK != 0;
+        // Of those who passed it on here, and it is not passed on any more.
+        let flags = Flags(flags & !(open_flags::WALK | open_flags::OR_WALK));
+        if !walks && let Some(opened) = self.straight(&start, path, flags)? {
             return Ok(opened);
         }
         match walk(&self.steps(), &start, path, flags.rules())? {
@@ -76,7 +115,7 @@ impl<L: Lower, J: Judge> View<L, J> {
         if !rights.contains(demanded) {
             return Ok(None);
         }
-        let own = !flags.reads_or_writes() || flags.has(O_DIRECTORY);
+        let own = is_own(flags);
         // What is written is no directory, and what is opened as a link is one.
         let known = flags.has(O_WRONLY) || flags.has(O_SYMLINK);
         let told = !known && tells;
@@ -179,7 +218,7 @@ impl<L: Lower, J: Judge> View<L, J> {
     ) -> Result<Opened<L::Handle>> {
         let path = directory.child(name);
         let rights = self.writable(directory, &path, Rights::demanded(flags.0))?;
-        let own = flags.has(O_DIRECTORY) || !flags.reads_or_writes();
+        let own = is_own(flags);
         if !own && !rights.contains(Rights::TRANSFER) {
             return Err(Error::new(EACCES));
         }

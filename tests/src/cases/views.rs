@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "links_in_a_view_lead_where_the_namespace_says", run: links },
     Case { name: "a_handle_under_a_policy_opens_what_matches_and_only_weakens", run: narrowed },
     Case { name: "an_open_directory_of_a_view_follows_its_directory", run: follows },
+    Case { name: "an_open_that_meets_a_link_or_a_directory_is_walked_by_the_view", run: walked },
 ];
 
 /// A view that is served while this value lives.
@@ -173,4 +174,52 @@ fn narrowed() -> Verdict {
     check(errno(&weak, "a.txt", O_RDONLY) == Some(ENOTCAPABLE), "READ is back")?;
     let wrong = ask(&narrow, "allow everything\n").err().map(|error| error.errno());
     check(wrong == Some(EINVAL), "it is no policy")
+}
+
+fn walked() -> Verdict {
+    use clavis::abi::error::{EISDIR, ELOOP, ENOENT, ENOTDIR};
+    use clavis::open_flags::{NO_SYMLINKS, NOT_DIRECTORY, WALK};
+    use syscall::flag::O_NOFOLLOW;
+    let (place, view) = viewed("walked")?;
+    for name in ["link", "unseen-link"] {
+        io("link", symlink("deep", place.at("in").join(name)))?;
+    }
+    io("write", fs::write(place.at("in/unseen-file"), "unseen"))?;
+    let root = at("root", Handle::open(&view.at(""), LIST))?;
+    let read = |of: &Handle, path: &str, flags: u64| {
+        let opened = Handle::open_at(of, path, O_RDONLY as u64 | flags);
+        let mut text = [0; 16];
+        let read = opened.and_then(|file| file.read_at(&mut text, 0));
+        let text = read
+            .map(|length| String::from_utf8_lossy(text.get(..length).unwrap_or(&[])).into_owned());
+        text.map_err(|error| error.errno())
+    };
+    let deep = || Ok("deep".to_owned());
+    for (path, flags, expected) in [
+        ("deep/file", 0, deep()),
+        ("deep/file", WALK, deep()),
+        ("link/file", 0, deep()),
+        ("link/file", NO_SYMLINKS, Err(ELOOP)),
+        ("link", O_NOFOLLOW as u64, Err(ELOOP)),
+        ("link", NOT_DIRECTORY, Err(EISDIR)),
+        ("deep", 0, Err(EISDIR)),
+        ("file/x", 0, Err(ENOTDIR)),
+        ("none", 0, Err(ENOENT)),
+    ] {
+        let found = read(&root, path, flags);
+        check(found == expected, &format!("{path} {flags:#x}: {found:?}"))?;
+    }
+    // A directory that was opened so is one.
+    let directory = at("directory", Handle::open_at(&root, "link", O_RDONLY as u64))?;
+    check(read(&directory, "file", 0) == deep(), "it leads elsewhere")?;
+    // What is hidden on the way is not there, whatever it is, though more may be said of what lies below.
+    let name = view.at("");
+    let hide = |path: &str| format!("hide {name}{path}\nallow r {name}{path}/*\n");
+    let text = format!("policy\nallow r {name}***\n{}{}", hide("unseen-file"), hide("unseen-link"));
+    let narrow = at("policy", Handle::ask(&root, text.as_bytes(), clavis::Place::Upper))?;
+    for path in ["unseen-file/x", "unseen-link/file", "none/x"] {
+        let found = read(&narrow, path, 0);
+        check(found == Err(ENOENT), &format!("{path}: {found:?}"))?;
+    }
+    check(read(&narrow, "link/file", 0) == deep(), "what is allowed is not opened")
 }

@@ -56,12 +56,6 @@ impl<M: Machine> Kernel<M> {
         Ok(self.pipes.insert(&mut self.machine, pipe)?)
     }
 
-    /// Counts a new write end.
-    pub(crate) fn pipe_writer_retain(&mut self, id: PipeId) {
-        let pipe = &mut self.pipes[id];
-        pipe.writers = pipe.writers.wrapping_add(1);
-    }
-
     /// A read end is gone.
     pub(crate) fn pipe_reader_release(&mut self, id: PipeId) {
         let pipe = &mut self.pipes[id];
@@ -95,16 +89,11 @@ impl<M: Machine> Kernel<M> {
         self.watchers_drop(core::mem::take(&mut pipe.reader_watchers));
         self.watchers_drop(core::mem::take(&mut pipe.writer_watchers));
         for handle in pipe.parked.into_iter().flatten() {
-            self.parked_release(pipe.account, handle);
+            self.uncharge(pipe.account, Resource::Handles, 1);
+            self.description_release(handle.description);
         }
         self.memory_release(pipe.memory);
         self.uncharge_object::<Pipe>(pipe.account);
-    }
-
-    /// Lets go of a handle that was parked at an account's cost.
-    pub(crate) fn parked_release(&mut self, payer: AccountId, handle: Handle) {
-        self.uncharge(payer, Resource::Handles, 1);
-        self.description_release(handle.description);
     }
 
     /// Tells the read end that something came.

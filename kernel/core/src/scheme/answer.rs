@@ -153,7 +153,7 @@ impl<M: Machine> Kernel<M> {
         let request = &mut self.requests[id];
         let value = match server_result(cqe.result) {
             Ok(value) => value,
-            Err(error) => return self.request_fail(id, error.errno),
+            Err(error) => return self.answer_error(id, error.errno),
         };
         let class = request.class;
         if matches!(class, Class::OpenAt | Class::Dup) {
@@ -162,7 +162,11 @@ impl<M: Machine> Kernel<M> {
         let Some(caller) = request.caller else { return self.request_free(id) };
         match class {
             Class::RecvFd => return self.request_fail(id, EIO),
-            Class::MmapPrep => return self.answer_memory(id, value as u64),
+            // An address of the server's own.
+            Class::MmapPrep => match self.lend(id, value as u64) {
+                Ok(caller) => return self.answered(id, caller),
+                Err(error) => return self.request_fail(id, error.errno),
+            },
             Class::Fevent => {
                 if let Some((registration, interest)) = request.registration.take() {
                     let ready = value as u8 & interest;
@@ -183,6 +187,22 @@ impl<M: Machine> Kernel<M> {
             _ => request.result = value,
         }
         self.answered(id, caller);
+    }
+
+    /// A server answered with an error, or nobody can be asked. An open that was passed on as long as no
+    /// link and no directory is met, and met one, is made anew: who judges paths walks then.
+    pub(super) fn answer_error(&mut self, id: RequestId, errno: i32) {
+        const STRAIGHT: u64 = open_flags::OR_WALK | open_flags::WALK;
+        let Request { caller, opening, .. } = self.requests[id];
+        let asked = opening.map_or(0, |opening| opening.open_flags & STRAIGHT);
+        let Some(caller) = caller
+            .filter(|_| asked == open_flags::OR_WALK && matches!(errno, ELOOP | ENOTDIR | EISDIR))
+        else {
+            return self.request_fail(id, errno);
+        };
+        self.request_free(id);
+        self.threads[caller].args[3] |= open_flags::WALK as usize;
+        self.wake_next(caller, Resume::Retry);
     }
 
     /// A server answered how long an object is, for a seek from its end.
@@ -310,14 +330,6 @@ impl<M: Machine> Kernel<M> {
         };
         if let Ok(handle) = handle {
             self.description_release(handle.description);
-        }
-    }
-
-    /// A server answered an mmap with an address of its own.
-    fn answer_memory(&mut self, id: RequestId, address: u64) {
-        match self.lend(id, address) {
-            Ok(caller) => self.answered(id, caller),
-            Err(error) => self.request_fail(id, error.errno),
         }
     }
 }

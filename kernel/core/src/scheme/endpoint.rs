@@ -439,7 +439,10 @@ impl<M: Machine> Kernel<M> {
             *word &= !bits;
         }
         // Who waits for admission may have waited for these pages: all look again, in order.
-        self.admission_wake_all(id);
+        while let Some(thread) = self.endpoints[id].admission.pop_front(&mut self.threads) {
+            let resume = self.threads[thread].resume;
+            self.wake(thread, resume);
+        }
     }
 
     /// Queues the notice that an object's last handle is gone. It was reserved with the object.
@@ -472,13 +475,8 @@ impl<M: Machine> Kernel<M> {
 
     /// A notice waits: a receiver may take it when its turn comes. It is never switched to.
     pub(crate) fn notice_queued(&mut self, id: EndpointId) {
-        let endpoint = &mut self.endpoints[id];
-        let is_watched = !endpoint.socket_watchers.is_empty();
-        if let Some(thread) = endpoint.receivers.pop_front(&mut self.threads) {
-            let resume = self.threads[thread].resume;
-            self.wake(thread, resume);
-        }
-        if is_watched {
+        self.receivers_nudge(id);
+        if !self.endpoints[id].socket_watchers.is_empty() {
             self.notify(Object::Socket(id), READABLE);
         }
     }
@@ -511,14 +509,6 @@ impl<M: Machine> Kernel<M> {
             let resume = self.threads[thread].resume;
             self.wake(thread, resume);
             *quantum -= 1;
-        }
-    }
-
-    /// Lets everybody who waits for a place look again.
-    fn admission_wake_all(&mut self, id: EndpointId) {
-        while let Some(thread) = self.endpoints[id].admission.pop_front(&mut self.threads) {
-            let resume = self.threads[thread].resume;
-            self.wake(thread, resume);
         }
     }
 

@@ -23,27 +23,29 @@ impl<M: Machine> Kernel<M> {
         let target = *self.tables.get(caller.table)?.get(usize::try_from(given.fd).ok()?)?;
         let request = self.requests.get(id)?;
         let Request { class, stage, server, opening, caller: client, through, .. } = *request;
-        let (opening, mut forwards) = (opening?, request.forwards);
+        let (mut opening, mut forwards) = (opening?, request.forwards);
         let (mut door, mut masks, mut slot) = (target, target.inherit, None);
         let mut flags = given.flags as u32 | u32::from(target.flags);
         let mut object = self.descriptions.get(target.description)?.object;
         if let Object::Slot(id) = object {
             // On to what fills it.
-            door = self.slots.get(id)?.root?;
+            door = self.slots.get(id)?.root.filter(|root| root.lease.is_none())?;
             object = self.descriptions.get(door.description)?.object;
             (masks, flags) = (masks & door.inherit, flags | u32::from(door.flags));
             (slot, forwards) = (Some(id), forwards.saturating_add(1));
         }
         let Object::Scheme(object) = object else { return None };
         let sticky = flags & handle_flags::STICKY as u32;
-        let inherit = opening.inherit & Rights::from_bits_truncate(given.inherit) & masks;
+        opening.pass_on(&given, masks, sticky);
+        let lease = request.lease.or(target.lease);
         let len = usize::try_from(given.path_len).ok()?;
         let path = self.scratch.get_mut(..len)?;
         if (class, stage, server) != (Class::OpenAt, Stage::Delivered, Some(caller.process))
             || !target.rights.contains(Rights::LOOKUP | Rights::FORWARD)
-            || target.lease.is_some()
-            || door.lease.is_some()
-            || !inherit.contains(Rights::demanded(opening.open_flags))
+            || target.lease.is_some_and(|own| {
+                lease != Some(own) || !self.leases.get(own).is_some_and(Lease::holds_plainly)
+            })
+            || !opening.inherit.contains(Rights::demanded(opening.open_flags))
             || forwards >= FORWARD_MAX
             // Nobody is to hear of the end of what it came through.
             || self.descriptions.get(through)?.refs <= 1
@@ -53,12 +55,13 @@ impl<M: Machine> Kernel<M> {
             return None;
         }
         let mut sqe = request.sqe;
-        let way = Handle { inherit, flags: (opening.flags | sticky) as u8, ..target };
+        let way = Handle { inherit: opening.inherit, flags: opening.flags as u8, ..target };
         self.confine(&way, object, len, opening.open_flags).ok()?;
         sqe.args[3] = self.server_flags(&way, object, opening.open_flags, sqe.args[4] as u32);
         let (old, new) = self.endpoints.pair_mut(receive.endpoint, object.endpoint)?;
         let (place, taker) = (new.place_next()?, new.receivers.front()?);
-        let priority = self.threads.get(client?)?.priority;
+        let client = client?;
+        let priority = self.threads.get(client)?.priority;
         let (forwarder, server) = self.threads.pair_mut(caller.thread, taker)?;
         let notice = new.closes.front();
         if !new.is_ready(object.epoch)
@@ -83,14 +86,11 @@ impl<M: Machine> Kernel<M> {
         old.place_vacate(request.place);
         old.place_free(request.place);
         old.refs = old.refs.wrapping_sub(1);
-        if let Some(opening) = &mut request.opening {
-            opening.rights &= Rights::from_bits_truncate(given.rights) & masks;
-            (opening.inherit, opening.flags) = (inherit, way.flags.into());
-        }
+        request.opening = Some(opening);
         request.aim(&object);
         (request.sqe, request.place, request.page, request.len) = (sqe, place, place.into(), len);
         (request.rights, request.through) = (target.rights, door.description);
-        (request.server, request.redelivered) = (None, false);
+        (request.server, request.redelivered, request.lease) = (None, false, lease);
         request.forwards = forwards.saturating_add(1);
         request.confined |= sticky;
         let last = forwarder.park(caller.thread, old, receive);
@@ -104,6 +104,9 @@ impl<M: Machine> Kernel<M> {
         }
         if let Some(slot) = slot {
             self.opened_through(&opening, slot);
+        }
+        if let Some(lease) = target.lease {
+            self.lease_wait(client, lease);
         }
         self.descriptions.retain(door.description);
         self.description_release(through);
@@ -143,10 +146,7 @@ impl<M: Machine> Kernel<M> {
         request.confined |= sticky;
         request.rights = target.rights;
         if let Some(opening) = request.opening.as_mut() {
-            let inherit = target.inherit;
-            opening.rights &= Rights::from_bits_truncate(params.rights) & inherit;
-            opening.inherit &= Rights::from_bits_truncate(params.inherit) & inherit;
-            opening.flags |= sticky;
+            opening.pass_on(&params, target.inherit, sticky);
         }
         self.request_leave(id);
         self.request_through(id, target.description);
@@ -162,8 +162,7 @@ impl<M: Machine> Kernel<M> {
             self.route(id, len)
         };
         if let Err(error) = routed {
-            self.request_free(id);
-            self.complete(client, Err(error));
+            self.answer_error(id, error.errno);
         }
         Ok(())
     }

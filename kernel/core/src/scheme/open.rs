@@ -51,6 +51,11 @@ impl<M: Machine> Kernel<M> {
         let (len, flags) = (len & !O_FCNTL_MASK, flags as u64);
         refuse_if(flags >> 32 & !(open_flags::ALL >> 32) != 0, EINVAL)?;
         let asked = ByPath { class: Class::OpenAt, dir, path, len, flags, fcntl, out };
+        if !self.cpus[0].again {
+            // Where it is passed on to may have it made anew.
+            let (calls, thread) = (self.statistics.calls, &mut self.threads[caller.thread]);
+            (thread.call, thread.args, thread.sequence) = (Call::OpenAt as usize, args, calls);
+        }
         let handle = self.door(caller, dir, asked.need())?;
         self.check_demanded(caller, &handle, &asked)?;
         self.by_path(caller, handle, &asked)

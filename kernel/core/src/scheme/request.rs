@@ -1,5 +1,6 @@
 //! Requests: what one call asks of a server, from the call to its end.
 use crate::prelude::*;
+use clavis_abi::params::ForwardParams;
 
 /// Names a request.
 pub type RequestId = Id<Request>;
@@ -75,6 +76,14 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// It is passed on, to what gives at most those masks and adds those handle flags.
+    pub(super) fn pass_on(&mut self, given: &ForwardParams, masks: Rights, flags: u32) {
+        self.rights &= Rights::from_bits_truncate(given.rights) & masks;
+        self.inherit &= Rights::from_bits_truncate(given.inherit) & masks;
+        self.flags |= flags;
+        self.open_flags |= given.flags & open_flags::FORWARDED;
+    }
+
     /// The handle, if it gets those rights.
     pub(super) fn handle(&self, rights: Rights, lease: Under) -> Handle {
         let Opening { description, inherit, flags, via, .. } = *self;

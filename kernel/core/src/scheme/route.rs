@@ -256,10 +256,7 @@ impl<M: Machine> Kernel<M> {
             refuse_if(nonblock, EAGAIN)?;
             self.spill(thread, len);
             self.requests[id].stage = Stage::Rerouted;
-            self.threads[thread].resume = Resume::Readmit(id);
-            let Self { endpoints, threads, .. } = self;
-            endpoints[object.endpoint].admission.push_back(threads, thread);
-            self.block(thread, Blocked::Admission(object.endpoint));
+            self.wait_for_admission(thread, object.endpoint, Resume::Readmit(id));
             return Ok(());
         };
         let flags = match class {

@@ -129,11 +129,12 @@ impl Makes {
 }
 
 impl<M: Machine> Kernel<M> {
-    fn wait_for_admission(&mut self, caller: &Caller, endpoint: EndpointId, resume: Resume) {
-        self.threads[caller.thread].resume = resume;
+    /// Lets a thread wait for a place, to go on with `resume` then.
+    pub(super) fn wait_for_admission(&mut self, id: ThreadId, at: EndpointId, resume: Resume) {
         let Self { endpoints, threads, .. } = self;
-        endpoints[endpoint].admission.push_back(threads, caller.thread);
-        self.block(caller.thread, Blocked::Admission(endpoint));
+        threads[id].resume = resume;
+        endpoints[at].admission.push_back(threads, id);
+        self.block(id, Blocked::Admission(at));
     }
 
     /// Begins a message of a class, without payload: the draft of the next request, which
@@ -249,7 +250,7 @@ impl<M: Machine> Kernel<M> {
         }
         let Some((place, page)) = room else {
             refuse_if(nonblock, EAGAIN)?;
-            self.wait_for_admission(caller, endpoint, Resume::Retry);
+            self.wait_for_admission(caller.thread, endpoint, Resume::Retry);
             return Ok(Outcome::Wait);
         };
         let made = makes(self);

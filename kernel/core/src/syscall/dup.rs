@@ -130,7 +130,8 @@ impl<M: Machine> Kernel<M> {
             }
             Object::PipeReader(pipe) if message == b"write" => {
                 let made = self.number_with(caller.table, out, |kernel| {
-                    kernel.pipe_writer_retain(pipe);
+                    let writers = &mut kernel.pipes[pipe].writers;
+                    *writers = writers.wrapping_add(1);
                     let made = kernel.handle_create(account, Object::PipeWriter(pipe))?;
                     Ok(made.through(&handle))
                 });

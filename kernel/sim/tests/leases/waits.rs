@@ -169,45 +169,93 @@ fn a_server_waits_under_the_lease_of_its_socket_and_of_nothing_before() {
     });
 }
 
+/// A server that forwards opens to a handle, and takes the next in the same call. Its root.
+fn forwards_to(t: &mut Thread, target: usize) -> (usize, usize) {
+    let scheme = t.entry(EntryKind::FactoryScheme);
+    let socket = t.socket(scheme).unwrap();
+    let root = t.mint(socket, 1, 0).unwrap();
+    let account = t.entry(EntryKind::Account);
+    let gives = [Give::all(socket, 3), Give::all(target, 4)];
+    let front = t
+        .process(account, &gives, |t| {
+            let mut sqe = t.receive(3).unwrap();
+            loop {
+                let path = t.put(b"x");
+                let all = Rights::all().bits();
+                let params = ForwardParams {
+                    fd: 4,
+                    path,
+                    path_len: 1,
+                    rights: all,
+                    inherit: all,
+                    ..ForwardParams::default()
+                };
+                let at = t.put(params.as_bytes());
+                let mut answer = cqe_bytes(CQE_FORWARD, sqe.tag, at, 0);
+                if sqe.opcode != Opcode::OpenAt as u8 {
+                    answer = cqe_bytes(CqeOpcode::RespondRegular as u8, sqe.tag, 7, 0);
+                }
+                let mut buffer = [answer, vec![0; 48]].concat();
+                let both = CallFlags::READ | CallFlags::WRITE;
+                match t.call_with(3, &mut buffer, both, &[0, 1, 1]) {
+                    Ok(_) => sqe = sqe_of(&buffer),
+                    Err(error) => t.exit(error.errno as usize),
+                }
+            }
+        })
+        .unwrap();
+    t.close(socket).unwrap();
+    t.settle();
+    (root, front)
+}
+
+#[test]
+fn what_is_opened_by_a_forward_to_what_was_lent_ends_with_that_and_so_does_the_wait_for_it() {
+    calm(|t| {
+        let scheme = t.entry(EntryKind::FactoryScheme);
+        let socket = t.socket(scheme).unwrap();
+        let file = t.mint(socket, 1, 0).unwrap();
+        let server = t.server(socket, |t| {
+            t.expect_and_reply(3, Opcode::OpenAt, 4);
+            t.expect_and_reply(3, Opcode::OpenAt, 5);
+            // The next waits until what it goes through is taken back.
+            let taken = t.expect(3, Opcode::OpenAt);
+            assert_eq!(t.expect(3, Opcode::Cancel).tag, taken.tag);
+            t.reply(3, taken.tag, 9).unwrap();
+            assert_eq!(t.expect(3, Opcode::CloseMsg).args[0], 9);
+        });
+        t.close(socket).unwrap();
+        let lease = lease(t);
+        let target = t.lend(file, lease).unwrap();
+        let (root, front) = forwards_to(t, target);
+        // Who was asked once waits with its inbox mapped: from then on it goes the direct way.
+        t.open(file, "f", RW).unwrap();
+        assert_eq!(t.call_with(root, &mut [], CallFlags::empty(), &[]).unwrap(), 7);
+        // In a thread that never came through anything lent itself.
+        let (done, tell) = pipe(t, 0);
+        t.spawn(1, move |t| {
+            let opened = t.open(root, "f", RW).unwrap();
+            assert_eq!(errno(t.open(root, "g", RW)), EREVOKED);
+            assert_eq!(errno(t.read(opened, 1)), EREVOKED);
+            t.write(tell, b"!").unwrap();
+            t.call(Call::ThreadExit, [0; 5]).unwrap();
+        })
+        .unwrap();
+        t.settle();
+        t.revoke(lease).unwrap();
+        t.read(done, 1).unwrap();
+        t.finished(server);
+        t.signal(front, 9).unwrap();
+    });
+}
+
 #[test]
 fn a_server_does_not_wait_under_the_lease_of_what_it_forwarded_to() {
     calm(|t| {
         let (file, server) = t.served(serve);
         let lease = lease(t);
         let target = t.lend(file, lease).unwrap();
-        let scheme = t.entry(EntryKind::FactoryScheme);
-        let socket = t.socket(scheme).unwrap();
-        let root = t.mint(socket, 1, 0).unwrap();
-        let account = t.entry(EntryKind::Account);
-        let gives = [Give::all(socket, 3), Give::all(target, 4)];
-        let front = t
-            .process(account, &gives, |t| {
-                let mut sqe = t.receive(3).unwrap();
-                loop {
-                    let path = t.put(b"x");
-                    let all = Rights::all().bits();
-                    let params = ForwardParams {
-                        fd: 4,
-                        path,
-                        path_len: 1,
-                        rights: all,
-                        inherit: all,
-                        ..ForwardParams::default()
-                    };
-                    let at = t.put(params.as_bytes());
-                    let mut answer = cqe_bytes(CQE_FORWARD, sqe.tag, at, 0);
-                    if sqe.opcode != Opcode::OpenAt as u8 {
-                        answer = cqe_bytes(CqeOpcode::RespondRegular as u8, sqe.tag, 7, 0);
-                    }
-                    let mut buffer = [answer, vec![0; 48]].concat();
-                    let both = CallFlags::READ | CallFlags::WRITE;
-                    match t.call_with(3, &mut buffer, both, &[0, 1, 1]) {
-                        Ok(_) => sqe = sqe_of(&buffer),
-                        Err(error) => t.exit(error.errno as usize),
-                    }
-                }
-            })
-            .unwrap();
+        let (root, front) = forwards_to(t, target);
         t.open(root, "f", RW).unwrap();
         t.settle();
         t.revoke(lease).unwrap();

@@ -4,9 +4,10 @@ use clavis_abi::Rights;
 use clavis_abi::call::Call;
 use clavis_abi::class::CQE_FORWARD;
 use clavis_abi::error::{
-    EAGAIN, EBADF, EFAULT, EINVAL, EIO, ELOOP, ENOTCAPABLE, EWOULDBLOCK, MAX_ERRNO,
+    EAGAIN, EBADF, EFAULT, EINVAL, EIO, EISDIR, ELOOP, ENOENT, ENOTCAPABLE, ENOTDIR, EWOULDBLOCK,
+    MAX_ERRNO,
 };
-use clavis_abi::params::{ForwardParams, OUT_UPPER};
+use clavis_abi::params::{ForwardParams, OUT_UPPER, open_flags};
 use clavis_abi::startup::EntryKind;
 use clavis_abi::syscall::flag::{CallFlags, F_SETFL, O_NONBLOCK, O_RDONLY};
 use clavis_abi::syscall::schemev2::{CqeOpcode, Opcode};
@@ -279,6 +280,92 @@ fn a_bad_forward_is_its_servers_error_and_leaves_it_the_request() {
         t.call(Call::Fsync, [file, 0, 0, 0, 0]).unwrap();
         t.finished(server);
     });
+}
+
+/// Requirement: R106
+#[test]
+fn an_open_that_was_forwarded_and_met_a_link_is_made_anew_once_to_be_walked() {
+    for errno_met in [ELOOP, ENOTDIR, EISDIR] {
+        scene(move |t| {
+            let scheme = t.entry(EntryKind::FactoryScheme);
+            let (files, views) = (t.socket(scheme).unwrap(), t.socket(scheme).unwrap());
+            let root = t.mint(files, 30, 0).unwrap();
+            let dir = t.mint(views, 1, 0).unwrap();
+            let account = t.entry(EntryKind::Account);
+            let gives = [clavis_sim::Give::all(views, 3), clavis_sim::Give::all(root, 4)];
+            let straight = open_flags::NOT_DIRECTORY | open_flags::OR_WALK;
+            let view = t
+                .process(account, &gives, move |t| {
+                    let few = (Rights::BASE | Rights::READING) - Rights::STAT;
+                    let expect = |t: &mut Thread, path, walk| {
+                        let sqe = t.expect(3, Opcode::OpenAt);
+                        assert_eq!((t.path(&sqe).as_str(), sqe.args[3] >> 32), (path, walk));
+                        sqe
+                    };
+                    let walk = open_flags::WALK >> 32;
+                    let forward = |t: &mut Thread, tag, flags| {
+                        let path = t.put(b"to");
+                        let masks = few.bits();
+                        let (fd, path_len) = (4, 2);
+                        let params = ForwardParams {
+                            fd,
+                            path,
+                            path_len,
+                            rights: masks,
+                            inherit: masks,
+                            flags,
+                        };
+                        t.forward_with(3, tag, &params).unwrap();
+                    };
+                    // It led to something, so it is asked once more; nothing of the first is left.
+                    let sqe = expect(t, "link", 0);
+                    forward(t, sqe.tag, straight);
+                    let sqe = expect(t, "link", walk);
+                    t.reply(3, sqe.tag, 5).unwrap();
+                    // Who passes it on all the same is answered: no open goes round for ever.
+                    let sqe = expect(t, "round", 0);
+                    forward(t, sqe.tag, straight);
+                    let sqe = expect(t, "round", walk);
+                    forward(t, sqe.tag, straight);
+                    // Who asked for a walk has it at once, and who was not passed on so is told.
+                    let sqe = expect(t, "walk", walk);
+                    forward(t, sqe.tag, straight);
+                    let sqe = expect(t, "told", 0);
+                    forward(t, sqe.tag, 0);
+                    // What it met is no link and no directory.
+                    let sqe = expect(t, "else", 0);
+                    forward(t, sqe.tag, straight);
+                    t.exit(0)
+                })
+                .unwrap();
+            let server = t.server(files, move |t| {
+                let walk = open_flags::WALK;
+                let met = [straight, straight, straight | walk, straight | walk, 0, straight];
+                for (at, flags) in met.into_iter().enumerate() {
+                    let sqe = t.expect(3, Opcode::OpenAt);
+                    assert_eq!((t.path(&sqe).as_str(), sqe.args[3] >> 32), ("to", flags >> 32));
+                    t.refuse(3, sqe.tag, if at < 5 { errno_met } else { ENOENT }).unwrap();
+                }
+            });
+            for fd in [files, views] {
+                t.close(fd).unwrap();
+            }
+            let file = t.open(dir, "link", O_RDONLY as u64).unwrap();
+            let (rights, _) = t.rights(file).unwrap();
+            assert!(rights.contains(Rights::STAT), "the masks of the forward are forgotten");
+            assert_eq!(errno(t.open(dir, "round", 0)), errno_met);
+            assert_eq!(errno(t.open(dir, "walk", open_flags::WALK)), errno_met);
+            assert_eq!(errno(t.open(dir, "told", 0)), errno_met);
+            assert_eq!(errno(t.open(dir, "else", 0)), ENOENT);
+            assert_eq!(
+                errno(t.open(dir, "link", open_flags::OR_WALK)),
+                EINVAL,
+                "for forwards alone"
+            );
+            t.finished(view);
+            t.finished(server);
+        });
+    }
 }
 
 /// Requirement: R51

@@ -127,6 +127,11 @@ impl Lower for Below {
         self.tells
     }
 
+    fn takes_opens(&self, directory: &Handle) -> Option<usize> {
+        // What is lent is seen first.
+        (self.tells && self.lender.is_none()).then(|| directory.number().raw())
+    }
+
     fn open(&self, from: &Handle, path: &str, flags: u64, most: Rights) -> Result<Handle> {
         let flags = flags | open_flags::NO_SYMLINKS;
         if most != Rights::all() {

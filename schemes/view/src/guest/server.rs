@@ -2,14 +2,14 @@
 use crate::guest::{Below, Lend};
 use crate::held::{Given, Held};
 use crate::lower::{Attribute, Lower};
-use crate::{Judge, MOST, Opened, ROOT, View};
+use crate::{Judge, MOST, Opened, PassedOn, ROOT, View};
 use clavis::abi::params::MintParams;
 use clavis::server::mint;
-use clavis::{Handle, Number, Place, Rights};
+use clavis::{Handle, Number, Place, Rights, handle_flags};
 use clavis_policy::Draft;
 use redox_scheme::scheme::SchemeSync;
 use redox_scheme::{CallerCtx, OpenResult};
-use scheme_daemon::{Daemon, copy_path};
+use scheme_daemon::{Daemon, Forward, copy_path};
 use slab::Slab;
 use std::sync::Arc;
 use syscall::dirent::{DirEntry, DirentBuf, DirentKind};
@@ -141,7 +141,14 @@ impl<J: Judge> Server<J> {
     }
 }
 
-impl<J: Judge, L: Held> Daemon for Server<J, L> {}
+impl<J: Judge, L: Held> Daemon for Server<J, L> {
+    fn passed_on<'a>(&self, number: usize, path: &'a str, flags: u64) -> Option<Forward<'a>> {
+        let PassedOn { to, flags, most } = self.view.passed_on(number, path, flags)?;
+        // Beneath the directory and through no link, as it was judged; so is what is opened.
+        let flags = flags | handle_flags::BENEATH | handle_flags::NO_SYMLINKS;
+        Some(Forward { to: Number::from_raw(to), path, rights: most, inherit: most, flags })
+    }
+}
 
 impl<J: Judge, L: Held> SchemeSync for Server<J, L> {
     fn scheme_root(&mut self) -> Result<usize> {

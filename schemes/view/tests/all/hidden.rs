@@ -53,7 +53,7 @@ impl Side {
     }
 
     fn open(&mut self, from: usize, path: &str, flags: u64) -> std::result::Result<String, i32> {
-        let opened = self.view.open(from, path, flags);
+        let opened = crate::world::open(&mut self.view, from, path, flags);
         outcome(&opened, |opened| match opened {
             Opened::Own(number) => format!("own {number}: {}", self.told(*number)),
             Opened::Lower(handle) => {
@@ -136,7 +136,7 @@ fn hidden(seed: u64) {
             6 | 7 => outcome(&side.view.rename((from, &one), (to, &two), 0), |()| String::new()),
             8 => {
                 let flags = (O_CREAT | O_EXCL | O_SYMLINK | O_WRONLY | 0o777) as u64;
-                let made = side.view.open(from, &one, flags);
+                let made = crate::world::open(&mut side.view, from, &one, flags);
                 if let Ok(Opened::Lower(made)) = &made {
                     let text = Data::Bytes(text.as_bytes());
                     side.disk.handles.borrow_mut().write(made.number, text, 0, 0).unwrap();
@@ -183,7 +183,9 @@ fn nothing_is_opened_with_more_than_its_true_path_has() {
         for _ in 0..60 {
             let flags = (OPENS[random.usize(..OPENS.len())] | 0o644) as u64;
             let path = path(&mut random);
-            if let Ok(Opened::Lower(handle)) = side.view.open(ROOT, &path, flags) {
+            if let Ok(Opened::Lower(handle)) =
+                crate::world::open(&mut side.view, ROOT, &path, flags)
+            {
                 let found = side.disk.handles.borrow().path(handle.number).unwrap();
                 let found = found.strip_prefix("top").unwrap_or(&found);
                 let Verdict::Allow(most) = rules.decide(found).verdict else {

@@ -82,7 +82,7 @@ fn meddled(random: &mut fastrand::Rng, fails: bool) {
         match random.u32(..8) {
             0 => _ = view.rename((from, &one), (from, &two), 0),
             1 => _ = view.unlink(from, &one, 0),
-            _ => match view.open(from, &one, flags) {
+            _ => match crate::world::open(&mut view, from, &one, flags) {
                 Ok(Opened::Own(number)) => {
                     if let Ok(stat) = view.stat(number) {
                         assert!(!outside.contains(&stat.st_ino), "{one:?} led outside");

@@ -30,7 +30,9 @@ fn a_handle_under_a_policy_gives_what_both_say() {
     let texts = policy("allow r /d/*.txt\nallow rc /d/e/***\n");
     let narrow = side.view.narrow(ROOT, texts, "file").unwrap();
     let errno = |side: &mut Side, path: &str, flags: usize| {
-        side.view.open(narrow, path, flags as u64).map(drop).map_err(|error| error.errno)
+        crate::world::open(&mut side.view, narrow, path, flags as u64)
+            .map(drop)
+            .map_err(|error| error.errno)
     };
     assert_eq!(errno(&mut side, "d/a.txt", O_RDONLY), Ok(()));
     assert_eq!(errno(&mut side, "d/a.txt", O_RDWR), Err(EACCES));
@@ -39,10 +41,12 @@ fn a_handle_under_a_policy_gives_what_both_say() {
     assert_eq!(errno(&mut side, "d/no.txt", O_RDONLY), Err(EACCES));
     assert_eq!(errno(&mut side, "out", O_STAT), Err(ENOENT));
     assert_eq!(side.list(narrow).unwrap(), r#"[("d", 4)]"#);
-    let Ok(Opened::Own(d)) = side.view.open(narrow, "d", LIST) else { panic!("no directory") };
+    let Ok(Opened::Own(d)) = crate::world::open(&mut side.view, narrow, "d", LIST) else {
+        panic!("no directory")
+    };
     assert_eq!(side.list(d).unwrap(), r#"[("a.txt", 8), ("e", 4)]"#);
     assert!(
-        side.view.open(d, "b", O_RDONLY as u64).is_err(),
+        crate::world::open(&mut side.view, d, "b", O_RDONLY as u64).is_err(),
         "it is for what is opened through it"
     );
     assert_eq!(side.view.unlink(d, "a.txt", 0).unwrap_err().errno, EACCES);
@@ -52,10 +56,10 @@ fn a_handle_under_a_policy_gives_what_both_say() {
     assert_eq!(renamed, Err(EXDEV));
     // Weaker again, never stronger.
     let weaker = side.view.narrow(d, policy("allow rwx /d/a*\n"), "file").unwrap();
-    assert!(side.view.open(weaker, "a.txt", O_RDONLY as u64).is_ok());
-    let written = side.view.open(weaker, "a.txt", O_RDWR as u64).map(drop);
+    assert!(crate::world::open(&mut side.view, weaker, "a.txt", O_RDONLY as u64).is_ok());
+    let written = crate::world::open(&mut side.view, weaker, "a.txt", O_RDWR as u64).map(drop);
     assert_eq!(written.unwrap_err().errno, EACCES);
-    assert!(side.view.open(weaker, "e", LIST).is_err());
+    assert!(crate::world::open(&mut side.view, weaker, "e", LIST).is_err());
     let mut weakest = weaker;
     for more in 0..6 {
         let text = format!("allow r /***\nhide /{more}\n");
@@ -63,7 +67,10 @@ fn a_handle_under_a_policy_gives_what_both_say() {
     }
     let more = side.view.narrow(weakest, policy("allow r /***\n"), "file");
     assert_eq!(more.unwrap_err().errno, E2BIG);
-    assert!(side.view.open(ROOT, "d/b", O_RDWR as u64).is_ok(), "others are under no limit");
+    assert!(
+        crate::world::open(&mut side.view, ROOT, "d/b", O_RDWR as u64).is_ok(),
+        "others are under no limit"
+    );
 }
 
 #[test]
@@ -100,7 +107,7 @@ fn nothing_is_opened_through_a_narrow_handle_beyond_its_policies() {
             }
             let flags = (OPENS[random.usize(..OPENS.len())] | 0o644) as u64;
             let path = path(&mut random);
-            match side.view.open(from, &path, flags) {
+            match crate::world::open(&mut side.view, from, &path, flags) {
                 Ok(Opened::Lower(handle)) => {
                     let found = side.disk.handles.borrow().path(handle.number).unwrap();
                     let found = found.strip_prefix("top").unwrap_or(&found);

@@ -41,7 +41,7 @@ impl Both {
     }
 
     fn open(&mut self, from: Pair, path: &str, flags: u64) {
-        let mine = self.view.open(from.0, path, flags);
+        let mine = crate::world::open(&mut self.view, from.0, path, flags);
         let its = self.plain.open(from.1, path, flags).map(|opened| opened.number);
         let context = format!("{path:?} {flags:#x}");
         match (mine, its) {
@@ -140,7 +140,7 @@ impl Both {
             7 => {
                 let flags = (O_CREAT | O_EXCL | O_SYMLINK | O_WRONLY | 0o777) as u64;
                 let text = target(random);
-                let mine = self.view.open(from.0, &one, flags);
+                let mine = crate::world::open(&mut self.view, from.0, &one, flags);
                 let its = self.plain.open(from.1, &one, flags);
                 if let (Ok(Opened::Lower(mine)), Ok(its)) = (&mine, &its) {
                     let bytes = Data::Bytes(text.as_bytes());
@@ -178,6 +178,7 @@ fn run(walks: Walks, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut both = Both::new(walks);
     both.disk.tells.set(walks == Walks::ByNode && random.bool());
+    both.disk.takes.set(random.bool());
     for _ in 0..300 {
         both.step(&mut random);
     }

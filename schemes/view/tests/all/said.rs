@@ -32,7 +32,7 @@ fn a_name_that_moves_gives_no_more_than_before() {
     assert_eq!(rename("f", "d/hidden"), Err(ENOENT));
     assert_eq!(rename("d/in", "e/in"), Ok(()));
     assert_eq!(rename("f", "g"), Ok(()));
-    let number = match side.view.open(ROOT, "g", LOOK).unwrap() {
+    let number = match crate::world::open(&mut side.view, ROOT, "g", LOOK).unwrap() {
         Opened::Own(number) => number,
         Opened::Lower(_) => panic!("what is only looked at is the view's"),
     };
@@ -57,17 +57,20 @@ fn a_mask_is_empty_and_stays_so() {
         Opened::Own(number) => number,
         Opened::Lower(_) => panic!("it was opened below"),
     };
-    let file = own(side.view.open(ROOT, "file", O_RDONLY as u64));
+    let file = own(crate::world::open(&mut side.view, ROOT, "file", O_RDONLY as u64));
     assert_eq!(side.view.read(file), Ok(0));
     assert_eq!(side.view.stat(file).unwrap().st_size, 0);
-    assert_eq!(errno(side.view.open(ROOT, "file", O_RDWR as u64)), EACCES);
-    let directory = own(side.view.open(ROOT, "directory", LIST));
+    assert_eq!(errno(crate::world::open(&mut side.view, ROOT, "file", O_RDWR as u64)), EACCES);
+    let directory = own(crate::world::open(&mut side.view, ROOT, "directory", LIST));
     assert_eq!(side.list(directory).unwrap(), "[]");
     assert_eq!(side.view.read(directory).unwrap_err().errno, EISDIR);
-    assert_eq!(errno(side.view.open(directory, "in", O_RDONLY as u64)), ENOENT);
-    assert_eq!(errno(side.view.open(ROOT, "directory/in", O_RDONLY as u64)), ENOENT);
+    assert_eq!(errno(crate::world::open(&mut side.view, directory, "in", O_RDONLY as u64)), ENOENT);
+    assert_eq!(
+        errno(crate::world::open(&mut side.view, ROOT, "directory/in", O_RDONLY as u64)),
+        ENOENT
+    );
     let make = (O_CREAT | O_RDWR) as u64;
-    assert_eq!(errno(side.view.open(directory, "new", make)), EACCES);
+    assert_eq!(errno(crate::world::open(&mut side.view, directory, "new", make)), EACCES);
     for (name, flags) in [("file", 0), ("directory", AT_REMOVEDIR)] {
         assert_eq!(side.view.unlink(ROOT, name, flags).unwrap_err().errno, EACCES);
     }
@@ -90,7 +93,10 @@ fn what_leads_to_something_shows_that_and_nothing_else() {
     side.disk.file("top/home/me/file", "file");
     side.disk.link("top/home/me/link", "../you");
     let list = |side: &mut Side, path: &str| {
-        let Opened::Own(number) = side.view.open(ROOT, path, LIST).unwrap() else { panic!() };
+        let Opened::Own(number) = crate::world::open(&mut side.view, ROOT, path, LIST).unwrap()
+        else {
+            panic!()
+        };
         let listed = side.list(number).unwrap();
         side.view.close(number);
         listed
@@ -99,7 +105,7 @@ fn what_leads_to_something_shows_that_and_nothing_else() {
     assert_eq!(list(&mut side, "home"), r#"[("me", 4)]"#);
     assert_eq!(list(&mut side, "home/me"), r#"[("file", 8), ("link", 10), ("no", 8)]"#);
     let errno = |side: &mut Side, path: &str, flags: usize| {
-        side.view.open(ROOT, path, flags as u64).map(drop).unwrap_err().errno
+        crate::world::open(&mut side.view, ROOT, path, flags as u64).map(drop).unwrap_err().errno
     };
     assert_eq!(errno(&mut side, "home/me/no", O_RDONLY), EACCES);
     assert_eq!(errno(&mut side, "home/me/no", O_STAT), EACCES);
@@ -108,5 +114,8 @@ fn what_leads_to_something_shows_that_and_nothing_else() {
     assert_eq!(errno(&mut side, "home/you", O_RDONLY), ENOENT);
     assert_eq!(errno(&mut side, "etc", O_STAT), ENOENT);
     assert_eq!(errno(&mut side, "home/new", O_RDWR | O_CREAT), ENOENT);
-    assert!(matches!(side.view.open(ROOT, "home/me/../me/file", LOOK), Ok(Opened::Own(_))));
+    assert!(matches!(
+        crate::world::open(&mut side.view, ROOT, "home/me/../me/file", LOOK),
+        Ok(Opened::Own(_))
+    ));
 }

@@ -7,12 +7,12 @@ use clavis_ramfs::attributes::Times;
 use clavis_ramfs::content::Data;
 use clavis_ramfs::time::Time;
 use clavis_view::lower::{Attribute, Found, Lower, Place};
-use clavis_view::{Below, Decision, Judge, Store, Verdict, Walks};
+use clavis_view::{Below, Decision, Judge, Opened, Store, Verdict, View, Walks};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use syscall::dirent::{DirentBuf, DirentHeader, DirentIter};
-use syscall::error::{EIO, Error, Result};
+use syscall::error::{EIO, EISDIR, ELOOP, ENOTDIR, Error, Result};
 use syscall::flag::{
     MODE_DIR, MODE_SYMLINK, MODE_TYPE, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR,
     O_STAT, O_SYMLINK, O_TRUNC, O_WRONLY,
@@ -47,6 +47,8 @@ pub(crate) struct Disk {
     walks: Walks,
     /// Whether it knows NOT_DIRECTORY.
     pub(crate) tells: Cell<bool>,
+    /// Whether opens are passed on to it.
+    pub(crate) takes: Cell<bool>,
     pub(crate) meddler: RefCell<Option<Meddler>>,
     pub(crate) open: Cell<usize>,
 }
@@ -74,8 +76,8 @@ impl Disk {
         let root = handles.root().unwrap();
         let handles = RefCell::new(handles);
         let (meddler, open) = Default::default();
-        let tells = Cell::new(walks == Walks::ByNode);
-        Rc::new(Disk { handles, root, walks, tells, meddler, open })
+        let (tells, takes) = (Cell::new(walks == Walks::ByNode), Cell::new(walks == Walks::ByNode));
+        Rc::new(Disk { handles, root, walks, tells, takes, meddler, open })
     }
 
     pub(crate) fn make(&self, path: &str, flags: usize) -> usize {
@@ -148,6 +150,36 @@ impl Files {
     }
 }
 
+/// Opens as a program does: where the view passes that on, the kernel asks the file system below
+/// instead, and the view once more if that meets a link or a directory.
+pub(crate) fn open<J: Judge>(
+    view: &mut View<Files, J>,
+    number: usize,
+    path: &str,
+    flags: u64,
+) -> Result<Opened<Handle>> {
+    let Some(passed) = view.passed_on(number, path, flags) else {
+        return view.open(number, path, flags);
+    };
+    let disk = Rc::clone(&view.lower().0);
+    disk.interrupted()?;
+    assert!(passed.most.contains(Rights::demanded(flags)), "it would be refused by the kernel");
+    assert_ne!(passed.flags & open_flags::OR_WALK, 0, "nobody would walk");
+    let asked = flags | passed.flags | open_flags::BENEATH | open_flags::NO_SYMLINKS;
+    let opened = disk.handles.borrow_mut().open(passed.to, path, asked);
+    match opened {
+        Ok(opened) => {
+            let rights = Rights::implied(flags) & passed.most;
+            Ok(Opened::Lower(disk.handle(opened.number, String::new(), rights, passed.most)))
+        }
+        Err(Error { errno: ELOOP | ENOTDIR | EISDIR }) => {
+            assert!(view.passed_on(number, path, flags | open_flags::WALK).is_none());
+            view.open(number, path, flags | open_flags::WALK)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn join(path: &str, name: &str) -> String {
     [path, name].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/")
 }
@@ -163,8 +195,13 @@ impl Lower for Files {
         self.0.tells.get()
     }
 
+    fn takes_opens(&self, directory: &Handle) -> Option<usize> {
+        (self.0.takes.get() && self.0.tells.get()).then_some(directory.number)
+    }
+
     fn open(&self, from: &Handle, path: &str, flags: u64, most: Rights) -> Result<Handle> {
         self.0.interrupted()?;
+        assert_eq!(flags & (open_flags::WALK | open_flags::OR_WALK), 0, "these are for the view");
         let inherit = from.inherit & (most | Rights::demanded(flags) & Rights::CREATE);
         assert!(inherit.contains(Rights::demanded(flags)), "it would be refused by the kernel");
         let full = join(&from.path, path);
