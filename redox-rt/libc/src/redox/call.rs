@@ -3,6 +3,7 @@ use super::{RawResult, raw, used};
 use crate::errno::error;
 use clavis_abi::error::Result;
 use clavis_abi::limits::METADATA_WORDS;
+use clavis_rt::confinement::pledge;
 use clavis_rt::sys::call::raw_call;
 use libc::{EINVAL, ENOSYS};
 use syscall::flag::CallFlags;
@@ -36,16 +37,52 @@ pub unsafe extern "C" fn redox_sys_call_v0(
     metadata: *const u64,
     metadata_length: usize,
 ) -> RawResult {
-    used(|| {
-        let flags = CallFlags::from_bits_retain(flags);
-        if flags.contains(CallFlags::MULTIPLE_FDS2) {
-            return Err(error(EINVAL));
-        }
-        // SAFETY: the contract.
-        let words = unsafe { words(metadata, metadata_length) }?;
-        // SAFETY: the contract.
-        unsafe { raw_call(fd, payload as usize, length, flags, words) }
-    })
+    if pledge::promises().is_some() {
+        // SAFETY: the same contract.
+        return unsafe { call_as_promised(fd, payload, length, flags, metadata, metadata_length) };
+    }
+    // SAFETY: the same contract.
+    raw(|| unsafe { call(fd, payload, length, flags, metadata, metadata_length) })
+}
+
+/// The same for who promised something. By itself: a question in the middle of a call would cost
+/// everybody the registers that outlive it.
+///
+/// # Safety
+/// As for the call.
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn call_as_promised(
+    fd: usize,
+    payload: *mut u8,
+    length: usize,
+    flags: usize,
+    metadata: *const u64,
+    metadata_length: usize,
+) -> RawResult {
+    // SAFETY: the same contract.
+    used(|| unsafe { call(fd, payload, length, flags, metadata, metadata_length) })
+}
+
+/// # Safety
+/// As for the call.
+#[inline]
+unsafe fn call(
+    fd: usize,
+    payload: *mut u8,
+    length: usize,
+    flags: usize,
+    metadata: *const u64,
+    metadata_length: usize,
+) -> Result<usize> {
+    let flags = CallFlags::from_bits_retain(flags);
+    if flags.contains(CallFlags::MULTIPLE_FDS2) {
+        return Err(error(EINVAL));
+    }
+    // SAFETY: the contract.
+    let words = unsafe { words(metadata, metadata_length) }?;
+    // SAFETY: the contract.
+    unsafe { raw_call(fd, payload as usize, length, flags, words) }
 }
 
 /// A call on several handles of one server.
