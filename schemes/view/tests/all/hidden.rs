@@ -20,7 +20,7 @@ pub(crate) fn rules(random: &mut fastrand::Rng) -> Rules {
         Verdict::Allow(some),
         Verdict::Allow(Rights::all() - Rights::READ),
     ];
-    let mut rules = Rules::default();
+    let mut rules = Rules(Vec::new(), random.bool());
     if random.u32(..4) > 0 {
         rules.0.push((String::new(), Verdict::Allow(Rights::all())));
     }

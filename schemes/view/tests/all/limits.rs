@@ -15,10 +15,9 @@ fn policy(text: &str) -> std::sync::Arc<clavis_policy::Policy> {
 #[test]
 fn a_handle_under_a_policy_gives_what_both_say() {
     use syscall::error::{E2BIG, EACCES, EXDEV};
-    let rules = Rules(vec![
-        (String::new(), Verdict::Allow(Rights::all())),
-        ("/d/no.txt".into(), Verdict::Deny),
-    ]);
+    let base =
+        vec![(String::new(), Verdict::Allow(Rights::all())), ("/d/no.txt".into(), Verdict::Deny)];
+    let rules = Rules(base, false);
     let mut side = Side::new(&rules);
     for path in ["top/d", "top/d/e", "top/out"] {
         side.disk.directory(path);

@@ -10,11 +10,12 @@ use syscall::flag::{AT_REMOVEDIR, O_CREAT, O_RDONLY, O_RDWR, O_STAT};
 #[test]
 fn a_name_that_moves_gives_no_more_than_before() {
     let read = Rights::all() - Rights::WRITE;
-    let rules = Rules(vec![
+    let base = vec![
         (String::new(), Verdict::Allow(read)),
         ("/more".into(), Verdict::Allow(Rights::all())),
         ("/d/hidden".into(), Verdict::Hide),
-    ]);
+    ];
+    let rules = Rules(base, false);
     let mut side = Side::new(&rules);
     for path in ["top/more", "top/d", "top/d/in", "top/e"] {
         side.disk.directory(path);
@@ -43,11 +44,12 @@ fn a_name_that_moves_gives_no_more_than_before() {
 #[test]
 fn a_mask_is_empty_and_stays_so() {
     use syscall::error::{EACCES, EISDIR};
-    let rules = Rules(vec![
+    let base = vec![
         (String::new(), Verdict::Allow(Rights::all())),
         ("/file".into(), Verdict::Mask),
         ("/directory".into(), Verdict::Mask),
-    ]);
+    ];
+    let rules = Rules(base, false);
     let mut side = Side::new(&rules);
     side.disk.directory("top/directory");
     side.disk.file("top/directory/in", "in");
@@ -81,10 +83,9 @@ fn a_mask_is_empty_and_stays_so() {
 fn what_leads_to_something_shows_that_and_nothing_else() {
     use syscall::error::EACCES;
     let read = Rights::all() - Rights::WRITE;
-    let rules = Rules(vec![
-        ("/home/me".into(), Verdict::Allow(read)),
-        ("/home/me/no".into(), Verdict::Deny),
-    ]);
+    let base =
+        vec![("/home/me".into(), Verdict::Allow(read)), ("/home/me/no".into(), Verdict::Deny)];
+    let rules = Rules(base, false);
     let mut side = Side::new(&rules);
     for path in ["top/home", "top/home/me", "top/home/you", "top/etc"] {
         side.disk.directory(path);
@@ -118,4 +119,28 @@ fn what_leads_to_something_shows_that_and_nothing_else() {
         crate::world::open(&mut side.view, ROOT, "home/me/../me/file", LOOK),
         Ok(Opened::Own(_))
     ));
+}
+
+#[test]
+fn what_is_hidden_on_the_way_is_not_there_whatever_it_is() {
+    let all = || Verdict::Allow(Rights::all());
+    let base = vec![
+        (String::new(), all()),
+        ("/file".into(), Verdict::Hide),
+        ("/file/x".into(), all()),
+        ("/link".into(), Verdict::Hide),
+        ("/link/x".into(), all()),
+    ];
+    for watches in [false, true] {
+        let mut side = Side::new(&Rules(base.clone(), watches));
+        side.disk.directory("top/d");
+        side.disk.file("top/d/x", "x");
+        side.disk.file("top/file", "file");
+        side.disk.link("top/link", "d");
+        for path in ["file/x", "link/x", "none/x"] {
+            let opened = crate::world::open(&mut side.view, ROOT, path, O_RDONLY as u64);
+            assert_eq!(opened.map(drop).unwrap_err().errno, ENOENT, "{path} {watches}");
+        }
+        assert!(crate::world::open(&mut side.view, ROOT, "d/x", O_RDONLY as u64).is_ok());
+    }
 }

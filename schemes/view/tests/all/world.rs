@@ -319,9 +319,10 @@ impl Store for Files {
     }
 }
 
-/// What is said of a path, and of all below it unless a later rule says otherwise.
+/// What is said of a path, and of all below it unless a later rule says otherwise; and whether it is to be
+/// told what is used, so that nothing is passed on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rules(pub(crate) Vec<(String, Verdict)>);
+pub(crate) struct Rules(pub(crate) Vec<(String, Verdict)>, pub(crate) bool);
 
 fn covers(rule: &str, path: &str) -> bool {
     path.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -359,7 +360,7 @@ impl Judge for Rules {
     }
 
     fn watches(&self) -> bool {
-        true
+        self.1
     }
 
     fn used(&self, path: &str, rights: Rights) {
